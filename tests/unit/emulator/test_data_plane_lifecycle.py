@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Planes come and go without a trace, however they go, and the light one carries thousands of nodes."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from unit.emulator.data_plane_support import KINDS, TOKEN_A, TOKEN_B, PlaneKind, Wire, opened, wait_until
+
+import emulator.data_plane
+from emulator.access import Access, Endpoint, TlsMode
+
+TESTS = Path(emulator.data_plane.__file__).parents[2]
+ACCESS = Access((TOKEN_A,))
+
+
+def is_running(pid: int) -> bool:
+    """Whether it runs. The remains of an orphan that wait for process 1 to collect them do not count, on Linux."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()
+    except ProcessLookupError:
+        return False
+
+
+def server_pid(endpoint: Endpoint, ca_bundle: Path) -> int:
+    with Wire(endpoint, ca_bundle) as client:
+        assert client.ask("AUTH", TOKEN_A) == "OK"
+        lines = str(client.ask("INFO", "server")).split("\r\n")
+    return int(next(line for line in lines if line.startswith("process_id:")).partition(":")[2])
+
+
+def is_listening(endpoint: Endpoint) -> bool:
+    try:
+        Wire(endpoint, None).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_close_leaves_nothing(kind: PlaneKind, tmp_path: Path) -> None:
+    with opened(kind, tmp_path) as plane:
+        (nodes,) = plane.create_group("one", [2], cluster_enabled=False, access=ACCESS, tls=TlsMode.REQUIRED)
+        (others,) = plane.create_group("two", [1], cluster_enabled=True, access=ACCESS, tls=TlsMode.REQUIRED)
+        nodes += others
+        pids = [server_pid(node, plane.ca_bundle) for node in nodes] if kind == "valkey" else []
+        assert all(is_running(pid) for pid in pids)
+        assert len(list(tmp_path.iterdir())) == 1
+        idle = Wire(nodes[0], plane.ca_bundle)
+        plane.close()
+        assert idle.is_closed()
+        idle.close()
+        assert not any(is_running(pid) for pid in pids)
+        assert not any(is_listening(node) for node in nodes)
+        assert list(tmp_path.iterdir()) == []
+        plane.close()  # once more is no error
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_deleted_group_is_gone_and_its_name_free(kind: PlaneKind, tmp_path: Path) -> None:
+    with opened(kind, tmp_path) as plane:
+        for _ in range(2):
+            ((node,),) = plane.create_group("one", [1], cluster_enabled=False, access=ACCESS, tls=TlsMode.REQUIRED)
+            with Wire(node, plane.ca_bundle) as client:
+                assert client.ask("AUTH", TOKEN_A) == "OK"
+                assert client.ask("GET", "left") is None
+                assert client.ask("SET", "left", "behind") == "OK"
+            pid = server_pid(node, plane.ca_bundle) if kind == "valkey" else None
+            with pytest.raises(KeyError, match="one"):
+                plane.create_group("one", [1], cluster_enabled=False, access=ACCESS, tls=TlsMode.REQUIRED)
+            plane.delete_group("one")
+            assert not is_listening(node)
+            assert pid is None or not is_running(pid)
+        plane.delete_group("one")  # unknown: no error
+        with pytest.raises(KeyError):
+            plane.set_access("one", ACCESS)
+
+
+def test_groups_can_be_made_at_the_same_time(tmp_path: Path) -> None:
+    with opened("valkey", tmp_path) as plane, ThreadPoolExecutor(4) as pool:
+        made = pool.map(
+            lambda key: plane.create_group(key, [2], cluster_enabled=False, access=ACCESS, tls=TlsMode.REQUIRED), "abcd"
+        )
+        nodes = [node for ((*shard,),) in made for node in shard]
+        assert len({server_pid(node, plane.ca_bundle) for node in nodes}) == 8
+
+
+CHILD = """
+import json, sys, time
+from pathlib import Path
+from emulator.access import Access, TlsMode
+from emulator.data_plane import open_plane
+
+if __name__ == "__main__":
+    kind, folder, token, mine = sys.argv[1:]
+    plane = open_plane(
+        kind,
+        wrong_token_in_optional=lambda: "wrongpass",
+        drop_connections_on_token_change=lambda: False,
+        temporary_folder=Path(folder),
+        also_remove_when_killed=[Path(mine)],
+    )
+    (nodes,) = plane.create_group("one", [2], cluster_enabled=False, access=Access((token,)), tls=TlsMode.REQUIRED)
+    ca_bundle = str(plane.ca_bundle)
+    reaper = plane._foundation.keeper._process.pid
+    print(json.dumps([ca_bundle, reaper, [[node.host, node.port] for node in nodes]]), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("whole_group", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_plane_takes_its_servers_and_files_with_it(
+    kind: PlaneKind, tmp_path: Path, *, whole_group: bool
+) -> None:
+    kept, mine = tmp_path / "kept", tmp_path / "mine"
+    kept.mkdir()
+    mine.mkdir()
+    (kept / "of somebody else").touch()
+    (mine / "file").touch()
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, kind, str(kept), TOKEN_A, str(mine)],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert child.stdout is not None
+    ca_bundle, reaper, rows = json.loads(child.stdout.readline())
+    pids = [server_pid(Endpoint(*row), Path(ca_bundle)) for row in rows] if kind == "valkey" else []
+    if whole_group:
+        os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
+    child.wait(10)
+    child.stdout.close()
+    assert wait_until(lambda: not is_running(reaper))
+    assert not any(is_running(pid) for pid in pids)
+    assert [path.name for path in kept.iterdir()] == ["of somebody else"]
+    assert not mine.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process follow its parent into death")
+def test_servers_do_not_outlive_the_reaper(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, "valkey", str(tmp_path), TOKEN_A, str(tmp_path / "mine")],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    ca_bundle, reaper, rows = json.loads(child.stdout.readline())
+    pids = [server_pid(Endpoint(*row), Path(ca_bundle)) for row in rows]
+    os.kill(reaper, signal.SIGKILL)
+    assert wait_until(lambda: not any(is_running(pid) for pid in pids))
+    child.kill()
+    child.wait(10)
+    child.stdout.close()
+
+
+def resident_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
+
+
+def test_a_thousand_light_groups_in_one_process(tmp_path: Path) -> None:
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096:
+        pytest.skip("this system allows a process too few open files")
+    with opened("light", tmp_path) as plane:
+        before, start = resident_mib(), time.perf_counter()
+        groups = [
+            plane.create_group(f"g{number}", [2], cluster_enabled=False, access=ACCESS, tls=TlsMode.REQUIRED)
+            for number in range(1000)
+        ]
+        seconds, grown = time.perf_counter() - start, resident_mib() - before
+        assert seconds / 2000 < 0.002, f"{seconds / 2000 * 1000:.2f} ms a node"
+        assert grown < 40, f"{grown:.0f} MiB for 2,000 nodes"
+        plane.set_access("g999", Access((TOKEN_B,)))
+        for number in (0, 500, 998):
+            for node in groups[number][0]:
+                with Wire(node, plane.ca_bundle) as client:
+                    assert client.ask("AUTH", TOKEN_A) == "OK"
+        with Wire(groups[999][0][1], plane.ca_bundle) as client:
+            assert client.ask("AUTH", TOKEN_A).startswith("-WRONGPASS")
