@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""The emulator as a fixture.
+
+``emulator`` is a fresh ElastiCache for every test. One process per data plane is started in a session; between tests
+it is reset. A test says what it needs with a marker, all of whose members have defaults::
+
+    @pytest.mark.emulator(data_plane="none", modify_seconds=0.3, variants={"set-on-required": "no-op"})
+    def test_something(emulator):
+        client = emulator.client("elasticache")
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import boto3
+import pytest
+from botocore.config import Config
+
+TESTS = Path(__file__).parent
+READY_SECONDS = 60
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
+SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+MARKER_MEMBERS = ("data_plane", "variants", "modify_seconds", "create_seconds", "latency")
+
+
+@dataclass
+class Emulator:
+    """A running emulator: where it is, clients for it, and its admin API."""
+
+    process: subprocess.Popen[str]
+    endpoint_url: str
+    region: str
+    ca_bundle: str | None
+    admin_url: str
+    errors: TextIO = field(repr=False)
+    _clients: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False)
+
+    @functools.cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+
+    def admin(self, method: str, path: str, body: object = None) -> Any:
+        """One call of the admin API; raises ``ValueError`` with its message where it refuses."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.admin_url}/{path}", data=data, method=method)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise ValueError(json.load(error)["error"]) from None
+
+    def groups(self, **query: str) -> list[dict[str, Any]]:
+        """The truth about all groups; narrowed by ``region`` and ``account``."""
+        return self.admin("GET", f"groups?{urllib.parse.urlencode(query)}")
+
+    def group(self, identifier: str, **query: str) -> dict[str, Any]:
+        """The truth about one group, its real tokens included."""
+        return self.admin("GET", f"groups/{identifier}?{urllib.parse.urlencode(query)}")
+
+    def calls(self, **query: object) -> list[dict[str, Any]]:
+        """The calls since the last reset: ``mutating``, ``since``, ``service``, ``action``, ``id``, ``code``."""
+        return self.admin("GET", f"calls?{urllib.parse.urlencode(query)}")
+
+    def reset(self) -> None:
+        """Forget all groups, secrets, calls and faults; variants and timing as at the start."""
+        self.admin("POST", "reset")
+
+    def faults(self, *faults: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Add faults; returns all that are in force."""
+        return self.admin("POST", "faults", list(faults)) if faults else self.admin("GET", "faults")
+
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        self.admin("DELETE", "faults")
+
+    def variants(self, chosen: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+        """Choose variants; returns all."""
+        return self.admin("POST", "variants", chosen) if chosen else self.admin("GET", "variants")
+
+    def settings(self, **timing: float) -> dict[str, float]:
+        """Change ``modify_seconds``, ``create_seconds`` or ``latency``; returns all."""
+        return self.admin("POST", "settings", timing) if timing else self.admin("GET", "settings")
+
+    def client(self, service: str, region: str | None = None, **config: Any) -> Any:
+        """A boto3 client of ``service``. It doesn't retry unless ``config`` (botocore's) says so."""
+        key = (service, region, repr(config))
+        if key not in self._clients:  # making one takes long, and any thread may use it
+            options: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 32, **config}
+            self._clients[key] = self._session.client(
+                service, region_name=region or self.region, endpoint_url=self.endpoint_url, config=Config(**options)
+            )
+        return self._clients[key]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment for a process that shall find the emulator, and nothing of the user's AWS settings."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        mine = {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_PAGER": "",
+        }
+        if self.ca_bundle:
+            mine["AWS_CA_BUNDLE"] = self.ca_bundle
+        return {**kept, **mine}
+
+    def wait_available(self, identifier: str, timeout: float = 60, **query: str) -> dict[str, Any]:
+        """Wait, by the admin API, until a group is available; returns its truth."""
+        return self.wait_until(identifier, lambda group: group["status"] == "available", timeout, **query)
+
+    def wait_until(
+        self, identifier: str, done: Callable[[dict[str, Any]], bool], timeout: float = 60, **query: str
+    ) -> dict[str, Any]:
+        """Wait until ``done`` of a group's truth; returns it, or fails the test after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            group = self.group(identifier, **query)
+            if done(group):
+                return group
+            if time.monotonic() > deadline:
+                pytest.fail(f"{identifier} is still {group['status']} ({group['mode']}) after {timeout} seconds")
+            time.sleep(0.02)
+
+    def standard_error(self) -> str:
+        """What the process has written to standard error."""
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def close(self) -> None:
+        """End the process and check that it ended well."""
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe:
+                    pipe.close()
+
+
+def start_emulator(*arguments: str, python: str = sys.executable) -> Emulator:
+    """Start ``python -m emulator`` and wait for its ready line. It ends when this process does."""
+    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+    process = subprocess.Popen(
+        [python, "-m", "emulator", "--exit-with-stdin", *arguments],
+        cwd=TESTS,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        process.wait(10)
+        errors.seek(0)
+        raise RuntimeError(f"the emulator did not start: {errors.read()}")
+    return Emulator(process, errors=errors, **json.loads(line))
+
+
+@pytest.fixture(scope="session")
+def emulators() -> Iterator[Callable[[str], Emulator]]:
+    """A function that gives the session's emulator with a data plane, started when first asked for."""
+    running: dict[str, Emulator] = {}
+
+    def get(data_plane: str) -> Emulator:
+        if data_plane not in running:
+            running[data_plane] = start_emulator("--data-plane", data_plane, "--create-seconds", "0.05")
+        return running[data_plane]
+
+    yield get
+    for emulator in running.values():
+        emulator.close()
+
+
+@pytest.fixture
+def emulator(request: pytest.FixtureRequest, emulators: Callable[[str], Emulator]) -> Iterator[Emulator]:
+    """An empty ElastiCache, as the marker ``emulator`` says; see the module's docstring."""
+    options: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("emulator"))):
+        options.update(marker.kwargs)
+    unknown = set(options) - set(MARKER_MEMBERS)
+    if unknown:
+        raise ValueError(f"the marker emulator has no {', '.join(sorted(unknown))}")
+    running = emulators(options.pop("data_plane", "light"))
+    running.variants(options.pop("variants", None))
+    running.settings(**{"modify_seconds": 0.2, **options})
+    yield running
+    running.reset()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", f"emulator({', '.join(MARKER_MEMBERS)}): what the fixture emulator is to be")

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""What every request goes through: the admin API beside, and around moto latency, faults and the call log."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+from moto.iam.models import get_account_id_from
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from emulator.admin import Admin
+from emulator.faults import Fault, FaultKind, When
+
+from .call_log import Call
+from .http_server import ConnectionDropped
+from .world import World
+
+StartResponse = Callable[..., Any]
+_SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/,\s]+)/([^/,\s]+)/aws4_request")
+_XML_CODE = re.compile(rb"<Code>([^<]*)</Code>")
+#: Where a request names what it is about. Nothing else of it is written down.
+_NAMES = (
+    *("ReplicationGroupId", "CacheClusterId", "UserGroupId", "UserId", "ServerlessCacheName"),
+    *("GlobalReplicationGroupId", "PrimaryReplicationGroupId", "CacheSubnetGroupName", "ResourceName"),
+    *("SecretId", "Name", "RoleArn"),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a request asks, as far as it is logged."""
+
+    service: str
+    action: str
+    region: str
+    access_key: str
+    id: str | None
+    json: bool  #: answered in JSON, not in XML
+
+
+def read_request(environ: Mapping[str, Any], body: bytes) -> Request:
+    """Who asks what about which resource."""
+    scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    access_key, region, service = scope.groups() if scope else ("", "", "")
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    named: Mapping[str, Any] = {}
+    if target:
+        try:
+            parsed = json.loads(body or b"{}")
+        except ValueError:
+            parsed = {}
+        named = parsed if isinstance(parsed, dict) else {}
+        action = target.rsplit(".", 1)[-1]
+    else:
+        query = parse_qs(f"{environ.get('QUERY_STRING', '')}&{body.decode('utf-8', 'replace')}")
+        named = {name: values[0] for name, values in query.items()}
+        action = named.get("Action") or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '/')}"
+    identifier = next((named[name] for name in _NAMES if isinstance(named.get(name), str) and named[name]), None)
+    if identifier and identifier.startswith("arn:") and service == "elasticache":
+        identifier = identifier.rsplit(":", 1)[-1]
+    if identifier and service == "elasticache":
+        identifier = identifier.lower()
+    return Request(service, action, region, access_key, identifier, bool(target))
+
+
+def error_code(status: int, body: bytes) -> str | None:
+    """The code of an error; ``None`` where the answer is none."""
+    if status < 400:
+        return None
+    found = _XML_CODE.search(body)
+    if found:
+        return found.group(1).decode()
+    try:
+        return str(json.loads(body)["__type"]).rsplit("#", 1)[-1]
+    except (ValueError, KeyError, TypeError):
+        return str(status)
+
+
+def error_body(request: Request, status: int, code: str, message: str) -> tuple[list[tuple[str, str]], bytes]:
+    """An error's headers and body, as the service's protocol has it."""
+    request_id = str(uuid4())
+    if request.json:
+        headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)]
+        return [*headers, ("x-amzn-RequestId", request_id)], json.dumps({"__type": code, "message": message}).encode()
+    kind = "Sender" if status < 500 else "Receiver"
+    body = (
+        f"<ErrorResponse><Error><Type>{kind}</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
+    return [("Content-Type", "text/xml"), ("x-amzn-RequestId", request_id)], body.encode()
+
+
+class Application:
+    """The WSGI application of the emulator."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._admin = Admin(world)
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request; raises ``ConnectionDropped`` where a fault says so."""
+        if self._admin.owns(environ.get("PATH_INFO", "")):
+            return self._admin(environ, start_response)
+        return [self._call(environ, start_response)]
+
+    def _call(self, environ: dict[str, Any], start_response: StartResponse) -> bytes:
+        world = self._world
+        number, began = world.calls.next_number(), time.time()
+        stream = environ["wsgi.input"]
+        request = read_request(environ, stream.read())
+        stream.seek(0)
+        if world.timing.latency:
+            time.sleep(world.timing.latency)
+        fault = world.faults.strike_call(request.service, request.action, request.id or "")
+        carried_out = fault is None or fault.when is When.AFTER
+        status, headers, body = self._carry_out(environ, request) if carried_out else (0, [], b"")
+        code = error_code(status, body)
+        if fault is not None and fault.kind is not FaultKind.DROP:
+            status, code = fault.status, fault.code
+            headers, body = error_body(request, status, code, fault.message)
+        elif fault is not None:
+            status, code = 0, "ConnectionDropped"
+        world.calls.add(self._call_entry(number, began, request, code, status, fault))
+        if status == 0:
+            raise ConnectionDropped
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return body
+
+    @staticmethod
+    def _call_entry(
+        number: int, began: float, request: Request, code: str | None, status: int, fault: Fault | None
+    ) -> Call:
+        return Call(
+            number=number,
+            time=began,
+            seconds=time.time() - began,
+            service=request.service,
+            action=request.action,
+            region=request.region,
+            account=get_account_id_from(request.access_key),
+            id=request.id,
+            code=code,
+            status=status,
+            fault=fault.kind.value if fault else None,
+        )
+
+    def _carry_out(self, environ: dict[str, Any], request: Request) -> tuple[int, list[tuple[str, str]], bytes]:
+        answered: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
+            answered[:] = [int(status.split(" ", 1)[0]), headers]
+
+        try:
+            body = b"".join(self._moto(environ, start))
+        except NotImplementedError:
+            headers, body = error_body(request, 400, "InvalidAction", f"{request.action} is not emulated.")
+            return 400, headers, body
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            headers, body = error_body(request, 500, "InternalFailure", "The emulator failed; see its standard error.")
+            return 500, headers, body
+        return answered[0], answered[1], body

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Every API call that came in, without its parameters: no token or password can be in it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+#: What an action that changes nothing begins with (STS's AssumeRole hands out credentials, but changes no resource).
+_READING = ("Describe", "List", "Get", "BatchGet", "Assume", "Decode", "Validate", "Lookup", "Filter", "Query", "Scan")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: when it came (seconds since the epoch), what it asked of which resource, and how it was answered."""
+
+    number: int
+    time: float
+    seconds: float
+    service: str
+    action: str
+    region: str
+    account: str
+    id: str | None
+    code: str | None  #: the error's code; None where it succeeded
+    status: int  #: the HTTP status; 0 where the connection was dropped
+    fault: str | None  #: the kind of the fault that struck it
+
+    @property
+    def mutating(self) -> bool:
+        """Whether the action changes anything."""
+        return not self.action.startswith(_READING)
+
+
+class CallLog:
+    """The calls since the start or the last reset."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: list[Call] = []
+        self._number = 0
+
+    def next_number(self) -> int:
+        """The number of a call that comes in now."""
+        with self._lock:
+            self._number += 1
+            return self._number
+
+    def add(self, call: Call) -> None:
+        """Write a call down once it is answered."""
+        with self._lock:
+            self._calls.append(call)
+
+    def calls(self) -> list[Call]:
+        """All, in the order in which they came in."""
+        with self._lock:
+            return sorted(self._calls, key=lambda call: call.number)
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._calls.clear()

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Faults that a test asks for: throttling, errors, dropped connections, stale answers, changes that never end.
+
+A fault is posted to the admin API as JSON and is in force until it is used up (``times``), deleted or reset.
+"""
+
+from __future__ import annotations
+
+import enum
+import fnmatch
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+class FaultKind(enum.Enum):
+    """What goes wrong."""
+
+    THROTTLE = "throttle"  #: a share ``rate`` of the calls is refused before it is carried out
+    ERROR = "error"  #: a call is answered with ``code``, before or after it was carried out
+    DROP = "drop"  #: the connection is closed without an answer, before or after the call was carried out
+    STALE_DESCRIBE = "stale-describe"  #: describes show groups as they were ``seconds`` ago
+    STALE_MODIFY = "stale-modify-response"  #: ModifyReplicationGroup answers with the state before it
+    NEVER_ENDS = "never-ends"  #: a change that starts while this is in force never ends
+    CREATE_FAILED = "create-failed"  #: a creation that starts while this is in force ends in ``create-failed``
+
+
+class When(enum.Enum):
+    """Whether the call was carried out when the fault strikes."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class BadFaultError(ValueError):
+    """A fault that was described wrongly. The message says what is wrong."""
+
+
+@dataclass
+class Fault:
+    """One rule. The filters (service, action, id) take shell patterns; all that are given must match."""
+
+    kind: FaultKind
+    service: str = "*"
+    action: str = "*"
+    id: str = "*"
+    rate: float = 1.0
+    seed: int = 0
+    nth: int = 1
+    times: int | None = None
+    when: When = When.BEFORE
+    code: str = "Throttling"
+    message: str = "Rate exceeded"
+    status: int = 400
+    seconds: float = 0.0
+    seen: int = 0  #: calls that matched so far
+    struck: int = 0  #: calls that it struck so far
+    _random: random.Random = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    def matches(self, service: str, action: str, identifier: str) -> bool:
+        """Whether the filters let this call through to the fault."""
+        return (
+            fnmatch.fnmatchcase(service, self.service)
+            and fnmatch.fnmatchcase(action, self.action)
+            and fnmatch.fnmatchcase(identifier, self.id)
+        )
+
+    def strikes(self) -> bool:
+        """Count a call that matched, and say whether the fault strikes it."""
+        self.seen += 1
+        if self.times is not None and self.struck >= self.times:
+            return False
+        throttles = self.kind is FaultKind.THROTTLE
+        strike = self._random.random() < self.rate if throttles else self.seen >= self.nth
+        self.struck += strike
+        return strike
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fault as the admin API shows it."""
+        shown: dict[str, Any] = {}
+        for item in fields(self):
+            if not item.name.startswith("_"):
+                value = getattr(self, item.name)
+                shown[item.name] = value.value if isinstance(value, enum.Enum) else value
+        return shown
+
+
+_NUMBERS: Mapping[str, tuple[float, float]] = {
+    "rate": (0, 1),
+    "seed": (0, 2**63),
+    "nth": (1, 2**31),
+    "times": (1, 2**31),
+    "status": (300, 599),
+    "seconds": (0, 86400),
+}
+_STRINGS = ("service", "action", "id", "code", "message")
+
+
+def parse_fault(described: object) -> Fault:
+    """Build a fault from the admin API's JSON.
+
+    An ``error`` or ``drop`` strikes once, at the ``nth`` matching call, unless ``times`` says otherwise; the
+    others strike every time. Raises ``BadFaultError``.
+    """
+    if not isinstance(described, dict):
+        raise BadFaultError("a fault is a JSON object")
+    values: dict[str, Any] = dict(described)
+    try:
+        kind = FaultKind(values.pop("kind", None))
+    except ValueError:
+        raise BadFaultError(f"kind must be one of {', '.join(item.value for item in FaultKind)}") from None
+    if kind in (FaultKind.ERROR, FaultKind.DROP):
+        values.setdefault("times", 1)
+    if kind is FaultKind.ERROR:
+        values.setdefault("code", "InternalFailure")
+        values.setdefault("message", "The request processing has failed because of an unknown error.")
+        values.setdefault("status", 500 if values["code"] == "InternalFailure" else 400)
+    for name, value in values.items():
+        if name in _NUMBERS:
+            low, high = _NUMBERS[name]
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise BadFaultError(f"{name} must be a number from {low} to {high}")
+        elif name in _STRINGS:
+            if not isinstance(value, str) or not value:
+                raise BadFaultError(f"{name} must be a string that is not empty")
+        elif name == "when":
+            if value not in ("before", "after"):
+                raise BadFaultError("when must be before or after")
+            values[name] = When(value)
+        else:
+            raise BadFaultError(f"a fault has no member {name!r}")
+    return Fault(kind, **values)
+
+
+class Faults:
+    """The faults in force. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def add(self, described: object) -> list[dict[str, Any]]:
+        """Add one fault, or a list of them, all or nothing. Returns all in force; raises ``BadFaultError``."""
+        new = [parse_fault(item) for item in (described if isinstance(described, list) else [described])]
+        with self._lock:
+            self._faults.extend(new)
+        return self.shown()
+
+    def clear(self) -> None:
+        """Remove all."""
+        with self._lock:
+            self._faults.clear()
+
+    def shown(self) -> list[dict[str, Any]]:
+        """All faults with what they have counted."""
+        with self._lock:
+            return [fault.as_dict() for fault in self._faults]
+
+    def strike_call(self, service: str, action: str, identifier: str) -> Fault | None:
+        """The throttle, error or drop that strikes this call, if any. Every matching fault counts the call."""
+        kinds = (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP)
+        struck = None
+        with self._lock:
+            for fault in self._faults:
+                if fault.kind in kinds and fault.matches(service, action, identifier) and fault.strikes():
+                    struck = struck or fault
+        return struck
+
+    def strike(self, kind: FaultKind, action: str, identifier: str) -> Fault | None:
+        """The fault of ``kind`` that strikes what ``action`` does to the group ``identifier``, if any."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.kind is kind and fault.matches("elasticache", action, identifier) and fault.strikes():
+                    return fault
+        return None
