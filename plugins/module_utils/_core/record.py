@@ -21,7 +21,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .evidence import UNKNOWN_TOKENS
 from .states import Call, CallKind, Mode, State
@@ -58,17 +58,30 @@ class Entry:
 
 
 def encode(entry: Entry) -> str:
-    """Return the tag's value. Raises :class:`RecordSyntaxError` where it would not fit into one."""
-    entry = translate(entry, _UNKNOWN)
+    """Return the tag's value. Raises :class:`RecordSyntaxError` where it would not fit into one.
+
+    User groups are left out where they are too many for a tag: unlike tokens, AWS shows them.
+    """
+    value = _encode(translate(entry, _UNKNOWN))
+    if len(value) > MAX_VALUE_LENGTH:
+        value = _encode(translate(_without_user_groups(entry), _UNKNOWN))
+    if len(value) > MAX_VALUE_LENGTH:
+        raise RecordSyntaxError(f"the record needs {len(value)} characters, a tag holds {MAX_VALUE_LENGTH}")
+    return value
+
+
+def _without_user_groups(entry: Entry) -> Entry:
+    call = entry.call and replace(entry.call, user_groups=())
+    return replace(entry, state=replace(entry.state, user_groups=()), call=call)
+
+
+def _encode(entry: Entry) -> str:
     parts = [_VERSION, _inside(entry.state.mode.value, entry.state.tokens + entry.state.user_groups)]
     if entry.call:
         tokens = (entry.call.token,) if entry.call.token else ()
         parts.append(_inside(entry.call.kind.value.replace("+", "-and-"), tokens + entry.call.user_groups))
     parts += [f"seen={entry.seen or _NO_DATE}", f"at={entry.written_at}"]
-    value = " ".join(parts)
-    if len(value) > MAX_VALUE_LENGTH:
-        raise RecordSyntaxError(f"the record needs {len(value)} characters, a tag holds {MAX_VALUE_LENGTH}")
-    return value
+    return " ".join(parts)
 
 
 def decode(value: str) -> Entry:
