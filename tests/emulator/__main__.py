@@ -136,7 +136,7 @@ def main() -> int:
         del os.environ[name]
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *dummy: ended.set())
     if exit_with_stdin:
         _watch_stdin(ended.set)
     try:

@@ -218,7 +218,7 @@ def create_global(world: World, store: Store, parameters: Parameters) -> dict[st
 
 def describe_global(world: World, store: Store, parameters: Parameters) -> tuple[list[dict[str, Any]], str | None]:
     """DescribeGlobalReplicationGroups: of the account, whatever the region."""
-    found = [group for (account, _), group in world.global_groups.items() if account == store.account]
+    found = [group for (account, dummy), group in world.global_groups.items() if account == store.account]
     identifier = parameters.get("GlobalReplicationGroupId")
     if identifier:
         found = [group for group in found if group.id == identifier]

@@ -200,7 +200,7 @@ def _options(
         options.snapshot_window = parameters["SnapshotWindow"]
     if parameters.get("PreferredMaintenanceWindow"):
         options.maintenance_window = parameters["PreferredMaintenanceWindow"]
-    check_failover(options, sum(count for count, _ in layout), cluster_enabled=cluster_enabled)
+    check_failover(options, sum(count for count, dummy in layout), cluster_enabled=cluster_enabled)
     if options.kms_key_id and not options.at_rest_encryption:
         raise Refusal.COMBINATION.error(why="KmsKeyId can only be provided with AtRestEncryptionEnabled.")
     return options

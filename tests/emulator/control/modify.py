@@ -228,7 +228,7 @@ def _finish(world: World, store: Store, group: Group, change: Change, *, date_at
         with world.lock:
             if change.access and change.access.moves_date and date_at_end:
                 group.token_date = now()
-            for _, other in secondaries:
+            for dummy, other in secondaries:
                 other.token_date = group.token_date
                 world.record(other, "inherited from the primary")
             group.change = None

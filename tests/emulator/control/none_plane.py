@@ -37,7 +37,7 @@ class NonePlane:
         self, key: str, layout: Sequence[int], *, cluster_enabled: bool, access: Access, tls: TlsMode
     ) -> list[list[Endpoint]]:
         """Give every node an address."""
-        return [[self._endpoint() for _ in range(nodes)] for nodes in layout]
+        return [[self._endpoint() for dummy in range(nodes)] for nodes in layout]
 
     def set_access(self, key: str, access: Access) -> None:
         """Nobody is let in, whatever ``access`` says."""

@@ -117,7 +117,7 @@ class Listener:
         return self.mode is TlsMode.PREFERRED or encrypted is (self.mode is TlsMode.REQUIRED)
 
     def _accept(self) -> None:
-        for _ in range(_BACKLOG):
+        for dummy in range(_BACKLOG):
             try:
                 accepted, _address = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

@@ -207,7 +207,7 @@ class CommandStream:
 
     def _collect(self, buffer: bytes, start: int, position: int, count: int) -> tuple[int, Command | None] | None:
         arguments: list[bytes] = []
-        for _ in range(count):
+        for dummy in range(count):
             header = _read_number(buffer, position, b"$")
             if header is None:
                 self._check_size(len(buffer) - start)

@@ -266,7 +266,7 @@ def shortest_length(
     for length in range(max_calls + 1):
         for world in level:
             # The wish for ACCEPT shuts nobody out at its end; every other names its end, and so who is shut out there.
-            if all(fulfilled(now, wish) for _, now in world) and (
+            if all(fulfilled(now, wish) for dummy, now in world) and (
                 length == 0 or wish.kind is not WishKind.ACCEPT or _kept(world, wish)
             ):
                 return length

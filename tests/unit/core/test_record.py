@@ -273,7 +273,7 @@ def test_a_fingerprint_is_costly_to_guess() -> None:
     """RFC 7914's interactive parameters at least; the salt is not shared."""
     import hashlib
 
-    _, salt, digest = record.reference(TOKEN).split(".")
+    dummy, salt, digest = record.reference(TOKEN).split(".")
     expected = hashlib.scrypt(TOKEN.encode(), salt=record._bytes(salt), n=2**14, r=8, p=1, dklen=16)
     assert record._bytes(digest) == expected
 

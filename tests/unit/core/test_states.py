@@ -91,7 +91,7 @@ ROWS: list[tuple[str, State, Call, State | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("row", "before", "call", "after"), ROWS, ids=[f"{s}-{c}: {row}" for row, s, c, _ in ROWS])
+@pytest.mark.parametrize(("row", "before", "call", "after"), ROWS, ids=[f"{s}-{c}: {row}" for row, s, c, dummy in ROWS])
 def test_row(row: str, before: State, call: Call, after: State | None) -> None:
     assert apply(before, call) == after, row
 

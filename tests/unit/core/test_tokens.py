@@ -114,18 +114,18 @@ def test_similar(token: str, other: str, expected: bool) -> None:
 @given(st.lists(st.sampled_from(tokens.ALPHABET), min_size=16, max_size=64, unique=True).map("".join), st.data())
 def test_a_token_with_few_changes_is_similar(token: str, data: st.DataObject) -> None:
     changed = list(token)
-    for _ in range(len(token) // 8):
+    for dummy in range(len(token) // 8):
         changed[data.draw(st.integers(0, len(token) - 1))] = data.draw(st.sampled_from(tokens.ALPHABET))
     assert tokens.similar("".join(changed), token)
 
 
 @pytest.mark.parametrize("length", range(tokens.MIN_LENGTH, tokens.MAX_LENGTH + 1))
 def test_generated_tokens_keep_the_hard_rules_at_every_length(length: int) -> None:
-    made = [tokens.generate(length) for _ in range(20)]
+    made = [tokens.generate(length) for dummy in range(20)]
     for token in made:
         assert len(token) == length
         assert tokens.rule_violations(token) == []
-        assert tokens.advice_violations(token, find_words=lambda _: []) == []
+        assert tokens.advice_violations(token, find_words=lambda dummy: []) == []
         assert token[0].isalnum(), "no command line takes it for an option"
     assert not any(tokens.similar(*pair) for pair in itertools.combinations(made[:3], 2))
 
@@ -139,7 +139,7 @@ def test_no_word_that_the_dictionary_knows_fits_into_a_generated_token() -> None
     """A sample can't show that no token ever holds a word; the dictionary itself can."""
     from zxcvbn.matching import L33T_TABLE, RANKED_DICTIONARIES
 
-    separators = {token[3::4] for token in (tokens.generate(128) for _ in range(200))}
+    separators = {token[3::4] for token in (tokens.generate(128) for dummy in range(200))}
     separating = set("".join(separators))
     assert separating < set(tokens.SPECIALS)
     words = set(itertools.chain.from_iterable(RANKED_DICTIONARIES.values()))
@@ -149,7 +149,7 @@ def test_no_word_that_the_dictionary_knows_fits_into_a_generated_token() -> None
 
 
 def test_generated_tokens_use_the_whole_alphabet_and_differ() -> None:
-    made = [tokens.generate() for _ in range(300)]
+    made = [tokens.generate() for dummy in range(300)]
     assert set("".join(made)) == set(tokens.ALPHABET)
     assert len(set(made)) == len(made)
     assert {len(token) for token in made} == {tokens.DEFAULT_LENGTH}
@@ -173,7 +173,7 @@ def test_messages_tell_nothing_of_the_token(token: str, recent: list[str]) -> No
     """They depend on its length and on where forbidden characters are, and hold no piece of it."""
     shape = "".join("A" if character in tokens.ALPHABET else "*" for character in token)
     assert tokens.rule_violations(token) == tokens.rule_violations(shape)
-    said = tokens.advice_violations(token, recent, find_words=lambda _: [token])
+    said = tokens.advice_violations(token, recent, find_words=lambda dummy: [token])
     assert set(said) <= {CLASSES, WORD, RECENT}
 
 

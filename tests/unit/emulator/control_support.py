@@ -49,7 +49,7 @@ def modify(emulator: RunningEmulator, group: str = GROUP, *, wait: bool = True, 
 def wait_active(emulator: RunningEmulator, user_group: str) -> None:
     """Wait until a user group is active."""
     client = emulator.client("elasticache")
-    for _ in range(400):
+    for dummy in range(400):
         if client.describe_user_groups(UserGroupId=user_group)["UserGroups"][0]["Status"] == "active":
             return
         time.sleep(0.02)

@@ -66,7 +66,7 @@ class Wire:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *dummy: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -111,9 +111,9 @@ class Wire:
             case b"$":
                 return self._reader.read(int(text) + 2)[:-2].decode()
             case b"*" | b">":
-                return [self.read() for _ in range(int(text))]
+                return [self.read() for dummy in range(int(text))]
             case b"%":
-                return {self.read(): self.read() for _ in range(int(text))}
+                return {self.read(): self.read() for dummy in range(int(text))}
         raise AssertionError(f"unexpected reply {line!r}")
 
 

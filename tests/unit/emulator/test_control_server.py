@@ -297,7 +297,7 @@ def test_fault_throttle_at_a_rate_is_reproducible(emulator: Any) -> None:
         emulator.clear_faults()
         emulator.faults({"kind": "throttle", "rate": 0.5, "seed": 7, "action": "Describe*"})
         outcomes = []
-        for _ in range(30):
+        for dummy in range(30):
             try:
                 client.describe_replication_groups()
                 outcomes.append("")
@@ -426,7 +426,7 @@ def test_reset_forgets_everything(emulator: Any) -> None:
 def test_connections_stay_open(emulator: Any) -> None:
     address = urllib.parse.urlsplit(emulator.admin_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
-    for _ in range(3):
+    for dummy in range(3):
         connection.request("GET", f"{address.path}/groups")
         response = connection.getresponse()
         assert (response.version, response.read()) == (11, b"[]\n")

@@ -129,7 +129,7 @@ def test_what_elasticache_restricts_is_refused(tmp_path: Path, *, users: bool) -
                 assert client.ask(name, "x").startswith(f"-ERR unknown command '{name}'")
         for name in REFUSED_COMMANDS:
             with as_user(plane, endpoint, "default") as client:
-                arguments = (*name.split("|"), *("x" for _ in range(3)))
+                arguments = (*name.split("|"), *("x" for dummy in range(3)))
                 replies = [client.ask(*arguments[:count]) for count in range(1 + ("|" in name), len(arguments) + 1)]
                 assert NOPERM.format("default", name) in replies
 
@@ -145,7 +145,7 @@ def test_encryption_modes(tmp_path: Path, kind: PlaneKind, mode: TlsMode, *, pla
             GROUP, [1], cluster_enabled=False, access=Access((TOKEN_A,)), tls=TlsMode.PREFERRED
         )
         before = [(True, Wire(endpoint, None)), (False, Wire(endpoint, plane.ca_bundle))]
-        for _, client in before:
+        for dummy, client in before:
             assert client.ask("AUTH", TOKEN_A) == "OK"
         plane.set_tls(GROUP, mode)
         for is_plaintext, client in before:

@@ -195,7 +195,7 @@ def test_pipelined_and_inline_commands_are_answered_in_order(node: tuple[DataPla
             f"PING\r\nAUTH {WRONG}\r\n\r\nECHO one\n*2\r\n$4\r\nauth\r\n${len(TOKEN_A)}\r\n{TOKEN_A}\r\n"
             f'AUTH default "{WRONG}"\r\nECHO two\r\n'.encode()
         )
-        assert [client.read() for _ in range(6)] == ["PONG", WRONGPASS, "one", "OK", WRONGPASS, "two"]
+        assert [client.read() for dummy in range(6)] == ["PONG", WRONGPASS, "one", "OK", WRONGPASS, "two"]
 
 
 def test_a_command_that_dribbles_in_is_understood(node: tuple[DataPlane, Endpoint]) -> None:

@@ -72,7 +72,7 @@ def test_close_leaves_nothing(kind: PlaneKind, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_deleted_group_is_gone_and_its_name_free(kind: PlaneKind, tmp_path: Path) -> None:
     with opened(kind, tmp_path) as plane:
-        for _ in range(2):
+        for dummy in range(2):
             ((node,),) = plane.create_group("one", [1], cluster_enabled=False, access=ACCESS, tls=TlsMode.REQUIRED)
             with Wire(node, plane.ca_bundle) as client:
                 assert client.ask("AUTH", TOKEN_A) == "OK"

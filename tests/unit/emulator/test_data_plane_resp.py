@@ -41,19 +41,19 @@ def feed_all(stream: CommandStream, chunks: list[bytes]) -> list[bytes | Command
 def test_all_commands_are_found_however_the_stream_is_cut(
     pieces: list[tuple[tuple[bytes, ...], bytes]], places: list[int]
 ) -> None:
-    found = feed_all(CommandStream(None), cut(b"".join(raw for _, raw in pieces), places))
+    found = feed_all(CommandStream(None), cut(b"".join(raw for dummy, raw in pieces), places))
     commands = [item.arguments for item in found if isinstance(item, Command)]
-    assert commands == [arguments for arguments, _ in pieces if arguments]
+    assert commands == [arguments for arguments, dummy in pieces if arguments]
 
 
 @given(pieces=st.lists(PIECES, max_size=8), places=st.lists(st.integers(min_value=0), max_size=30))
 def test_only_wanted_commands_are_taken_out_and_nothing_is_lost(
     pieces: list[tuple[tuple[bytes, ...], bytes]], places: list[int]
 ) -> None:
-    data = b"".join(raw for _, raw in pieces)
+    data = b"".join(raw for dummy, raw in pieces)
     found = feed_all(CommandStream([b"AUTH", b"HELLO"]), cut(data, places))
     assert b"".join(item if isinstance(item, bytes) else item.raw for item in found) == data
-    wanted = [arguments for arguments, _ in pieces if arguments and arguments[0].upper() in (b"AUTH", b"HELLO")]
+    wanted = [arguments for arguments, dummy in pieces if arguments and arguments[0].upper() in (b"AUTH", b"HELLO")]
     assert [item.arguments for item in found if isinstance(item, Command)] == wanted
 
 
