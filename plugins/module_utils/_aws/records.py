@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The record in the groups' tags: read in bulk, written ahead of every change.
+
+Tags can't be read or written at the group itself while it is being modified (elasticache-facts §3).
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Iterable, Mapping
+
+from .._core import record
+from .._core.errors import AuthError
+from .._core.evidence import Record
+from .._fan_out import fan_out
+from .clients import Clients
+from .errors import Kind, classify, explain, riding_out_throttling
+from .groups import Group
+
+#: Up to this many groups their tags are asked of ElastiCache, which is never behind; beyond, in bulk.
+_READ_SINGLY = 5
+#: GetResources takes this many ARNs a call.
+_ARNS_A_CALL = 100
+
+#: A change ends within this time of its call; a date that moved later was moved by someone else, seconds.
+_LONGEST_CHANGE = 2 * 3600
+#: Clocks differ by at most this, seconds.
+_CLOCK_SKEW = 300
+#: Marks a record that CreateReplicationGroup carried in its tags: no date could be seen before.
+CREATION = "creation"
+
+_WAY_OUT = "Allow it in the policy of the credentials, or do without the record with record: false."
+
+
+def read_tags(clients: Clients, groups: Iterable[Group], *, thorough: bool = True) -> dict[str, dict[str, str]]:
+    """Return all tags of each group. Raises :class:`AuthError`.
+
+    Many are read in bulk, which may be behind; then a record may be missing, or be an old one. An old one is found out
+    by its date and read again; with ``thorough``, so is a missing one.
+    """
+    groups = list(groups)
+    if len(groups) <= _READ_SINGLY:
+        return _read_singly(clients, groups)
+    tags = _read_in_bulk(clients, groups)
+    doubtful = [
+        group
+        for group in groups
+        if group.auth_token_enabled and not _fits(group, tags.get(group.id, {}), missing=not thorough)
+    ]
+    return {group.id: {} for group in groups} | tags | _read_singly(clients, doubtful)
+
+
+def _fits(group: Group, tags: Mapping[str, str], *, missing: bool) -> bool:
+    """Whether the record in ``tags`` is the group's latest for sure; ``missing`` is the answer where there is none."""
+    if record.TAG_KEY not in tags:
+        return missing
+    entry = entry_in(tags)
+    return entry is not None and entry.call is None and entry.seen == group.token_date
+
+
+def _read_singly(clients: Clients, groups: Iterable[Group]) -> dict[str, dict[str, str]]:
+    by_id = {group.id: group for group in groups}
+
+    def read(key: str) -> dict[str, str]:
+        arn = by_id[key].arn
+        answer = riding_out_throttling(lambda: clients.repeatable.list_tags_for_resource(ResourceName=arn))
+        return {tag["Key"]: tag.get("Value", "") for tag in answer["TagList"]}
+
+    tags: dict[str, dict[str, str]] = {}
+    for key, result in fan_out(by_id, read).items():
+        if isinstance(result, Exception):
+            if classify(result) in (Kind.BUSY, Kind.NOT_FOUND):
+                # It has become busy or is gone since it was described; whoever needs it will see that.
+                tags[key] = {}
+                continue
+            raise AuthError(
+                f"{key}: {explain(result, 'elasticache:ListTagsForResource', clients.region)} {_WAY_OUT}"
+            ) from result
+        tags[key] = result
+    return tags
+
+
+def _read_in_bulk(clients: Clients, groups: list[Group]) -> dict[str, dict[str, str]]:
+    ids = {group.arn: group.id for group in groups}
+    arns = list(ids)
+    tags: dict[str, dict[str, str]] = {}
+    for begin in range(0, len(arns), _ARNS_A_CALL):
+        chunk = arns[begin : begin + _ARNS_A_CALL]
+        try:
+            answer = riding_out_throttling(functools.partial(clients.tagging.get_resources, ResourceARNList=chunk))
+        except Exception as error:
+            raise AuthError(f"{explain(error, 'tag:GetResources', clients.region)} {_WAY_OUT}") from error
+        for resource in answer["ResourceTagMappingList"]:
+            tags[ids[resource["ResourceARN"]]] = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
+    return tags
+
+
+def write(clients: Clients, group: Group, entry: record.Entry) -> None:
+    """Write ``entry`` into the group's tags. Raises botocore's exceptions; repeating it is harmless."""
+    riding_out_throttling(
+        lambda: clients.repeatable.add_tags_to_resource(
+            ResourceName=group.arn, Tags=[{"Key": record.TAG_KEY, "Value": record.encode(entry)}]
+        )
+    )
+
+
+def entry_in(tags: Mapping[str, str]) -> record.Entry | None:
+    """Return the record in a group's tags; ``None`` where there is none, or one that isn't ours."""
+    try:
+        return record.decode(tags[record.TAG_KEY])
+    except (KeyError, record.RecordSyntaxError):
+        return None
+
+
+def as_evidence(entry: record.Entry, group: Group, aliases: Mapping[str, frozenset[str]]) -> Record:
+    """Return ``entry``, its references already turned into token names, as evidence about ``group`` as it is now.
+
+    A date that moved long after (or before) a call was written ahead was not moved by that call: it counts as drift.
+    """
+    call, seen = entry.call, entry.seen
+    moved_at = _seconds(group.token_date)
+    if seen == CREATION:
+        created = group.created.timestamp() if group.created else None
+        ours = moved_at is None or (created is not None and moved_at - created <= _LONGEST_CHANGE)
+        seen = group.token_date if ours else CREATION
+    elif call is not None and seen != group.token_date and not _in_time(moved_at, entry.written_at):
+        call = None
+    return Record(entry.state, call, seen, aliases)
+
+
+def _in_time(moved_at: float | None, written_at: int) -> bool:
+    return moved_at is None or -_CLOCK_SKEW <= moved_at - written_at <= _LONGEST_CHANGE
+
+
+def _seconds(date: str | None) -> float | None:
+    return datetime.datetime.fromisoformat(date).timestamp() if date else None

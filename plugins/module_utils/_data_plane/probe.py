@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ask every node of a group which credentials it accepts, over TLS, with the library ``valkey``.
+
+One connection a node; on it a PING without credentials, then an AUTH for each token. What a node answers in each
+state: elasticache-facts §1. No token is sent over a connection without TLS.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import secrets
+import ssl
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._core.errors import AuthError
+from .._core.evidence import Answer, Probe
+from .._core.nodes import Node
+from .._fan_out import fan_out
+
+try:
+    import valkey.connection
+    import valkey.exceptions
+
+    VALKEY_IMPORT_ERROR = None
+except ImportError:
+    VALKEY_IMPORT_ERROR = traceback.format_exc()
+
+#: How a node refuses a credential: current engines, an open group, engines before 6.0 (elasticache-facts §1).
+_REFUSALS = ("WRONGPASS", "ERR AUTH <password> called", "ERR invalid password", "ERR Client sent AUTH")
+#: Nodes wait, they don't compute: more threads than for API calls are of use.
+_THREADS = 32
+
+
+class Reach(str, enum.Enum):
+    """How far a node was reached."""
+
+    ANSWERED = "answered"
+    UNREACHABLE = "unreachable"
+    UNTRUSTED = "untrusted"  #: its certificate is not signed by an authority that we trust
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What to present: a token is the password of the user ``default``. Its ``repr`` shows no password."""
+
+    password: str = field(repr=False)
+    username: str | None = None
+
+
+@dataclass(frozen=True)
+class NodeAnswer:
+    """What one node said; ``unauthenticated`` and ``accepted`` count only where it answered."""
+
+    node: Node
+    reach: Reach
+    unauthenticated: bool = False
+    accepted: Mapping[str, bool] = field(default_factory=dict)
+    indiscriminate: bool = False  #: it accepted a token that nobody has
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How to talk to the nodes: with TLS or not, which authorities to trust (``None``: the system's), seconds."""
+
+    tls: bool = True
+    ca_path: str | None = None
+    timeout: float = 5.0
+
+
+def probe_nodes(
+    nodes: Sequence[Node], credentials: Sequence[Mapping[str, Credential]], transport: Transport
+) -> list[NodeAnswer]:
+    """Ask each node about its credentials, many at once, and return the answers in order.
+
+    Raises :class:`AuthError` where nothing can be asked at all; what goes wrong with a node is told in its answer.
+    """
+    check_transport(transport)
+    answers = fan_out(range(len(nodes)), lambda i: probe_node(nodes[i], credentials[i], transport), threads=_THREADS)
+    return [
+        NodeAnswer(nodes[i], Reach.UNREACHABLE, error=f"{type(answer).__name__}: {answer}")
+        if isinstance(answer, Exception)
+        else answer
+        for i, answer in answers.items()
+    ]
+
+
+def available() -> bool:
+    """Whether the library that talks to nodes is installed."""
+    return VALKEY_IMPORT_ERROR is None
+
+
+def check_transport(transport: Transport) -> None:
+    """Raise :class:`AuthError` where the library or the certificate file that a probe needs is missing."""
+    if not available():
+        raise AuthError("the Python library valkey is needed to talk to the nodes: pip install valkey")
+    if transport.ca_path:
+        try:
+            _trust(transport.ca_path)
+        except (OSError, ssl.SSLError) as error:
+            raise AuthError(
+                f"data_plane_ca_path: {transport.ca_path} holds no certificates to trust: {error}"
+            ) from error
+
+
+def probe_node(node: Node, credentials: Mapping[str, Credential], transport: Transport) -> NodeAnswer:
+    """Return what ``node`` answers; what goes wrong is part of it."""
+    if not node.host or not node.port:
+        return NodeAnswer(node, Reach.UNREACHABLE, error="it has no endpoint yet")
+    connection = _connection(node, transport)
+    try:
+        connection.connect()
+        unauthenticated = _served(connection)
+        if not transport.tls:
+            return NodeAnswer(node, Reach.ANSWERED, unauthenticated)
+        # Where nobody needs a token, a node might accept any (elasticache-facts §1, a row marked ?): then it tells
+        # nothing about those that it is asked about.
+        indiscriminate = unauthenticated and _accepts(connection, Credential(secrets.token_urlsafe(32)))
+        accepted = {name: _accepts(connection, credential) for name, credential in credentials.items()}
+        return NodeAnswer(node, Reach.ANSWERED, unauthenticated, accepted, indiscriminate)
+    except (valkey.exceptions.ConnectionError, valkey.exceptions.TimeoutError, OSError) as error:
+        reason = _certificate_error(error)
+        if reason:
+            return NodeAnswer(node, Reach.UNTRUSTED, error=reason)
+        return NodeAnswer(node, Reach.UNREACHABLE, error=str(error))
+    finally:
+        connection.disconnect()
+
+
+def _connection(node: Node, transport: Transport) -> Any:
+    settings: dict[str, Any] = {
+        "host": node.host,
+        "port": node.port,
+        "socket_connect_timeout": transport.timeout,
+        "socket_timeout": transport.timeout,
+        # A client library introduces itself with commands of its own, which a node in `required` refuses.
+        "lib_name": None,
+        "lib_version": None,
+        "parser_class": _parser_class(),
+    }
+    if not transport.tls:
+        return valkey.connection.Connection(**settings)
+    return _tls_connection_class()(_trust(transport.ca_path), **settings)
+
+
+@functools.cache
+def _parser_class() -> Any:
+    """Return valkey's parser, but one to which NOAUTH and WRONGPASS are answers and not the end of the connection."""
+
+    return type("AnswerParser", (valkey.connection.DefaultParser,), {"EXCEPTION_CLASSES": {}})
+
+
+@functools.cache
+def _trust(ca_path: str | None) -> ssl.SSLContext:
+    """What connections trust: the system's authorities, and those in ``ca_path``."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_path:
+        context.load_verify_locations(cafile=ca_path)
+    return context
+
+
+@functools.cache
+def _tls_connection_class() -> Any:
+    """Return valkey's connection with a TLS context that all connections share.
+
+    The library's own reads the system's authorities anew for every connection, some 15 ms of CPU a node.
+    """
+
+    class TlsConnection(valkey.connection.Connection):
+        def __init__(self, trust: ssl.SSLContext, **settings: Any) -> None:
+            super().__init__(**settings)
+            self._trust = trust
+
+        def _connect(self) -> Any:
+            plain = super()._connect()
+            try:
+                return self._trust.wrap_socket(plain, server_hostname=self.host)
+            except (OSError, ssl.SSLError):
+                plain.close()
+                raise
+
+    return TlsConnection
+
+
+def _ask(connection: Any, *command: str) -> str:
+    """Return the node's error, empty where it has none."""
+    connection.send_command(*command, check_health=False)
+    try:
+        connection.read_response(disconnect_on_error=False)
+    except valkey.exceptions.ResponseError as error:
+        return str(error)
+    return ""
+
+
+def _served(connection: Any) -> bool:
+    """Whether a client without credentials is let in; NOPERM is said to one that is, but may not PING."""
+    error = _ask(connection, "PING")
+    if not error or error.startswith("NOPERM"):
+        return True
+    if error.startswith("NOAUTH"):
+        return False
+    raise valkey.exceptions.ConnectionError(error)
+
+
+def _accepts(connection: Any, credential: Credential) -> bool:
+    arguments = (credential.username, credential.password) if credential.username else (credential.password,)
+    error = _ask(connection, "AUTH", *arguments)
+    if error and not error.startswith(_REFUSALS):
+        # For example LOADING: the node is there, but tells nothing yet.
+        raise valkey.exceptions.ConnectionError(error)
+    return not error
+
+
+def _certificate_error(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return str(cause.verify_message)
+        cause = cause.__cause__ or cause.__context__
+    return "certificate verify failed" if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
+
+
+def as_evidence(answers: Iterable[NodeAnswer]) -> Probe | None:
+    """Return what the nodes that answered say alike, or ``None`` where none did."""
+    heard = [answer for answer in answers if answer.reach is Reach.ANSWERED]
+    if not heard:
+        return None
+    served = {answer.unauthenticated for answer in heard}
+    tokens = {}
+    for name in heard[0].accepted:
+        told = {answer.accepted[name] for answer in heard if name in answer.accepted}
+        if len(told) != 1 or any(answer.indiscriminate for answer in heard):
+            tokens[name] = Answer.UNTOLD
+        else:
+            tokens[name] = Answer.ACCEPTED if told.pop() else Answer.REFUSED
+    return Probe(served.pop() if len(served) == 1 else None, tokens)
+
+
+def untrusted(group_id: str, answers: Iterable[NodeAnswer]) -> str:
+    """Return the error about nodes whose certificate can't be trusted, empty where there is none.
+
+    This is never passed over: it is a wrong setting, or somebody between us and the cache who would get the tokens.
+    """
+    for answer in answers:
+        if answer.reach is Reach.UNTRUSTED:
+            return (
+                f"{group_id}: the certificate of {answer.node} ({answer.node.host}:{answer.node.port}) is not trusted: "
+                f"{answer.error}. No token was sent. Name the authority's file in data_plane_ca_path, "
+                "or find out who answers there."
+            )
+    return ""
+
+
+def unreachable(group_id: str, answers: Iterable[NodeAnswer]) -> str:
+    """Return the error about nodes out of reach, empty where all answered."""
+    missing = [answer for answer in answers if answer.reach is Reach.UNREACHABLE]
+    if not missing:
+        return ""
+    names = ", ".join(f"{a.node} ({a.node.host}:{a.node.port})" for a in missing[:3])
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    return (
+        f"{group_id}: {names}{more} can't be reached: {missing[0].error}. "
+        "Run where the group's VPC and security groups let you in"
+    )
