@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run the module of the same name a while at a time, and say in between how far the groups are."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+MODULE = "elasticache.auth.replication_group_wait"
+#: The module's own default, in seconds (an action plugin does not see those).
+DEFAULT_TIMEOUT = 3600.0
+
+
+def slices() -> Iterator[float]:
+    """Seconds from one line of progress to the next: short at first, then longer, as each costs a Python start."""
+    return itertools.chain((5.0, 10.0, 15.0, 30.0), itertools.repeat(60.0))
+
+
+def is_pending(outcome: Mapping[str, Any]) -> bool:
+    """Whether a group's time ran out, in contrast to having arrived or failed."""
+    return bool(outcome.get("failed") and outcome.get("pending"))
+
+
+def progress_line(outcomes: Mapping[str, Mapping[str, Any]], seconds: float) -> str:
+    """Return one line: how many have arrived, what the rest lack (most frequent first), and the time gone."""
+    lacking: dict[str, list[str]] = {}
+    for key, outcome in outcomes.items():
+        if is_pending(outcome):
+            lacking.setdefault(str(outcome["pending"]), []).append(key)
+    failed = sum(bool(outcome.get("failed")) for outcome in outcomes.values()) - sum(map(len, lacking.values()))
+    parts = [f"{len(outcomes) - failed - sum(map(len, lacking.values()))} of {len(outcomes)} available"]
+    for words, keys in sorted(lacking.items(), key=lambda item: (-len(item[1]), item[0])):
+        named = keys[0] if len(keys) == 1 else f"{len(keys)} groups"
+        parts.append(f"{named}: {words}")
+    if failed:
+        parts.append(f"{failed} failed")
+    return f"{'; '.join(parts)} ({seconds:.0f} s)"
+
+
+class ActionModule(ActionBase):
+    """See the documentation of M(elasticache.auth.replication_group_wait)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the module's result, the outcomes of all its runs put together."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        arguments = dict(self._task.args)
+        if self._task.check_mode:
+            return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        begin = time.monotonic()
+        try:
+            timeout = float(arguments.get("wait_timeout", DEFAULT_TIMEOUT))
+        except (TypeError, ValueError):
+            # The module says better what is wrong.
+            return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        outcomes: dict[str, dict[str, Any]] = {}
+        left: list[str] | None = None
+        for length in slices():
+            gone = time.monotonic() - begin
+            some = arguments | {"wait_timeout": min(length, max(timeout - gone, 0.0)) if timeout >= 0 else timeout}
+            if left is not None:
+                some.pop("replication_group_id", None)
+                some["replication_group_ids"] = left
+            ran = self._execute_module(module_name=MODULE, module_args=some, task_vars=task_vars)
+            if "outcomes" not in ran:
+                return result | ran
+            for key, outcome in ran["outcomes"].items():
+                outcome["duration"] = round(outcome["duration"] + gone, 3)
+                outcome["before"] = outcomes.get(key, outcome)["before"]
+                outcomes[key] = outcome
+            gone = time.monotonic() - begin
+            left = [key for key, outcome in ran["outcomes"].items() if is_pending(outcome)]
+            if not left or gone >= timeout:
+                break
+            display.display(f"{self._task.get_name()}: {progress_line(outcomes, gone)}")
+        return result | _combined(ran, outcomes, time.monotonic() - begin, bool(arguments.get("continue_on_error")))
+
+
+def _combined(
+    ran: dict[str, Any], outcomes: dict[str, dict[str, Any]], seconds: float, continue_on_error: bool
+) -> dict[str, Any]:
+    """Return the last run's result with the outcomes of all, its times those of the whole wait."""
+    errors = []
+    for key, outcome in outcomes.items():
+        if is_pending(outcome):
+            outcome["msg"] = (
+                f"{key}: not done after {seconds:.0f} s: {outcome['pending']}. "
+                "What is under way goes on at AWS: run this again, or raise wait_timeout."
+            )
+        elif not outcome["failed"]:
+            outcome["msg"] = f"{key}: available after {outcome['duration']:.0f} s."
+        if outcome["failed"]:
+            errors.append(outcome["msg"])
+    msg = " ".join(errors[:5]) or f"{len(outcomes)} of {len(outcomes)} groups available after {seconds:.0f} s."
+    return ran | {"outcomes": outcomes, "msg": msg, "failed": bool(errors) and not continue_on_error}

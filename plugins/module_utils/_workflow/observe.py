@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at groups: what the API, their nodes and their record say, and what that makes us believe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .._aws import records
+from .._aws.clients import Clients
+from .._aws.groups import OFF, PREFERRED, Group, describe_members, with_endpoints
+from .._aws.waiting import settled
+from .._core import record
+from .._core.errors import AuthError
+from .._core.evidence import Belief, Evidence, believe
+from .._core.states import CallKind
+from .._data_plane.probe import (
+    Credential,
+    NodeAnswer,
+    Reach,
+    Transport,
+    as_evidence,
+    available,
+    probe_nodes,
+    unreachable,
+    untrusted,
+)
+from .tokens import TokenSet
+
+#: In `probe: auto`, so many groups are tried first; where none of them answers, the network does not lead there.
+_SCOUTS = 8
+
+_TOKEN_CALLS = (CallKind.ROTATE, CallKind.SET, CallKind.REMOVE_AND_ROTATE)
+
+
+@dataclass(frozen=True)
+class Probing:
+    """How to treat the data plane: ``mode`` is auto, always or never."""
+
+    mode: str = "auto"
+    ca_path: str | None = None
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen of one group; ``references`` are the names that the record has for tokens at hand."""
+
+    group: Group
+    tokens: TokenSet
+    belief: Belief
+    entry: record.Entry | None = None
+    answers: tuple[NodeAnswer, ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def heard(self) -> bool:
+        """Whether a node answered."""
+        return any(answer.reach is Reach.ANSWERED for answer in self.answers)
+
+
+def check_preconditions(group: Group, kinds: Iterable[CallKind], versions: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise :class:`AuthError` where AWS would refuse these calls on ``group`` whatever its tokens are.
+
+    ``versions``: engine version by group id. Sources: elasticache-facts §3, §5.
+    """
+    kinds = tuple(kinds)
+    settled(group)  # raises where the group will never be available
+    what = "an AUTH token" if set(kinds) & set(_TOKEN_CALLS) else "a user group"
+    if group.tls == OFF:
+        raise AuthError(
+            f"{group.id}: encryption in transit is off, and {what} needs it. With elasticache.auth.replication_group "
+            "set transit_encryption_mode: preferred, move the clients to TLS, then set it to required."
+        )
+    if group.tls == PREFERRED and what == "an AUTH token":
+        raise AuthError(
+            f"{group.id}: encryption in transit is in mode preferred, and AWS changes a token only in mode required. "
+            "Move the clients to TLS, then set transit_encryption_mode: required (elasticache.auth.replication_group)."
+        )
+    if group.global_role.lower() == "secondary":
+        raise AuthError(
+            f"{group.id}: it is a secondary of a global datastore, which inherits its access control. "
+            "Change the primary group instead."
+        )
+    least = {"valkey": (7, 2), "redis": (5, 0, 6) if what == "an AUTH token" else (6, 0)}.get(group.engine)
+    version = versions.get(group.id)
+    if least and version and version < least:
+        raise AuthError(
+            f"{group.id}: its engine is {group.engine} {_dotted(version)}, and {what} can be changed from "
+            f"{group.engine} {_dotted(least)} on. Upgrade it with engine_version of elasticache.auth.replication_group."
+        )
+
+
+def engine_versions(clients: Clients, groups: Iterable[Group]) -> dict[str, tuple[int, ...]]:
+    """Return the engine's version of each group, from its first member. Raises :class:`AuthError`."""
+    groups = list(groups)
+    members = describe_members(clients, groups, all_nodes=False)
+    versions = {}
+    for group in groups:
+        text = members.get(group.nodes[0].cache_cluster_id, {}).get("EngineVersion", "") if group.nodes else ""
+        if text:
+            versions[group.id] = tuple(int(part) for part in text.split(".") if part.isdigit())
+    return versions
+
+
+def read_records(clients: Clients, groups: Iterable[Group]) -> dict[str, record.Entry | None]:
+    """Return the record in each group's tags. Raises :class:`AuthError`."""
+    return {key: records.entry_in(tags) for key, tags in records.read_tags(clients, groups).items()}
+
+
+def probe_groups(
+    clients: Clients, groups: Iterable[Group], tokens: Mapping[str, TokenSet], probing: Probing
+) -> dict[str, tuple[NodeAnswer, ...]]:
+    """Ask the nodes of each group about its tokens.
+
+    In ``probe: auto``, a group is left out where the network does not lead there. Raises :class:`AuthError` where
+    nothing can be asked: the library is missing, or the file of authorities.
+    """
+    groups = [group for group in groups if group.nodes]
+    if probing.mode == "never" or not groups or (probing.mode == "auto" and not available()):
+        return {}
+    answers: dict[str, tuple[NodeAnswer, ...]] = {}
+    credentials = {key: {token.name: Credential(token.value) for token in given.all} for key, given in tokens.items()}
+    for some in (groups[:_SCOUTS], groups[_SCOUTS:]):
+        if probing.mode == "auto" and answers and not any(_heard(told) for told in answers.values()):
+            break
+        answers |= ask_nodes(clients, some, credentials, probing)
+    return answers
+
+
+def _heard(answers: Iterable[NodeAnswer]) -> bool:
+    return any(answer.reach is not Reach.UNREACHABLE for answer in answers)
+
+
+def ask_nodes(
+    clients: Clients,
+    groups: Sequence[Group],
+    credentials: Mapping[str, Mapping[str, Credential]],
+    probing: Probing,
+) -> dict[str, tuple[NodeAnswer, ...]]:
+    """Ask every node of each group about that group's credentials. Raises :class:`AuthError` if none can be asked."""
+    clustered = [group for group in groups if any(node.host is None for node in group.nodes)]
+    members = describe_members(clients, clustered, all_nodes=True) if clustered else {}
+    told: dict[str, tuple[NodeAnswer, ...]] = {group.id: () for group in groups}
+    for tls in (True, False):
+        asked = [(g, node) for g in groups if (g.tls != OFF) == tls for node in with_endpoints(g, members)]
+        transport = Transport(tls, probing.ca_path, probing.timeout)
+        answers = probe_nodes(
+            [node for dummy, node in asked], [credentials[group.id] for group, dummy in asked], transport
+        )
+        for (group, _), answer in zip(asked, answers, strict=True):
+            told[group.id] += (answer,)
+    return told
+
+
+def conclude(
+    group: Group,
+    tokens: TokenSet,
+    entry: record.Entry | None,
+    answers: Iterable[NodeAnswer],
+    probing: Probing,
+) -> Observation:
+    """Turn what was seen into a belief. Raises :class:`AuthError` for nodes that can't be trusted, or, with
+    ``probe: always``, reached."""
+    answers = tuple(answers)
+    problem = untrusted(group.id, answers)
+    if not problem and probing.mode == "always":
+        problem = unreachable(group.id, answers)
+        problem = f"{problem}, or use probe: auto." if problem else ""
+        if not answers:
+            problem = f"{group.id}: it has no node to ask."
+    if problem:
+        raise AuthError(problem)
+    evidence_of_record = None
+    recorded: dict[str, str] = {}
+    if entry is not None:
+        references = {*entry.state.tokens, *((entry.call.token,) if entry.call and entry.call.token else ())}
+        names, aliases = tokens.resolve(references)
+        entry = record.translate(entry, names)
+        recorded = {name: ref for ref, name in names.items()}
+        evidence_of_record = records.as_evidence(entry, group, aliases)
+    evidence = Evidence(
+        group.api, tokens.names, as_evidence(answers), record=evidence_of_record, complete=tokens.complete
+    )
+    return Observation(group, tokens, believe(evidence), entry, answers, recorded)
+
+
+def _dotted(version: Iterable[int]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What happened to each group, and how a module's result tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._aws.groups import Group
+from .._core.evidence import Belief
+from .._core.explain import describe
+from .._core.states import State
+from .._data_plane.probe import NodeAnswer
+from .tokens import label
+
+Outcome = dict[str, Any]
+
+
+@dataclass
+class Progress:
+    """One group on its way through a module: what was seen, done and said. The only mutable thing in here."""
+
+    id: str
+    changed: bool = False
+    error: str = ""
+    msg: str = ""
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    evidence: dict[str, Any] | None = None
+    actions: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    drift: bool = False
+    duration: float = 0.0
+
+    def outcome(self) -> Outcome:
+        """Return the entry of RV(outcomes) for this group."""
+        return {
+            "changed": self.changed,
+            "failed": bool(self.error),
+            "msg": self.error or self.msg,
+            "before": self.before,
+            "after": self.after,
+            "evidence": self.evidence,
+            "actions": self.actions,
+            "drift": self.drift,
+            "duration": round(self.duration, 3),
+        }
+
+
+def shown_states(states: Iterable[State], group: Group) -> dict[str, Any]:
+    """Return a belief for a result: the mode where it is known, the tokens by their names, and what is possible."""
+    possible = sorted(states)
+    modes = {state.mode.value for state in possible}
+    doors = {state.door_open for state in possible}
+    certain = possible[0] if len(possible) == 1 else None
+    return {
+        "mode": modes.pop() if len(modes) == 1 else None,
+        "auth_tokens": [label(token) for token in certain.tokens] if certain else None,
+        "user_group_ids": list(certain.user_groups) if certain else None,
+        "unauthenticated_access": doors.pop() if len(doors) == 1 else None,
+        "possible_states": [describe(state, label) for state in possible],
+        "auth_token_last_modified_date": group.token_date,
+    }
+
+
+def shown_evidence(group: Group, belief: Belief | None, answers: Iterable[NodeAnswer]) -> dict[str, Any]:
+    """Return the evidence for a result: what the API, the nodes and the record said."""
+    nodes = [
+        {
+            "cache_cluster_id": answer.node.cache_cluster_id,
+            "reach": answer.reach.value,
+            "error": answer.error or None,
+            "unauthenticated_access": answer.unauthenticated if answer.reach.value == "answered" else None,
+            "accepted": {label(name): accepted for name, accepted in answer.accepted.items()},
+        }
+        for answer in answers
+    ]
+    return {
+        "status": group.status,
+        "auth_token_enabled": group.auth_token_enabled,
+        "user_group_ids": list(group.user_group_ids),
+        "auth_token_last_modified_date": group.token_date,
+        "transit_encryption_mode": group.tls,
+        "nodes": nodes,
+        "record_used": bool(belief and belief.recorded),
+    }
+
+
+def diff_of(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+    """Return Ansible's diff: of each changed group the states before and after, never a token."""
+    shown = ("mode", "auth_tokens", "user_group_ids", "unauthenticated_access")
+    return [
+        {
+            "before_header": key,
+            "after_header": key,
+            "before": {name: (outcome["before"] or {}).get(name) for name in shown},
+            "after": {name: (outcome["after"] or {}).get(name) for name in shown},
+        }
+        for key, outcome in outcomes.items()
+        if outcome["changed"]
+    ]
+
+
+def summary(outcomes: Mapping[str, Outcome], verb: str) -> str:
+    """Return the task's message: the errors, or how many groups were changed."""
+    errors = [outcome["msg"] for outcome in outcomes.values() if outcome["failed"]]
+    changed = sum(outcome["changed"] for outcome in outcomes.values())
+    if len(outcomes) == 1:
+        return str(next(iter(outcomes.values()))["msg"])
+    if errors:
+        shown = " ".join(errors[:5]) + (f" (and {len(errors) - 5} more, see outcomes)" if len(errors) > 5 else "")
+        return f"{len(errors)} of {len(outcomes)} groups failed. {shown}"
+    return f"{changed} of {len(outcomes)} groups {verb}."
+
+
+def finish(module: Any, progress: Iterable[Progress], *, verb: str = "changed", **more: Any) -> None:
+    """End the module with the outcomes; it fails where a group failed, unless O(continue_on_error) is set."""
+    progress = list(progress)
+    outcomes = {one.id: one.outcome() for one in progress}
+    for one in progress:
+        for warning in one.warnings:
+            module.warn(warning)
+    result: dict[str, Any] = {
+        "changed": any(one.changed for one in progress),
+        "msg": summary(outcomes, verb),
+        "outcomes": outcomes,
+        **more,
+    }
+    if module._diff:  # pylint: disable=protected-access
+        result["diff"] = diff_of(outcomes)
+    if any(one.error for one in progress) and not module.params.get("continue_on_error"):
+        module.fail_json(**result)
+    module.exit_json(**result)

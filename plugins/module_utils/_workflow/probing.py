@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which credentials every node of every group accepts, as a module of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._aws.clients import Clients
+from .._aws.groups import OFF, Group, require_all
+from .._aws.secrets import read_token, secret_name
+from .._core.errors import AuthError
+from .._data_plane.probe import Credential, NodeAnswer, unreachable, untrusted
+from .._fan_out import fan_out
+from .observe import Probing, ask_nodes
+from .outcome import Outcome, Progress, shown_evidence
+
+UNAUTHENTICATED = "unauthenticated"
+ACCEPTED, REFUSED, DIFFERS = "accepted", "refused", "differs"
+
+
+@dataclass
+class GroupProbe(Progress):
+    """What the nodes of one group answered, by name of a credential."""
+
+    answers: dict[str, str] | None = None
+
+    def outcome(self) -> Outcome:
+        """Return the entry of RV(outcomes) for this group."""
+        return {**super().outcome(), "answers": self.answers}
+
+
+def check_credentials(credentials: Iterable[Mapping[str, Any]], expect: Mapping[str, Any] | None) -> None:
+    """Raise :class:`AuthError` for names that occur twice or are taken, and for expectations that mean nothing."""
+    names = [credential["name"] for credential in credentials]
+    for name in names:
+        if name == UNAUTHENTICATED or names.count(name) > 1:
+            raise AuthError(f"credentials: the name {name} is taken; give each credential a name of its own.")
+    for name, wanted in (expect or {}).items():
+        if name != UNAUTHENTICATED and name not in names:
+            raise AuthError(f"expect: there is no credential named {name}; there is {', '.join(names) or 'none'}.")
+        if wanted not in (ACCEPTED, REFUSED):
+            raise AuthError(f"expect: {name} has to be {ACCEPTED} or {REFUSED}.")
+
+
+def probe_all(
+    clients: Clients,
+    ids: Sequence[str],
+    credentials: Sequence[Mapping[str, Any]],
+    expect: Mapping[str, str],
+    probing: Probing,
+    *,
+    hide: Callable[[str], None],
+) -> list[GroupProbe]:
+    """Return the answers of each group. Raises :class:`AuthError` for what concerns no single group."""
+    begun = time.monotonic()
+    probes = {key: GroupProbe(key) for key in ids}
+    groups: dict[str, Group] = {}
+    for key, found in require_all(clients, ids).items():
+        if isinstance(found, AuthError):
+            probes[key].error = str(found)
+        elif found.tls == OFF and credentials:
+            probes[key].error = (
+                f"{key}: encryption in transit is off, and no token is sent over a connection without TLS. "
+                "Leave credentials out to ask only whether clients without one are served."
+            )
+        else:
+            groups[key] = found
+    tried = {}
+    for key, read in fan_out(groups, lambda key: _read(clients, credentials, key, hide)).items():
+        if isinstance(read, Exception):
+            probes[key].error = str(read)
+        else:
+            tried[key] = read
+    told = ask_nodes(clients, [groups[key] for key in tried], tried, probing)
+    for key, answers in told.items():
+        one = probes[key]
+        one.evidence = shown_evidence(groups[key], None, answers)
+        one.error = (
+            untrusted(key, answers) or unreachable(key, answers) or ("" if answers else f"{key}: it has no node.")
+        )
+        if not one.error:
+            one.answers = summarize(answers, tried[key])
+            one.error = unmet(key, one.answers, expect)
+            one.msg = f"{key}: {', '.join(f'{name} {answer}' for name, answer in one.answers.items())}."
+    for one in probes.values():
+        one.duration = time.monotonic() - begun
+    return list(probes.values())
+
+
+def _read(
+    clients: Clients, credentials: Iterable[Mapping[str, Any]], group_id: str, hide: Callable[[str], None]
+) -> dict[str, Credential]:
+    read = {}
+    for credential in credentials:
+        value, source = credential["auth_token"], credential["auth_token_secret"]
+        if source:
+            name = secret_name(source["name"], group_id)
+            token = read_token(clients, name, source["stage"], source.get("key"), group_id)
+            if token is None:
+                raise AuthError(
+                    f"{group_id}: credentials: {credential['name']}: the secret {name} has no version in "
+                    f"{source['stage']}."
+                )
+            hide(token.value)
+            value = token.value
+        read[credential["name"]] = Credential(value, credential["username"])
+    return read
+
+
+def summarize(answers: Sequence[NodeAnswer], names: Iterable[str]) -> dict[str, str]:
+    """Return what all nodes say of each credential, and of none at all."""
+    said = {UNAUTHENTICATED: {answer.unauthenticated for answer in answers}}
+    said |= {name: {bool(answer.accepted.get(name)) for answer in answers} for name in names}
+    words = {True: ACCEPTED, False: REFUSED}
+    return {name: words[told.pop()] if len(told) == 1 else DIFFERS for name, told in said.items()}
+
+
+def unmet(group_id: str, answers: Mapping[str, str], expect: Mapping[str, str]) -> str:
+    """Return the error about expectations that are not met; empty where all are."""
+    wrong = [f"{name} is {answers[name]}, not {wanted}" for name, wanted in expect.items() if answers[name] != wanted]
+    if not wrong:
+        return ""
+    return f"{group_id}: {'; '.join(wrong)}. See outcomes['{group_id}'].evidence.nodes for each node."
