@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Run modules and playbooks of the collection by FQCN, with ansible-playbook, against the fixture ``emulator``.
+
+One module, one dict back; a failure is in the dict and not an exception::
+
+    from integration.run import run_module
+
+    def test_something(emulator):
+        result = run_module(emulator, "replication_group_auth", {"replication_group_id": "sessions", ...})
+        assert result["changed"] and not result["failed"]
+
+Plays, as data or as YAML text or as a file of the repository, with what came of every task::
+
+    run = run_playbook(emulator, [{"hosts": "localhost", "gather_facts": False, "tasks": [...]}])
+    assert run.succeeded and run.recap["localhost"]["changed"] == 0
+    assert "the token" not in run.output
+
+A module's short name stands for ``elasticache.auth.<name>``. A call takes some two seconds: put what one playbook can
+show into one playbook.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What came of one task on one host; ``status`` is ok, failed, skipped or unreachable."""
+
+    task: str
+    action: str
+    host: str
+    status: str
+    ignored: bool
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PlaybookRun:
+    """What came of a playbook: ``output`` is all that ansible-playbook printed, ``recap`` its numbers by host."""
+
+    returncode: int
+    output: str
+    results: list[TaskResult]
+    recap: dict[str, dict[str, int]]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether ansible-playbook ended well."""
+        return self.returncode == 0
+
+    def of(self, task: str, host: str | None = None) -> dict[str, Any]:
+        """The result of the last task of this name (on ``host``); fails the test where it did not run."""
+        found = [one for one in self.results if one.task == task and host in (None, one.host)]
+        assert found, f"no task {task!r} was run:\n{self.output}"
+        return found[-1].result
+
+
+def run_module(
+    emulator: Emulator,
+    module: str,
+    args: Mapping[str, Any],
+    *,
+    check: bool = False,
+    diff: bool = False,
+    verbosity: int = 0,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Run one module on localhost and return its result, with ``failed`` and ``output`` (all that was printed)."""
+    name = module if "." in module else f"elasticache.auth.{module}"
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"name": "It", name: dict(args)}]}
+    run = run_playbook(emulator, [play], check=check, diff=diff, verbosity=verbosity, environment=environment)
+    assert run.results, run.output
+    last = run.results[-1]
+    return {**last.result, "failed": last.status != "ok", "output": run.output}
+
+
+def run_playbook(
+    emulator: Emulator,
+    plays: Sequence[Mapping[str, Any]] | str | Path,
+    *,
+    check: bool = False,
+    diff: bool = False,
+    verbosity: int = 0,
+    inventory: str = "localhost,",
+    extra_vars: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    timeout: float = 300,
+) -> PlaybookRun:
+    """Run plays (data, YAML text, or a file's path) with ansible-playbook and return what came of them.
+
+    ``environment`` is added to the emulator's; ``arguments`` are further ones of ansible-playbook's, such as
+    ``["--limit", "a"]``. Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
+    """
+    with tempfile.TemporaryDirectory(prefix="elasticache-auth-") as folder:
+        results, playbook = Path(folder, "results"), Path(folder, "playbook.yml")
+        if isinstance(plays, Path):
+            playbook = plays
+        else:
+            playbook.write_text(plays if isinstance(plays, str) else yaml.safe_dump(list(plays)), encoding="utf-8")
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", inventory, str(playbook)]
+        command += ["--check"] * check + ["--diff"] * diff + ["-v"] * verbosity + list(arguments)
+        if inventory == "localhost,":
+            command += ["--connection", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
+        if extra_vars:
+            command += ["-e", json.dumps(extra_vars)]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**_environment(emulator, Path(folder), results), **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
+    return PlaybookRun(
+        returncode=done.returncode,
+        output=done.stdout,
+        results=[
+            TaskResult(line["task"], line["action"], line["host"], line["status"], line["ignored"], line["result"])
+            for line in lines
+            if line["kind"] == "task"
+        ],
+        recap={line["host"]: line["recap"] for line in lines if line["kind"] == "recap"},
+    )
+
+
+def _environment(emulator: Emulator, folder: Path, results: Path) -> dict[str, str]:
+    """The emulator's environment, and none of the user's settings of Ansible."""
+    kept = {name: value for name, value in emulator.environment.items() if not name.startswith("ANSIBLE_")}
+    (folder / "ansible.cfg").touch()
+    return {
+        **kept,
+        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+        "ANSIBLE_CALLBACKS_ENABLED": "results_file",
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_PIPELINING": "true",
+        "LC_ALL": "C.UTF-8",
+        "TASK_RESULTS_FILE": str(results),
+    }
