@@ -18,6 +18,18 @@ options:
   auth_tokens:
     description: The AUTH token of each group, by the group's id.
     type: dict
+  known_auth_tokens:
+    description:
+      - The other tokens that may be in force, for example the previous one; V([]) says that there is none.
+      - They are tried on the nodes, and taken for all that there are. That is what lets a group without a record be
+        understood, as AWS never tells which tokens a group accepts.
+      - Where the nodes contradict it, it does not count.
+    type: list
+    elements: str
+"""
+
+    SECRET = r"""
+options:
   auth_token_secret:
     description:
       - The secret in AWS Secrets Manager that holds the token. The module reads it itself, so that the token never
@@ -37,12 +49,4 @@ options:
       key:
         description: The key of the token where the secret is a JSON object. Without it the secret is the bare token.
         type: str
-  known_auth_tokens:
-    description:
-      - The other tokens that may be in force, for example the previous one; V([]) says that there is none.
-      - They are tried on the nodes, and taken for all that there are. That is what lets a group without a record be
-        understood, as AWS never tells which tokens a group accepts.
-      - Where the nodes contradict it, it does not count.
-    type: list
-    elements: str
 """

@@ -249,25 +249,6 @@ options:
         P(elasticache.auth.random_auth_token#lookup) makes one.
       - Excludes O(auth_token_secret) and O(user_group_ids).
     type: str
-  auth_token_secret:
-    description:
-      - The secret in AWS Secrets Manager that holds the token. The module reads it itself, so that the token never
-        passes through Ansible.
-    type: dict
-    suboptions:
-      name:
-        description:
-          - The secret's name or ARN. C({replication_group_id}) in it stands for the group's id.
-        type: str
-        required: true
-      stage:
-        description: The staging label of the version that holds the token.
-        type: str
-        choices: [AWSCURRENT, AWSPENDING, AWSPREVIOUS]
-        default: AWSCURRENT
-      key:
-        description: The key of the token where the secret is a JSON object. Without it the secret is the bare token.
-        type: str
   user_group_ids:
     description:
       - The user groups that decide who is let in (RBAC), all of them. Excludes a token.
@@ -313,6 +294,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - amazon.aws.tags
   - elasticache.auth.replication_groups.wait
+  - elasticache.auth.auth_tokens.secret
   - elasticache.auth.data_plane
   - elasticache.auth.data_plane.probe
   - elasticache.auth.attributes

@@ -38,8 +38,8 @@ attributes:
     support: full
     details: It changes nothing.
 notes:
-  - Where the output of C(ansible-playbook) goes to a file or a pipe, progress shows up late, because Python holds it back.
-    Set the environment variable C(PYTHONUNBUFFERED=1) there.
+  - Where the output of C(ansible-playbook) goes to a file or a pipe, progress shows up late, because Python holds it
+    back. Set the environment variable C(PYTHONUNBUFFERED=1) there.
   - "Needs C(elasticache:DescribeReplicationGroups), with O(record) also C(elasticache:ListTagsForResource) and, for
     more than five groups, C(tag:GetResources)."
 seealso:
