@@ -28,7 +28,7 @@ options:
     elements: str
 """
 
-    SECRET = r"""
+    STORED = r"""
 options:
   auth_token_secret:
     description:

@@ -294,7 +294,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - amazon.aws.tags
   - elasticache.auth.replication_groups.wait
-  - elasticache.auth.auth_tokens.secret
+  - elasticache.auth.auth_tokens.stored
   - elasticache.auth.data_plane
   - elasticache.auth.data_plane.probe
   - elasticache.auth.attributes

@@ -69,7 +69,7 @@ extends_documentation_fragment:
   - elasticache.auth.replication_groups
   - elasticache.auth.replication_groups.wait
   - elasticache.auth.auth_tokens
-  - elasticache.auth.auth_tokens.secret
+  - elasticache.auth.auth_tokens.stored
   - elasticache.auth.data_plane
   - elasticache.auth.data_plane.probe
   - elasticache.auth.attributes

@@ -33,7 +33,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - elasticache.auth.auth_tokens
-  - elasticache.auth.auth_tokens.secret
+  - elasticache.auth.auth_tokens.stored
   - elasticache.auth.data_plane
   - elasticache.auth.data_plane.probe
   - elasticache.auth.attributes
