@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -44,6 +45,11 @@ def progress_line(outcomes: Mapping[str, Mapping[str, Any]], seconds: float) -> 
     if failed:
         parts.append(f"{failed} failed")
     return f"{'; '.join(parts)} ({seconds:.0f} s)"
+
+
+def _is_true(value: Any) -> bool:
+    """Whether an option that the module takes as a bool is on; here it may still be text, as a template leaves it."""
+    return value is not None and boolean(value, strict=False)
 
 
 class ActionModule(ActionBase):
@@ -85,7 +91,7 @@ class ActionModule(ActionBase):
             if not left or gone >= timeout:
                 break
             display.display(f"{self._task.get_name()}: {progress_line(outcomes, gone)}")
-        return result | _combined(ran, outcomes, time.monotonic() - begin, bool(arguments.get("continue_on_error")))
+        return result | _combined(ran, outcomes, time.monotonic() - begin, _is_true(arguments.get("continue_on_error")))
 
 
 def _combined(

@@ -118,6 +118,8 @@ outcomes:
       description:
         - By name of a credential, and for V(unauthenticated), one of V(accepted), V(refused), and V(differs) where the
           nodes do not agree.
+        - V(untold) where a node that serves clients without credentials accepts whatever token it is given, so that its
+          answer says nothing.
       type: dict
       returned: when every node answered
       sample: {unauthenticated: refused, old: accepted, new: accepted}

@@ -32,7 +32,14 @@ _THROTTLED = frozenset(
         "APICallRateForCustomerExceeded",
     }
 )
-_BUSY = frozenset({"InvalidReplicationGroupState", "InvalidReplicationGroupStateFault"})
+_BUSY = frozenset(
+    {
+        "InvalidReplicationGroupState",
+        "InvalidReplicationGroupStateFault",
+        "InvalidUserGroupState",
+        "InvalidUserState",
+    }
+)
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _BAD_CREDENTIALS = frozenset(
     {
@@ -61,7 +68,8 @@ class Kind(enum.Enum):
 
 def code_of(error: BaseException) -> str:
     """Return AWS's error code, or an empty string for an error that did not come from AWS."""
-    return getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    # botocore's errors of broken connections have a response too: None.
+    return (getattr(error, "response", None) or {}).get("Error", {}).get("Code", "")
 
 
 def classify(error: BaseException) -> Kind:

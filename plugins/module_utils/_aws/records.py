@@ -35,22 +35,26 @@ CREATION = "creation"
 _WAY_OUT = "Allow it in the policy of the credentials, or do without the record with record: false."
 
 
-def read_tags(clients: Clients, groups: Iterable[Group], *, thorough: bool = True) -> dict[str, dict[str, str]]:
-    """Return all tags of each group. Raises :class:`AuthError`.
+def read_tags(
+    clients: Clients, groups: Iterable[Group], *, thorough: bool = True, busy: set[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """Return all tags of each group, none for one that is busy, whose id is added to ``busy``.
+
+    Raises :class:`AuthError`.
 
     Many are read in bulk, which may be behind; then a record may be missing, or be an old one. An old one is found out
     by its date and read again; with ``thorough``, so is a missing one.
     """
     groups = list(groups)
     if len(groups) <= _READ_SINGLY:
-        return _read_singly(clients, groups)
+        return _read_singly(clients, groups, busy)
     tags = _read_in_bulk(clients, groups)
     doubtful = [
         group
         for group in groups
         if group.auth_token_enabled and not _fits(group, tags.get(group.id, {}), missing=not thorough)
     ]
-    return {group.id: {} for group in groups} | tags | _read_singly(clients, doubtful)
+    return {group.id: {} for group in groups} | tags | _read_singly(clients, doubtful, busy)
 
 
 def _fits(group: Group, tags: Mapping[str, str], *, missing: bool) -> bool:
@@ -61,7 +65,7 @@ def _fits(group: Group, tags: Mapping[str, str], *, missing: bool) -> bool:
     return entry is not None and entry.call is None and entry.seen == group.token_date
 
 
-def _read_singly(clients: Clients, groups: Iterable[Group]) -> dict[str, dict[str, str]]:
+def _read_singly(clients: Clients, groups: Iterable[Group], busy: set[str] | None = None) -> dict[str, dict[str, str]]:
     by_id = {group.id: group for group in groups}
 
     def read(key: str) -> dict[str, str]:
@@ -72,9 +76,12 @@ def _read_singly(clients: Clients, groups: Iterable[Group]) -> dict[str, dict[st
     tags: dict[str, dict[str, str]] = {}
     for key, result in fan_out(by_id, read).items():
         if isinstance(result, Exception):
-            if classify(result) in (Kind.BUSY, Kind.NOT_FOUND):
+            kind = classify(result)
+            if kind in (Kind.BUSY, Kind.NOT_FOUND):
                 # It has become busy or is gone since it was described; whoever needs it will see that.
                 tags[key] = {}
+                if kind is Kind.BUSY and busy is not None:
+                    busy.add(key)
                 continue
             raise AuthError(
                 f"{key}: {explain(result, 'elasticache:ListTagsForResource', clients.region)} {_WAY_OUT}"

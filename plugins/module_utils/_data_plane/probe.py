@@ -266,6 +266,6 @@ def unreachable(group_id: str, answers: Iterable[NodeAnswer]) -> str:
     names = ", ".join(f"{a.node} ({a.node.host}:{a.node.port})" for a in missing[:3])
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
     return (
-        f"{group_id}: {names}{more} can't be reached: {missing[0].error}. "
+        f"{group_id}: {names}{more} can't be reached: {missing[0].error.rstrip('.')}. "
         "Run where the group's VPC and security groups let you in"
     )

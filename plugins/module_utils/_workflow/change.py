@@ -24,7 +24,7 @@ from .._core.errors import AuthError
 from .._core.evidence import Answer, Belief, assume
 from .._core.explain import describe_all, refusal
 from .._core.plan import NoPlan, Plan, Wish, force_plan, make_plan
-from .._core.states import Call, CallKind, Mode
+from .._core.states import Call, CallKind, Mode, State
 from .._data_plane.probe import NodeAnswer, as_evidence
 from .._fan_out import fan_out
 from .observe import Observation, Probing, check_preconditions, conclude, engine_versions, probe_groups, read_records
@@ -60,7 +60,8 @@ class _Case:
     """One group under way.
 
     ``belief`` is what the plan was made from, ``entry`` what was written ahead (in token names), ``sent`` the call
-    that was made, or may have been, and ``refused`` the record of one that surely was not.
+    that was made, or may have been, with the states it leads to in ``expected``, and ``refused`` the record of one that
+    surely was not. ``overtaken`` is the token's date when someone else's change was found under way before ours.
     """
 
     progress: Progress
@@ -71,7 +72,9 @@ class _Case:
     plan: Plan | None = None
     entry: record.Entry | None = None
     sent: Sent | None = None
+    expected: frozenset[State] = frozenset()
     refused: record.Entry | None = None
+    overtaken: str | None = None
 
     def fail(self, message: str) -> None:
         self.progress.error = message
@@ -140,6 +143,7 @@ def _look(clients: Clients, order: Order, cases: Mapping[str, _Case], deadline: 
     recorded = read_records(clients, groups.values()) if order.record else {}
     entries = {key: recorded.get(key) or cases[key].entry for key in groups}
     entries = {key: _without_refused(entry, cases[key].refused) for key, entry in entries.items()}
+    _withdraw(clients, cases, groups, {key: entries[key] for key in groups if entries[key] != recorded.get(key)})
     fresh = outlast(clients, groups, {key: cases[key].sent or written(entries[key]) for key in groups})
     groups |= _settled_groups(clients, order, {key: cases[key] for key in fresh}, deadline) if fresh else {}
     groups = {key: group for key, group in groups.items() if not cases[key].progress.error}
@@ -236,16 +240,35 @@ def _without_refused(entry: record.Entry | None, refused: record.Entry | None) -
     return replace(entry, call=None) if entry is not None and entry == refused else entry
 
 
+def _withdraw(
+    clients: Clients,
+    cases: Mapping[str, _Case],
+    groups: Mapping[str, Group],
+    entries: Mapping[str, record.Entry | None],
+) -> None:
+    """Write ``entries`` over records that announce a call that AWS did not take, so that no later run believes them."""
+    refused = {key: entry for key, entry in entries.items() if entry is not None and cases[key].refused}
+    for key, result in fan_out(refused, lambda key: records.write(clients, groups[key], refused[key])).items():
+        if isinstance(result, Exception):
+            text = explain(result, "elasticache:AddTagsToResource", clients.region)
+            cases[key].progress.warnings.append(f"{key}: the record still names the refused call. {text}")
+
+
 def _decide(order: Order, cases: Mapping[str, _Case]) -> None:
     """Plan for every group; where there is no plan, say why."""
     for key, case in cases.items():
         if case.progress.error or case.seen is None:
             continue
         wish = order.wish(case.tokens)
-        case.belief, plan = _plan(order, case.seen.belief, wish)
         group = case.seen.group
+        if case.overtaken not in (None, group.token_date or ""):
+            # What the caller said of the state, and insisted on, was about the one before someone else changed it.
+            order_now = replace(order, assume_state=None, force=False)
+        else:
+            order_now = order
+        case.belief, plan = _plan(order_now, case.seen.belief, wish, case.expected if _shows(case) else None)
         if isinstance(plan, NoPlan):
-            message = refusal(key, plan, wish, label, _settling(order, case))
+            message = refusal(key, plan, wish, label, _settling(order_now, case))
             if case.progress.drift:
                 message += (
                     " The token was changed by someone else since this collection last did (drift):"
@@ -263,9 +286,19 @@ def _decide(order: Order, cases: Mapping[str, _Case]) -> None:
             )
 
 
-def _plan(order: Order, belief: Belief, wish: Wish) -> tuple[Belief, Plan | NoPlan]:
-    """Return the plan and the belief it stands on; the user's word narrows that only where evidence leaves it open."""
+def _shows(case: _Case) -> bool:
+    """Whether a call that may have been made shows: then it is not made again, however little else is known."""
+    return case.sent is not None and case.seen is not None and not case.sent.lack(case.seen.group)
+
+
+def _plan(order: Order, belief: Belief, wish: Wish, arrived: frozenset[State] | None) -> tuple[Belief, Plan | NoPlan]:
+    """Return the plan and the belief it stands on; the user's word narrows that only where evidence leaves it open.
+
+    ``arrived``: the states that our own call has led to, where that shows.
+    """
     plan = make_plan(belief, wish, kinds=order.kinds, max_calls=1)
+    if isinstance(plan, NoPlan) and arrived:
+        return belief, Plan((), arrived)
     if isinstance(plan, NoPlan) and order.assume_state is not None:
         live = set(order.kinds) == {CallKind.SET}
         assumed = assume(belief, order.assume_state, token=wish.token or None, live=live)
@@ -331,22 +364,27 @@ def _act_on(clients: Clients, order: Order, case: _Case) -> bool:
             ahead = _record(clients, case, announced)
         except Exception as error:
             if classify(error) is Kind.BUSY:
+                case.entry, case.overtaken = before, group.token_date or ""
                 return True
             text = explain(error, "elasticache:AddTagsToResource", clients.region)
             raise AuthError(
                 f"{group.id}: the record could not be written, so nothing was changed. {text} "
                 "Without the record (record: false) a run that is cut off can't be told from one that never was."
             ) from error
-    case.sent, case.refused = Sent(call, group.token_date, time.time()), None
+    earlier = case.sent
+    case.sent, case.refused, case.expected = Sent(call, group.token_date, time.time()), None, case.plan.after
     try:
         clients.patiently(lambda: modify.modify(clients, group, call, case.tokens.values))
     except Exception as error:
         kind = classify(error)
         if kind is Kind.AMBIGUOUS:
             return True
+        if kind is Kind.BUSY and earlier:
+            case.sent = earlier  # which may be what it is busy with
+            return True
         case.sent, case.refused = None, ahead
         if kind is Kind.BUSY:
-            case.entry = None
+            case.entry, case.overtaken = before, group.token_date or ""
             return True
         if order.record and before:
             _take_back(clients, case, before)

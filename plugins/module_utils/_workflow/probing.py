@@ -20,7 +20,7 @@ from .observe import Probing, ask_nodes
 from .outcome import Outcome, Progress, shown_evidence
 
 UNAUTHENTICATED = "unauthenticated"
-ACCEPTED, REFUSED, DIFFERS = "accepted", "refused", "differs"
+ACCEPTED, REFUSED, DIFFERS, UNTOLD = "accepted", "refused", "differs", "untold"
 
 
 @dataclass
@@ -80,9 +80,9 @@ def probe_all(
     for key, answers in told.items():
         one = probes[key]
         one.evidence = shown_evidence(groups[key], None, answers)
-        one.error = (
-            untrusted(key, answers) or unreachable(key, answers) or ("" if answers else f"{key}: it has no node.")
-        )
+        missing = unreachable(key, answers)
+        one.error = untrusted(key, answers) or (f"{missing}." if missing else "")
+        one.error = one.error or ("" if answers else f"{key}: it has no node.")
         if not one.error:
             one.answers = summarize(answers, tried[key])
             one.error = unmet(key, one.answers, expect)
@@ -113,11 +113,17 @@ def _read(
 
 
 def summarize(answers: Sequence[NodeAnswer], names: Iterable[str]) -> dict[str, str]:
-    """Return what all nodes say of each credential, and of none at all."""
+    """Return what all nodes say of each credential, and of none at all.
+
+    A node that accepts a token that nobody has tells nothing about others by accepting them.
+    """
     said = {UNAUTHENTICATED: {answer.unauthenticated for answer in answers}}
     said |= {name: {bool(answer.accepted.get(name)) for answer in answers} for name in names}
     words = {True: ACCEPTED, False: REFUSED}
-    return {name: words[told.pop()] if len(told) == 1 else DIFFERS for name, told in said.items()}
+    answered = {name: words[told.pop()] if len(told) == 1 else DIFFERS for name, told in said.items()}
+    if any(answer.indiscriminate for answer in answers):
+        answered |= dict.fromkeys(names, UNTOLD)
+    return answered
 
 
 def unmet(group_id: str, answers: Mapping[str, str], expect: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from .._aws.groups import Group, require_all
 from .._aws.waiting import Lack, Waited, settled, wait_for
 from .._core.errors import AuthError
 from .outcome import Outcome, Progress
-from .staleness import outlast, written
+from .staleness import GRACE, outlast, written
 
 
 @dataclass
@@ -44,7 +45,12 @@ def wait_until_settled(
     if check_mode:
         for key, group in groups.items():
             waits[key].after = waits[key].before
-            waits[key].msg = f"{key}: {'would be waited for: ' + group.pending if group.pending else 'available'}."
+            try:
+                pending = settled(group)
+            except AuthError as error:
+                waits[key].error = str(error)
+                continue
+            waits[key].msg = f"{key}: {'would be waited for: ' + pending if pending else 'available'}."
         return list(waits.values())
     lacks: dict[str, Lack] = dict.fromkeys(groups, settled)
     ended = wait_for(clients, lacks, timeout=timeout, delay=delay, known=groups.values())
@@ -58,11 +64,23 @@ def wait_until_settled(
 def _outlast_staleness(
     clients: Clients, ended: Mapping[str, Waited], *, timeout: float, delay: float
 ) -> dict[str, Waited]:
-    """Give those groups more time whose record says that a call was made of which nothing can be seen yet."""
+    """Give those groups more time that are described as settled and are not.
+
+    That is so where the record says that a call was made of which nothing can be seen yet, and where AWS refuses to
+    tell the tags, which it does only while a group is being changed.
+    """
     arrived = {key: end.group for key, end in ended.items() if end.group is not None and not end.error}
-    tags = records.read_tags(clients, arrived.values(), thorough=False)
+    give_up = time.monotonic() + min(timeout, GRACE)
+    busy: set[str] = set()
+    tags = records.read_tags(clients, arrived.values(), thorough=False, busy=busy)
+    had_been_busy = set(busy)
+    while busy and time.monotonic() < give_up:
+        time.sleep(min(delay, 1.0))
+        again = [arrived[key] for key in busy]
+        busy = set()
+        tags |= records.read_tags(clients, again, thorough=False, busy=busy)
     calls = {key: written(records.entry_in(tags[key])) for key in arrived}
-    late = outlast(clients, arrived, calls, limit=timeout)
+    late = {*outlast(clients, arrived, calls, limit=timeout), *had_been_busy}
     # Once the grace is over, a call of which nothing shows was never made: what counts is whether it has settled.
     return wait_for(clients, dict.fromkeys(late, settled), timeout=timeout, delay=delay)
 
