@@ -151,6 +151,11 @@ def _from_options(params: Mapping[str, Any], group_id: str, needed: bool) -> Tok
             "or in a secret by auth_token_secret."
         )
     others = params.get("known_auth_tokens")
+    if others is not None and not all(others):
+        return AuthError(
+            f"{group_id}: known_auth_tokens holds an empty text, which is no token. Leave it out, or, to say that there "
+            "are no other tokens, give an empty list."
+        )
     wanted = Token(GIVEN, str(value)) if value is not None else None
     known = [Token(f"known token {number}", other) for number, other in enumerate(others or (), 1)]
     return distinct(wanted, known, complete=others is not None)

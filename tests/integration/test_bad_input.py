@@ -1,0 +1,757 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Bad input and bad circumstances: one clear message, an end through ``fail_json``, and nothing changed."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+from integration.direct import ModuleRun, auth, mutating, run
+from integration.run import run_playbook
+from integration.scenes import GROUP, USERS, A, B, create, create_user_group, put_secret, scene
+
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._data_plane import probe
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+UNIT = "replication_group_auth"
+KNOWN = {"known_auth_tokens": [A]}
+
+
+def assert_refused(emulator: Emulator, ended: ModuleRun, message: str, before: list[str]) -> None:
+    """It failed with just this message, changed nothing, and made no call that could."""
+    assert ended.failed
+    assert ended.returncode == 1
+    assert not ended.changed
+    assert "exception" not in ended.result, ended.output
+    assert ended.msg == message
+    assert mutating(emulator) == before
+
+
+class TestTokens:
+    """AWS would say no more than that a token is invalid; no message holds the token or a piece of it."""
+
+    @pytest.mark.parametrize(
+        ("token", "problem"),
+        [
+            pytest.param("short", "it has 5 characters, AWS takes 16 to 128", id="short"),
+            pytest.param("x7Q" * 5, "it has 15 characters, AWS takes 16 to 128", id="15"),
+            pytest.param("Kp9" * 43, "it has 129 characters, AWS takes 16 to 128", id="129"),
+            pytest.param("", "it has 0 characters, AWS takes 16 to 128", id="empty"),
+            pytest.param(
+                "Wr0ng/token-of-twenty",
+                "it may hold letters, digits and !&#$^<>- only (see position 6)",
+                id="slash",
+            ),
+            pytest.param(
+                'Qua@"%/Qua@"%/Qua',
+                "it may hold letters, digits and !&#$^<>- only (see position 4, 5, 6, 7, 11, ...)",
+                id="many",
+            ),
+            pytest.param(
+                "Grün-und-Äpfel-sind-es",
+                "it may hold letters, digits and !&#$^<>- only (see position 3, 10)",
+                id="not-ascii",
+            ),
+            pytest.param(
+                "trailing-newline-in-it\n",
+                "it may hold letters, digits and !&#$^<>- only (see position 23)",
+                id="newline",
+            ),
+            pytest.param(
+                "a b",
+                "it has 3 characters, AWS takes 16 to 128; "
+                "it may hold letters, digits and !&#$^<>- only (see position 2)",
+                id="both",
+            ),
+        ],
+    )
+    def test_against_the_hard_rules(self, emulator: Emulator, token: str, problem: str) -> None:
+        scene(emulator, "required")
+        before = mutating(emulator)
+        ended = auth(emulator, "rotate", token, known_auth_tokens=[A])
+        message = (
+            f"{GROUP}: the token given is not a valid AUTH token: {problem}. "
+            "The lookup elasticache.auth.random_auth_token makes valid ones."
+        )
+        assert_refused(emulator, ended, message, before)
+        for piece in (token[i : i + 6] for i in range(len(token) - 5)):
+            assert piece not in ended.output
+
+    def test_in_a_secret(self, emulator: Emulator) -> None:
+        scene(emulator, "required")
+        put_secret(emulator, "s", "far too/short")
+        before = mutating(emulator)
+        ended = auth(emulator, "rotate", auth_token_secret={"name": "s"}, hidden=["far too/short"])
+        message = (
+            f"{GROUP}: the token in AWSCURRENT is not a valid AUTH token: it has 13 characters, AWS takes 16 to 128; "
+            "it may hold letters, digits and !&#$^<>- only (see position 4, 8). "
+            "The lookup elasticache.auth.random_auth_token makes valid ones."
+        )
+        assert_refused(emulator, ended, message, before)
+
+    @pytest.mark.parametrize("tokens", [{"one": B}, {"one": B, "two": None}])
+    def test_for_some_groups_only(self, emulator: Emulator, tokens: dict[str, str | None]) -> None:
+        """The group without a token fails; the other one is rotated all the same."""
+        for group in ("one", "two"):
+            create(emulator, group, AuthToken=A)
+        ended = auth(emulator, "rotate", group=["one", "two"], auth_tokens=tokens, known_auth_tokens=[A])
+        assert ended.failed
+        assert ended.of("one")["changed"]
+        assert not ended.of("two")["changed"]
+        assert ended.of("two")["msg"] == (
+            "two: there is no token for it. Give it in auth_token, under its id in auth_tokens, "
+            "or in a secret by auth_token_secret."
+        )
+        assert ended.msg == f"1 of 2 groups failed. {ended.of('two')['msg']}"
+        assert emulator.group("one")["slots"] == [A, B]
+        assert emulator.group("two")["slots"] == [A]
+
+
+class TestSecrets:
+    """What can be wrong with a secret."""
+
+    @pytest.fixture(autouse=True)
+    def _secrets(self, emulator: Emulator) -> None:
+        create(emulator, AuthToken=A)
+        put_secret(emulator, "bare", B)
+        put_secret(emulator, "json", f'{{"auth_token": "{B}", "port": 6379, "none": null}}')
+        put_secret(emulator, "list", f'["{B}"]')
+        put_secret(emulator, "gone", B)
+        emulator.client("secretsmanager").delete_secret(SecretId="gone")
+        emulator.client("secretsmanager").create_secret(Name="binary", SecretBinary=B.encode())
+
+    @pytest.mark.parametrize(
+        ("secret", "message"),
+        [
+            (
+                {"name": "missing/{replication_group_id}"},
+                (
+                    "there is no secret missing/sessions in us-east-1. "
+                    "Create it, or check auth_token_secret.name and region."
+                ),
+            ),
+            (
+                {"name": "bare", "stage": "AWSPENDING"},
+                (
+                    "the secret bare has no version in AWSPENDING. Stage one, or name another label in "
+                    "auth_token_secret.stage (it has AWSCURRENT)."
+                ),
+            ),
+            (
+                {"name": "bare", "key": "auth_token"},
+                (
+                    "the secret bare holds no JSON object, so it has no key auth_token. "
+                    "Leave auth_token_secret.key out where the secret is the bare token."
+                ),
+            ),
+            (
+                {"name": "list", "key": "auth_token"},
+                (
+                    "the secret list holds no JSON object, so it has no key auth_token. "
+                    "Leave auth_token_secret.key out where the secret is the bare token."
+                ),
+            ),
+            ({"name": "json"}, "the secret json holds JSON. Name the token's key in auth_token_secret.key."),
+            (
+                {"name": "json", "key": "password"},
+                "the secret json has no text under the key password. Check auth_token_secret.key.",
+            ),
+            (
+                {"name": "json", "key": "port"},
+                "the secret json has no text under the key port. Check auth_token_secret.key.",
+            ),
+            (
+                {"name": "json", "key": "none"},
+                "the secret json has no text under the key none. Check auth_token_secret.key.",
+            ),
+            (
+                {"name": "gone"},
+                (
+                    "the secret gone is scheduled for deletion. "
+                    "Restore it (secretsmanager:RestoreSecret), or name another in auth_token_secret.name."
+                ),
+            ),
+            ({"name": "binary"}, "the secret binary holds no text. Store the token in its SecretString."),
+            *(
+                ({"name": name}, "auth_token_secret.name may hold {replication_group_id} and no other braces.")
+                for name in (
+                    "a/{group}",
+                    "a/{}",
+                    "a/{0}",
+                    "a/{",
+                    "a/}",
+                    "a/{replication_group_id.__class__}",
+                    "a/{replication_group_id.nope}",
+                    "a/{replication_group_id:>99}",
+                    "{{replication_group_id}}",
+                )
+            ),
+        ],
+    )
+    def test_refused(self, emulator: Emulator, secret: dict[str, str], message: str) -> None:
+        before = mutating(emulator)
+        ended = auth(emulator, "rotate", auth_token_secret=secret, hidden=[B])
+        assert_refused(emulator, ended, f"{GROUP}: {message}", before)
+
+    def test_not_allowed_to_read(self, emulator: Emulator) -> None:
+        emulator.faults(
+            {"kind": "error", "service": "secretsmanager", "code": "AccessDeniedException", "message": "no", "times": 9}
+        )
+        before = mutating(emulator)
+        ended = auth(emulator, "rotate", auth_token_secret={"name": "bare"}, hidden=[B])
+        message = (
+            f"{GROUP}: the secret bare: secretsmanager:GetSecretValue was refused in us-east-1: the credentials may "
+            "not call it (AccessDeniedException). Allow it in their policy."
+        )
+        assert_refused(emulator, ended, message, before)
+
+
+def _off(emulator: Emulator) -> None:
+    create(emulator, TransitEncryptionEnabled=False)
+
+
+def _preferred(emulator: Emulator) -> None:
+    create(emulator, TransitEncryptionMode="preferred")
+
+
+def _old_redis(emulator: Emulator) -> None:
+    create(emulator, Engine="redis", EngineVersion="4.0.10", AuthToken=A)
+
+
+def _redis5(emulator: Emulator) -> None:
+    create_user_group(emulator)
+    create(emulator, Engine="redis", EngineVersion="5.0.6", AuthToken=A)
+
+
+def _serverless(emulator: Emulator) -> None:
+    emulator.client("elasticache").create_serverless_cache(ServerlessCacheName=GROUP, Engine="valkey")
+
+
+def _standalone(emulator: Emulator) -> None:
+    emulator.client("elasticache").create_cache_cluster(
+        CacheClusterId=GROUP, Engine="redis", CacheNodeType="cache.t4g.micro", NumCacheNodes=1
+    )
+
+
+def _secondary(emulator: Emulator) -> None:
+    create(emulator, "primary", AuthToken=A, region="eu-west-1")
+    made = emulator.client("elasticache", region="eu-west-1").create_global_replication_group(
+        GlobalReplicationGroupIdSuffix="world", PrimaryReplicationGroupId="primary"
+    )
+    identifier = made["GlobalReplicationGroup"]["GlobalReplicationGroupId"]
+    create(
+        emulator,
+        GlobalReplicationGroupId=identifier,
+        Engine=None,
+        TransitEncryptionEnabled=None,
+        NumCacheClusters=None,
+        region=emulator.region,
+    )
+
+
+def _create_failed(emulator: Emulator) -> None:
+    emulator.faults({"kind": "create-failed", "id": GROUP})
+    create(emulator, wait=False)
+    emulator.wait_until(GROUP, lambda group: group["status"] == "create-failed")
+
+
+def _deleting(emulator: Emulator) -> None:
+    create(emulator)
+    emulator.faults({"kind": "never-ends", "action": "DeleteReplicationGroup", "id": GROUP})
+    emulator.client("elasticache").delete_replication_group(ReplicationGroupId=GROUP)
+
+
+def _modifying(emulator: Emulator) -> None:
+    create(emulator, AuthToken=A)
+    emulator.faults({"kind": "never-ends", "action": "ModifyReplicationGroup", "id": GROUP})
+    emulator.client("elasticache").modify_replication_group(
+        ReplicationGroupId=GROUP, AuthToken=B, AuthTokenUpdateStrategy="ROTATE", ApplyImmediately=True
+    )
+
+
+def _nothing(emulator: Emulator) -> None:
+    """No group at all."""
+
+
+NEEDS_TLS = (
+    "encryption in transit is off, and {what} needs it. With elasticache.auth.replication_group "
+    "set transit_encryption_mode: preferred, move the clients to TLS, then set it to required."
+)
+NOT_FOUND = (
+    "there is no replication group of this id in us-east-1. "
+    "Check replication_group_ids, region and the account of the credentials."
+)
+ROTATE = {"auth_token_update_strategy": "rotate", "auth_token": B, "known_auth_tokens": [A]}
+DELETE = {"auth_token_update_strategy": "delete", "user_group_ids": [USERS]}
+
+
+class TestPreconditions:
+    """What AWS would refuse whatever the token is, told before any call and better."""
+
+    @pytest.mark.parametrize(
+        ("prepare", "options", "message"),
+        [
+            pytest.param(_nothing, ROTATE, NOT_FOUND, id="unknown"),
+            pytest.param(_off, ROTATE, NEEDS_TLS.format(what="an AUTH token"), id="no-tls"),
+            pytest.param(_off, DELETE, NEEDS_TLS.format(what="a user group"), id="no-tls-for-rbac"),
+            pytest.param(
+                _preferred,
+                ROTATE,
+                "encryption in transit is in mode preferred, and AWS changes a token only in mode required. Move the "
+                "clients to TLS, then set transit_encryption_mode: required (elasticache.auth.replication_group).",
+                id="preferred",
+            ),
+            pytest.param(
+                _old_redis,
+                ROTATE,
+                "its engine is redis 4.0.10, and an AUTH token can be changed from redis 5.0.6 on. "
+                "Upgrade it with engine_version of elasticache.auth.replication_group.",
+                id="engine-too-old",
+            ),
+            pytest.param(
+                _redis5,
+                DELETE,
+                "its engine is redis 5.0.6, and a user group can be changed from redis 6.0 on. "
+                "Upgrade it with engine_version of elasticache.auth.replication_group.",
+                id="engine-too-old-for-rbac",
+            ),
+            pytest.param(
+                _serverless,
+                ROTATE,
+                "it is a serverless cache, and those have no AUTH token: their access control is RBAC only. "
+                "Leave it out of replication_group_ids.",
+                id="serverless",
+            ),
+            pytest.param(
+                _standalone,
+                ROTATE,
+                "it is a cache cluster, not a replication group, and AUTH needs a replication group. "
+                "Give the id of its replication group, or make a group with a single node in its place.",
+                id="standalone",
+            ),
+            pytest.param(
+                _secondary,
+                ROTATE,
+                "it is a secondary of a global datastore, which inherits its access control. "
+                "Change the primary group instead.",
+                id="secondary",
+            ),
+            pytest.param(
+                _create_failed,
+                ROTATE,
+                "its status is create-failed, from which it does not become available.",
+                id="create-failed",
+            ),
+            pytest.param(
+                _create_failed,
+                {**ROTATE, "wait": False},
+                "its status is create-failed, from which it does not become available.",
+                id="create-failed-without-waiting",
+            ),
+            pytest.param(
+                _deleting, ROTATE, "its status is deleting, from which it does not become available.", id="deleting"
+            ),
+            pytest.param(
+                _modifying,
+                {**ROTATE, "wait": False},
+                "a change is under way (its status is modifying, its token is ROTATING), so nothing was called. "
+                "With wait: true it is waited for, and what is then left to do is done.",
+                id="modifying-without-waiting",
+            ),
+        ],
+    )
+    def test_refused(
+        self, emulator: Emulator, prepare: Callable[[Emulator], None], options: dict[str, Any], message: str
+    ) -> None:
+        prepare(emulator)
+        before = mutating(emulator)
+        args = {"replication_group_id": GROUP, "data_plane_ca_path": emulator.ca_bundle, "wait_delay": 0.1, **options}
+        for check in (True, False):
+            ended = run(emulator, UNIT, args, check=check)
+            assert_refused(emulator, ended, f"{GROUP}: {message}", before)
+            assert ended.of(GROUP)["failed"]
+
+    def test_in_another_region(self, emulator: Emulator) -> None:
+        create(emulator, AuthToken=A)
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], region="eu-west-1")
+        message = f"{GROUP}: {NOT_FOUND.replace('us-east-1', 'eu-west-1')}"
+        assert_refused(emulator, ended, message, ["CreateReplicationGroup"])
+
+    def test_a_change_that_does_not_end(self, emulator: Emulator) -> None:
+        """The time limit runs out while another's change is joined: the message says what was pending."""
+        _modifying(emulator)
+        before = mutating(emulator)
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=0.5)
+        assert re.fullmatch(
+            rf"{GROUP}: not done after [01] s: its status is modifying, its token is ROTATING. "
+            "What is under way goes on at AWS: run this again, or raise wait_timeout.",
+            ended.msg,
+        )
+        assert ended.failed
+        assert mutating(emulator) == before
+
+
+@pytest.mark.emulator(data_plane="none")
+class TestOptions:
+    """Options that are wrong by themselves."""
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            *(
+                (
+                    {"replication_group_ids": [identifier]},
+                    (
+                        f"replication_group_ids: '{identifier.strip().lower()}' can't be the id of a replication "
+                        "group: that has 1 to 40 letters, digits and hyphens, begins with a letter, has no two hyphens "
+                        "in a row and none at its end."
+                    ),
+                )
+                for identifier in ("", "9lives", "a--b", "tail-", "under_score", "x" * 41, "a b", "ä", "*")
+            ),
+            (
+                {"replication_group_ids": ["sessions", "carts", "Sessions"]},
+                "replication_group_ids: sessions is listed twice. AWS does not tell upper from lower case in ids.",
+            ),
+            (
+                {"auth_token_update_strategy": "Rotate"},
+                "value of auth_token_update_strategy must be one of: rotate, set, delete, got: Rotate",
+            ),
+            (
+                {"auth_token": None},
+                (
+                    "auth_token_update_strategy is rotate but any of the following are missing: "
+                    "auth_token, auth_tokens, auth_token_secret"
+                ),
+            ),
+            (
+                {"auth_token_update_strategy": "delete", "auth_token": None},
+                "auth_token_update_strategy is delete but all of the following are missing: user_group_ids",
+            ),
+            (
+                {"auth_tokens": {"sessions": A}},
+                "parameters are mutually exclusive: auth_token|auth_tokens|auth_token_secret",
+            ),
+            (
+                {"auth_token": None, "auth_token_secret": {"name": "s"}, "known_auth_tokens": [A]},
+                "parameters are mutually exclusive: known_auth_tokens|auth_token_secret",
+            ),
+            (
+                {"user_group_ids": [USERS]},
+                "user_group_ids go with auth_token_update_strategy: delete, not with rotate.",
+            ),
+            (
+                {"auth_token_update_strategy": "set", "remove_user_groups": True},
+                (
+                    "remove_user_groups goes with auth_token_update_strategy: rotate, not with set: "
+                    "AWS takes the user groups away in the call that rotates the token in."
+                ),
+            ),
+            ({"wait_delay": 0}, "wait_delay: 0.0 would never pause; give seconds above 0."),
+            ({"wait_timeout": -1}, "wait_timeout: -1.0 lies in the past; give seconds from 0 on."),
+            ({"data_plane_timeout": 0}, "data_plane_timeout: 0.0 is no time to wait; give seconds above 0."),
+            (
+                {"assume_state": "rbac"},
+                "value of assume_state must be one of: open, optional, required, rotating, got: rbac",
+            ),
+            (
+                {"aws_config": {"nonsense": 1}},
+                "aws_config is not a botocore configuration: Got unexpected keyword argument 'nonsense'",
+            ),
+        ],
+    )
+    def test_refused(self, emulator: Emulator, options: dict[str, Any], message: str) -> None:
+        args = {"replication_group_ids": [GROUP], "auth_token_update_strategy": "rotate", "auth_token": B, **options}
+        ended = run(emulator, UNIT, {name: value for name, value in args.items() if value is not None})
+        assert_refused(emulator, ended, message, [])
+
+    def test_delete_without_any_user_group(self, emulator: Emulator) -> None:
+        """An empty list is no user group either."""
+        create(emulator, AuthToken=A)
+        ended = auth(emulator, "delete", user_group_ids=[])
+        assert_refused(
+            emulator,
+            ended,
+            "user_group_ids is empty, and AWS takes a token away only together with attaching a user group.",
+            ["CreateReplicationGroup"],
+        )
+
+
+class TestTheWayToAws:
+    """Credentials, regions and connections."""
+
+    @pytest.fixture(autouse=True)
+    def _group(self, emulator: Emulator) -> None:
+        for group in ("one", "two", "three"):
+            create(emulator, group, AuthToken=A)
+
+    @pytest.mark.parametrize("number", [1, 3])
+    @pytest.mark.parametrize("secret", [False, True])
+    def test_no_credentials(self, emulator: Emulator, number: int, secret: bool) -> None:
+        nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+        before = mutating(emulator)
+        given = {"auth_token_secret": {"name": "s"}} if secret else {"auth_token": B}
+        ended = auth(emulator, "rotate", group=["one", "two", "three"][:number], environment=nothing, **given)
+        way_out = (
+            "was not called: no AWS credentials were found. Set profile, access_key and secret_key, "
+            "AWS_PROFILE, or run where an IAM role is attached."
+        )
+        assert ended.failed
+        assert way_out in ended.msg
+        if not secret:
+            assert ended.msg == f"elasticache:DescribeReplicationGroups {way_out}"
+        assert mutating(emulator) == before
+
+    @pytest.mark.parametrize("number", [1, 3])
+    @pytest.mark.parametrize("secret", [False, True])
+    def test_no_region(self, emulator: Emulator, number: int, secret: bool) -> None:
+        """Told once, however many threads wanted to know."""
+        before = mutating(emulator)
+        given = {"auth_token_secret": {"name": "s"}} if secret else {"auth_token": B}
+        ended = auth(
+            emulator,
+            "rotate",
+            group=["one", "two", "three"][:number],
+            environment={"AWS_REGION": "", "AWS_DEFAULT_REGION": ""},
+            **given,
+        )
+        assert ended.failed
+        assert "There is no region. Set region, AWS_REGION, or a profile that has one." in ended.msg
+        assert mutating(emulator) == before
+
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            (
+                "InvalidClientTokenId",
+                "AWS does not accept the credentials (InvalidClientTokenId). Renew or replace them.",
+            ),
+            ("ExpiredToken", "AWS does not accept the credentials (ExpiredToken). Renew or replace them."),
+            ("AccessDenied", "the credentials may not call it (AccessDenied). Allow it in their policy."),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("action", "of_the_group"),
+        [("DescribeReplicationGroups", False), ("ListTagsForResource", True), ("ModifyReplicationGroup", True)],
+    )
+    def test_credentials_that_are_not_accepted(
+        self, emulator: Emulator, code: str, words: str, action: str, of_the_group: bool
+    ) -> None:
+        emulator.faults({"kind": "error", "action": action, "code": code, "message": "nope", "status": 403, "times": 9})
+        ended = auth(emulator, "rotate", B, group="one", known_auth_tokens=[A])
+        assert ended.failed
+        assert not ended.changed
+        expected = f"elasticache:{action} was refused in us-east-1: {words}"
+        assert ended.msg.startswith(f"one: {expected}" if of_the_group else expected)
+        assert emulator.group("one")["slots"] == [A]
+
+    @pytest.mark.parametrize("secret", [False, True])
+    def test_an_unknown_profile(self, emulator: Emulator, secret: bool) -> None:
+        """amazon.aws ends the module where a client can't be made; threads must not make it end thrice."""
+        nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+        given = {"auth_token_secret": {"name": "s"}} if secret else {"auth_token": B}
+        ended = auth(emulator, "rotate", group=["one", "two", "three"], profile="nobody", environment=nothing, **given)
+        assert ended.failed
+        assert "The config profile (nobody) could not be found" in ended.msg
+
+    def test_a_closed_port(self, emulator: Emulator) -> None:
+        """Nobody listens: told within seconds, not minutes."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+            begun = time.monotonic()
+            ended = auth(emulator, "rotate", B, group=["one", "two"], environment={"AWS_ENDPOINT_URL": url})
+        gone = time.monotonic() - begun
+        assert ended.failed
+        assert ended.msg == (
+            "elasticache:DescribeReplicationGroups did not reach AWS in us-east-1: "
+            f'Could not connect to the endpoint URL: "{url}/". Check region, endpoint_url and the network.'
+        )
+        assert gone < 20
+
+    def test_a_port_that_never_answers(self, emulator: Emulator) -> None:
+        """A firewall that drops packets: with the time that aws_config allows it is told soon."""
+        with _silent_port() as port:
+            begun = time.monotonic()
+            ended = auth(
+                emulator,
+                "rotate",
+                B,
+                group="one",
+                aws_config={"connect_timeout": 0.2},
+                environment={"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"},
+            )
+        assert ended.failed
+        assert ended.msg.startswith("elasticache:DescribeReplicationGroups did not reach AWS in us-east-1: ")
+        assert ended.msg.endswith("Check region, endpoint_url and the network.")
+        assert time.monotonic() - begun < 20
+
+    def test_connections_break_for_good(self, emulator: Emulator) -> None:
+        emulator.faults({"kind": "drop", "action": "DescribeReplicationGroups", "times": 99})
+        ended = auth(emulator, "rotate", B, group="one", known_auth_tokens=[A])
+        assert ended.failed
+        assert ended.msg == (
+            "elasticache:DescribeReplicationGroups failed in us-east-1: ConnectionClosedError: Connection was closed "
+            f'before we received a valid response from endpoint URL: "{emulator.endpoint_url}/".'
+        )
+
+    def test_throttled_for_good(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It gives up when its patience is at an end (shortened here from two minutes), and says why."""
+        monkeypatch.setattr(Clients, "patience", 2.0)
+        emulator.faults({"kind": "throttle", "service": "elasticache", "rate": 1.0})
+        begun = time.monotonic()
+        ended = auth(emulator, "rotate", B, group="one", known_auth_tokens=[A])
+        assert ended.failed
+        assert ended.msg == "elasticache:DescribeReplicationGroups failed in us-east-1: Throttling: Rate exceeded"
+        assert time.monotonic() - begun < 20
+        assert emulator.group("one")["slots"] == [A]
+
+    def test_throttled_for_good_in_a_change(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The record no longer names a call that was never made."""
+        monkeypatch.setattr(Clients, "patience", 2.0)
+        emulator.faults({"kind": "throttle", "action": "ModifyReplicationGroup", "rate": 1.0})
+        ended = auth(emulator, "rotate", B, group="one", known_auth_tokens=[A])
+        assert ended.failed
+        assert not ended.changed
+        assert ended.msg == "one: elasticache:ModifyReplicationGroup failed in us-east-1: Throttling: Rate exceeded"
+        assert "rotate" not in emulator.group("one")["tags"]["elasticache.auth/record"]
+
+
+class _SilentPort:
+    """A port whose queue of connections is full: further ones are neither taken nor refused."""
+
+    def __init__(self) -> None:
+        self._server = socket.socket()
+        self._server.bind(("127.0.0.1", 0))
+        self._server.listen(0)
+        self.port = int(self._server.getsockname()[1])
+        self._clients = [self._client() for dummy in range(3)]
+
+    def _client(self) -> socket.socket:
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex(("127.0.0.1", self.port))
+        return client
+
+    def __enter__(self) -> int:
+        return self.port
+
+    def __exit__(self, *exception: object) -> None:
+        for item in (*self._clients, self._server):
+            item.close()
+
+
+def _silent_port() -> _SilentPort:
+    return _SilentPort()
+
+
+class TestTheWayToTheNodes:
+    """Certificates and connections of the data plane."""
+
+    def test_an_authority_that_signed_nothing_here(self, emulator: Emulator, tmp_path: Path) -> None:
+        """No token is sent to a node that can't be trusted, whatever ``probe`` says."""
+        scene(emulator, "required")
+        wrong = tmp_path / "ca.pem"
+        trustme.CA().cert_pem.write_to_path(wrong)
+        for mode in ("auto", "always"):
+            ended = auth(emulator, "rotate", B, known_auth_tokens=[A], data_plane_ca_path=str(wrong), probe=mode)
+            node = emulator.group(GROUP)["node_groups"][0]["nodes"][0]
+            message = (
+                f"{GROUP}: the certificate of {GROUP}-001 ({node['host']}:{node['port']}) is not trusted: "
+                "unable to get local issuer certificate. No token was sent. "
+                "Name the authority's file in data_plane_ca_path, or find out who answers there."
+            )
+            assert_refused(emulator, ended, message, ["CreateReplicationGroup"])
+        assert auth(emulator, "rotate", B, probe="never", assume_state="required", data_plane_ca_path=None).changed
+
+    @pytest.mark.parametrize(
+        ("content", "problem"),
+        [(None, "No such file or directory"), ("nothing of use", "no certificate or crl found")],
+    )
+    def test_a_file_without_authorities(
+        self, emulator: Emulator, tmp_path: Path, content: str | None, problem: str
+    ) -> None:
+        scene(emulator, "required")
+        file = tmp_path / "ca.pem"
+        if content is not None:
+            file.write_text(content)
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], data_plane_ca_path=str(file))
+        assert ended.failed
+        assert ended.msg.startswith(f"data_plane_ca_path: {file} holds no certificates to trust: ")
+        assert problem in ended.msg
+        assert mutating(emulator) == ["CreateReplicationGroup"]
+
+    @pytest.mark.emulator(data_plane="none")
+    def test_out_of_reach_though_it_must_be_asked(self, emulator: Emulator) -> None:
+        scene(emulator, "required")
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], probe="always")
+        first, second = emulator.group(GROUP)["node_groups"][0]["nodes"]
+        assert ended.failed
+        assert ended.msg.startswith(
+            f"{GROUP}: {GROUP}-001 ({first['host']}:{first['port']}), {GROUP}-002 ({second['host']}:{second['port']}) "
+            "can't be reached: "
+        )
+        assert ".." not in ended.msg
+        assert ended.msg.endswith(". Run where the group's VPC and security groups let you in, or use probe: auto.")
+        assert mutating(emulator) == ["CreateReplicationGroup"]
+
+    def test_without_the_client_library(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        """``probe: auto`` does without it, ``probe: always`` says what to install."""
+        monkeypatch.setattr(probe, "VALKEY_IMPORT_ERROR", "ImportError")
+        scene(emulator, "required")
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], probe="always")
+        assert_refused(
+            emulator,
+            ended,
+            "the Python library valkey is needed to talk to the nodes: pip install valkey",
+            ["CreateReplicationGroup"],
+        )
+        assert auth(emulator, "rotate", B, assume_state="required", probe="auto").changed
+
+
+def test_as_ansible_reports_it(emulator: Emulator) -> None:
+    """Through ansible-playbook: a failed task with that message, no traceback, and the play goes on where it may."""
+    create(emulator, AuthToken=A)
+    name = "elasticache.auth.replication_group_auth"
+    common = {"replication_group_id": GROUP, "auth_token_update_strategy": "rotate", "known_auth_tokens": [A]}
+    cases: dict[str, dict[str, Any]] = {
+        "too short": {"auth_token": "much-too-short"},
+        "unknown": {"auth_token": B, "replication_group_id": "nowhere"},
+        "no such authority": {"auth_token": B, "data_plane_ca_path": "/nowhere/ca.pem"},
+        "both": {"auth_token": B, "auth_tokens": {"sessions": B}},
+        "no credentials": {"auth_token": B, "access_key": "", "secret_key": ""},
+        "no region": {"auth_token": B, "replication_group_id": ["one", "two", "three"]},
+    }
+    tasks = [{"name": title, "ignore_errors": True, name: {**common, **given}} for title, given in cases.items()]
+    environment = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    tasks[-2]["environment"] = environment
+    tasks[-1]["environment"] = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
+    before = mutating(emulator)
+    ended = run_playbook(emulator, [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], verbosity=4)
+    assert ended.succeeded, ended.output
+    assert ended.recap["localhost"]["ignored"] == len(cases)
+    assert "Traceback" not in ended.output
+    assert "junk after the JSON data" not in ended.output
+    for token in (A, B, "much-too-short"):
+        assert token not in ended.output
+    words = {
+        "too short": "it has 14 characters, AWS takes 16 to 128",
+        "unknown": "nowhere: there is no replication group of this id in us-east-1.",
+        "no such authority": "data_plane_ca_path: /nowhere/ca.pem holds no certificates to trust",
+        "both": "parameters are mutually exclusive: auth_token|auth_tokens|auth_token_secret",
+        "no credentials": "no AWS credentials were found",
+        "no region": "There is no region.",
+    }
+    for title, word in words.items():
+        assert word in ended.of(title)["msg"], title
+    assert mutating(emulator) == before

@@ -1,0 +1,581 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""AWS at its worst: throttling, broken connections, stale answers, killed runs, others at work on the same group.
+
+What counts is the server's history: a change is carried out once, or not at all, and never on a guess.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from integration.direct import ModuleRun, auth, modifies, mutating, run, start
+from integration.scenes import GROUP, USERS, A, B, C, D, create, create_user_group, rotate, scene, set_token, slots
+
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import staleness
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+TAG = "elasticache.auth/record"
+#: In place of the module's 20 seconds; what is stale here is so for less.
+GRACE = 2.0
+
+
+@pytest.fixture(autouse=True)
+def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staleness, "GRACE", GRACE)
+
+
+def carried_out(emulator: Emulator, group: str = GROUP) -> int:
+    """How many changes the server itself has carried out on the group."""
+    return sum(moment["cause"] == "ModifyReplicationGroup" for moment in emulator.group(group)["history"])
+
+
+def record(emulator: Emulator, group: str = GROUP) -> str:
+    """The record in the group's tags."""
+    return str(emulator.group(group)["tags"].get(TAG, ""))
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "dropped-before": {"kind": "drop", "when": "before"},
+    "dropped-after": {"kind": "drop", "when": "after"},
+    "failed-before": {"kind": "error", "when": "before"},
+    "failed-after": {"kind": "error", "when": "after"},
+    "stale-response": {"kind": "stale-modify-response"},
+}
+
+
+@pytest.mark.parametrize(
+    ("data_plane", "with_record", "moves"),
+    [
+        ("light", True, "end"),
+        ("light", False, "start"),
+        ("none", True, "start"),
+        ("none", True, "end"),
+        ("none", False, "end"),
+    ],
+)
+def test_a_call_that_may_have_been_carried_out_is_not_made_twice(
+    request: pytest.FixtureRequest, data_plane: str, with_record: bool, moves: str
+) -> None:
+    """Each fault strikes the ROTATE of a group of its own; together with descriptions that lag behind, and without."""
+    request.node.add_marker(
+        pytest.mark.emulator(data_plane=data_plane, variants={"date-moves": moves, "rotate-same-twice": "slot-lost"})
+    )
+    emulator: Emulator = request.getfixturevalue("emulator")
+    groups = {f"{fault}-{lag}": fault for fault in FAULTS for lag in ("prompt", "stale")}
+    for group in groups:
+        create(emulator, group, AuthToken=A, wait=False)
+    for group, fault in groups.items():
+        emulator.wait_available(group)
+        emulator.faults({**FAULTS[fault], "action": "ModifyReplicationGroup", "id": group})
+        if group.endswith("-stale"):
+            emulator.faults({"kind": "stale-describe", "id": group, "seconds": GRACE / 2})
+    time.sleep(GRACE / 2)  # so that what is stale is not from before the creation
+    ended = auth(
+        emulator, "rotate", B, group=list(groups), known_auth_tokens=[A], record=with_record, assume_state="required"
+    )
+    assert not ended.failed, ended.msg
+    for group, fault in groups.items():
+        assert ended.of(group)["changed"], group
+        assert slots(emulator, group) == [A, B], group
+        assert carried_out(emulator, group) == 1, group
+        assert modifies(emulator, group) == (2 if fault.endswith("before") else 1), group
+        assert ended.of(group)["after"]["mode"] == "rotating", group
+        assert len(ended.of(group)["actions"]) == 1, group
+    emulator.clear_faults()
+    if with_record or data_plane == "light":
+        again = auth(emulator, "rotate", B, group=list(groups), known_auth_tokens=[A], record=with_record)
+        assert not again.failed, again.msg
+        assert not again.changed
+
+
+@pytest.mark.emulator(data_plane="none", variants={"rotate-same-twice": "slot-lost"})
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("with_record", [True, False])
+def test_not_even_by_force_is_it_made_twice(emulator: Emulator, when: str, with_record: bool) -> None:
+    """Nothing is known, force insists, and the connection breaks: still one ROTATE."""
+    scene(emulator, "required")
+    emulator.faults({"kind": "drop", "action": "ModifyReplicationGroup", "when": when})
+    ended = auth(emulator, "rotate", B, force=True, probe="never", record=with_record)
+    assert ended.changed, ended.msg
+    assert not ended.failed, ended.msg
+    assert carried_out(emulator) == 1
+    assert slots(emulator) == [A, B]
+
+
+@pytest.mark.parametrize("strategy", ["set", "delete", "leave"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_other_calls_are_not_made_twice_either(emulator: Emulator, strategy: str, when: str) -> None:
+    """SET, DELETE, and ROTATE with RemoveUserGroups, with a connection that breaks."""
+    if strategy != "leave":
+        create_user_group(emulator)
+    scene(emulator, {"set": "rotating", "delete": "required", "leave": "rbac"}[strategy])
+    before = carried_out(emulator)
+    emulator.faults({"kind": "drop", "action": "ModifyReplicationGroup", "when": when})
+    match strategy:
+        case "set":
+            ended = auth(emulator, "set", B, known_auth_tokens=[A], assume_state="rotating")
+        case "delete":
+            ended = auth(emulator, "delete", user_group_ids=[USERS])
+        case _:
+            ended = auth(emulator, "rotate", B, known_auth_tokens=[], remove_user_groups=True)
+    assert ended.changed, ended.msg
+    assert not ended.failed, ended.msg
+    assert carried_out(emulator) == before + 1
+    truth = emulator.group(GROUP)
+    expected = {"set": ([B], []), "delete": ([], [USERS]), "leave": ([None, B], [])}
+    assert (truth["slots"], truth["user_group_ids"]) == expected[strategy]
+
+
+def test_without_waiting_a_broken_connection_is_looked_into(emulator: Emulator) -> None:
+    """``wait: false``: the change is under way, and that is all that was asked for."""
+    emulator.settings(modify_seconds=1.0)
+    scene(emulator, "required")
+    emulator.faults({"kind": "drop", "action": "ModifyReplicationGroup", "when": "after"})
+    ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait=False)
+    assert not ended.failed, ended.msg
+    assert ended.changed
+    assert "under way" in ended.msg
+    assert carried_out(emulator) == 1
+
+
+def test_throttling_is_ridden_out(emulator: Emulator) -> None:
+    """Half of all calls are throttled, of every service; each change is carried out once."""
+    groups = [create(emulator, f"g{number}", AuthToken=A) for number in range(3)]
+    emulator.faults({"kind": "throttle", "rate": 0.5})
+    ended = auth(emulator, "rotate", B, group=groups, known_auth_tokens=[A])
+    assert not ended.failed, ended.msg
+    assert all(ended.of(group)["changed"] for group in groups)
+    assert all(slots(emulator, group) == [A, B] for group in groups)
+    assert all(carried_out(emulator, group) == 1 for group in groups)
+    assert any(call["code"] == "Throttling" for call in emulator.calls())
+    assert {call["code"] for call in emulator.calls(action="ModifyReplicationGroup")} <= {None, "Throttling"}
+
+
+@pytest.mark.parametrize("kind", ["drop", "error"])
+def test_reading_calls_are_repeated(emulator: Emulator, kind: str) -> None:
+    """Whatever may be called twice is, where the connection breaks or AWS fails."""
+    scene(emulator, "required")
+    reading = ("DescribeReplicationGroups", "DescribeCacheClusters", "ListTagsForResource", "AddTagsToResource")
+    emulator.faults(*({"kind": kind, "action": action, "when": "before"} for action in reading))
+    ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+    assert not ended.failed, ended.msg
+    assert slots(emulator) == [A, B]
+    assert carried_out(emulator) == 1
+    struck = {call["action"] for call in emulator.calls() if call["fault"]}
+    assert struck == set(reading)
+
+
+class TestTheRecord:
+    """What was written ahead is taken back where AWS refuses, and completed where it does not."""
+
+    def test_of_a_refused_call(self, emulator: Emulator) -> None:
+        scene(emulator, "required")
+        refusal = {"kind": "error", "action": "ModifyReplicationGroup", "code": "InvalidParameterValue"}
+        emulator.faults({**refusal, "message": "No, you may not."})
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+        assert ended.failed
+        assert not ended.changed
+        assert ended.msg == (
+            f"{GROUP}: elasticache:ModifyReplicationGroup failed in us-east-1: InvalidParameterValue: No, you may not."
+        )
+        assert mutating(emulator)[1:] == ["AddTagsToResource", "ModifyReplicationGroup", "AddTagsToResource"]
+        assert record(emulator).startswith("v1 required:f.")
+        assert "rotate" not in record(emulator)
+
+    def test_that_can_not_be_written(self, emulator: Emulator) -> None:
+        """Nothing is changed: without the record a run that is cut off could not be told from one that never was."""
+        scene(emulator, "required")
+        emulator.faults(
+            {"kind": "error", "action": "AddTagsToResource", "code": "AccessDenied", "message": "no", "times": 9}
+        )
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+        assert ended.failed
+        assert ended.msg == (
+            f"{GROUP}: the record could not be written, so nothing was changed. elasticache:AddTagsToResource was "
+            "refused in us-east-1: the credentials may not call it (AccessDenied). Allow it in their policy. Without "
+            "the record (record: false) a run that is cut off can't be told from one that never was."
+        )
+        assert modifies(emulator) == 0
+        assert auth(emulator, "rotate", B, known_auth_tokens=[A], record=False).changed
+
+    def test_that_can_not_be_completed(self, emulator: Emulator) -> None:
+        """The change is done and said so, with a warning; the call written ahead tells the next run as much."""
+        scene(emulator, "required")
+        emulator.faults(
+            {
+                "kind": "error",
+                "action": "AddTagsToResource",
+                "code": "AccessDenied",
+                "message": "no",
+                "nth": 2,
+                "times": 9,
+            }
+        )
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+        assert ended.changed
+        assert not ended.failed
+        assert any("the record was not brought up to date" in warning for warning in ended.warnings)
+        emulator.clear_faults()
+        again = auth(emulator, "rotate", B, known_auth_tokens=[A], probe="never")
+        assert not again.changed, again.msg
+        assert not again.failed, again.msg
+        assert again.of(GROUP)["after"]["mode"] == "rotating"
+        assert carried_out(emulator) == 1
+
+    @pytest.mark.emulator(data_plane="none")
+    @pytest.mark.parametrize(
+        "tag",
+        [
+            "v1 required:given seen=none at=1",
+            "v2 required seen=none at=1",
+            "nonsense",
+            "v1 rotating:f.AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA seen=none at=1",
+            "",
+            "v1 required:f.AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA seen=none at=99999999999999999999999999",
+        ],
+    )
+    def test_that_someone_has_tampered_with(self, emulator: Emulator, tag: str) -> None:
+        """A tag that is no record proves nothing, and breaks nothing."""
+        scene(emulator, "required")
+        arn = emulator.group(GROUP)["arn"]
+        emulator.client("elasticache").add_tags_to_resource(ResourceName=arn, Tags=[{"Key": TAG, "Value": tag}])
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+        assert ended.failed
+        assert "what the group accepts is not known" in ended.msg
+        assert modifies(emulator) == 0
+
+
+class TestTimeRunsOut:
+    """A change that does not end."""
+
+    def test_our_own(self, emulator: Emulator) -> None:
+        """The call was made and is said to have been; the message says what is pending; the next run joins it."""
+        scene(emulator, "required")
+        emulator.faults({"kind": "never-ends"})
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=0.6)
+        assert ended.failed
+        assert ended.changed
+        assert len(ended.of(GROUP)["actions"]) == 1
+        assert "its status is modifying, its token is ROTATING. What is under way goes on at AWS" in ended.msg
+        again = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=0.6)
+        assert again.failed
+        assert not again.changed
+        assert again.of(GROUP)["actions"] == []
+        assert carried_out(emulator) == modifies(emulator) == 1
+
+    def test_the_last_look_counts(self, emulator: Emulator) -> None:
+        """A pause longer than what is left of the time does not end the wait before its time."""
+        emulator.settings(modify_seconds=0.5)
+        scene(emulator, "required")
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=3, wait_delay=600)
+        assert not ended.failed, ended.msg
+
+    def test_while_it_is_throttled(self, emulator: Emulator) -> None:
+        """The time limit holds, and the message says what was in the way."""
+        scene(emulator, "required")
+        emulator.faults(
+            {"kind": "never-ends"},
+            {"kind": "error", "action": "DescribeReplicationGroups", "code": "Throttling", "nth": 2, "times": 999},
+        )
+        begun = time.monotonic()
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=1.5)
+        assert ended.failed
+        assert ended.changed
+        assert "Throttling" in ended.msg
+        assert time.monotonic() - begun < 25
+
+    @pytest.mark.parametrize("code", ["ExpiredToken", "AccessDenied"])
+    def test_credentials_expire_meanwhile(self, emulator: Emulator, code: str) -> None:
+        """What was called is told although the end could not be seen."""
+        scene(emulator, "required")
+        emulator.faults(
+            {"kind": "error", "action": "DescribeReplicationGroups", "code": code, "nth": 2, "times": 9, "status": 403}
+        )
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+        assert ended.failed
+        assert ended.changed
+        assert len(ended.of(GROUP)["actions"]) == 1
+        assert ended.msg.startswith(f"{GROUP}: elasticache:DescribeReplicationGroups was refused in us-east-1: ")
+        assert code in ended.msg
+        emulator.clear_faults()
+        again = auth(emulator, "rotate", B, known_auth_tokens=[A])
+        assert not again.changed, again.msg
+        assert again.of(GROUP)["after"]["mode"] == "rotating"
+
+    def test_nodes_can_not_be_asked_at_the_end(self, emulator: Emulator) -> None:
+        """An error about no single group, after calls were made: the calls are told all the same."""
+        shape: dict[str, Any] = {
+            "NumCacheClusters": None,
+            "NumNodeGroups": 2,
+            "ReplicasPerNodeGroup": 0,
+            "ClusterMode": "enabled",
+        }
+        create(emulator, AuthToken=A, AutomaticFailoverEnabled=True, **shape)
+        # Three reads of cache clusters before the call (version, and one a node), the fourth is for the proof.
+        emulator.faults(
+            {"kind": "error", "action": "DescribeCacheClusters", "code": "AccessDenied", "nth": 4, "times": 9}
+        )
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], probe="always")
+        assert ended.failed
+        assert ended.changed, ended.msg
+        assert len(ended.of(GROUP)["actions"]) == 1
+        assert "elasticache:DescribeCacheClusters was refused" in ended.msg
+
+    def test_the_group_is_deleted_meanwhile(self, emulator: Emulator) -> None:
+        scene(emulator, "required")
+        emulator.faults({"kind": "never-ends"})
+        timer = threading.Timer(1.0, emulator.reset)
+        timer.start()
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=20)
+        timer.join()
+        assert ended.failed
+        assert ended.changed
+        assert ended.msg == f"{GROUP}: it was deleted while it was waited for."
+
+
+class TestAKilledRun:
+    """SIGKILL to the whole tree; the next identical run finishes, and makes no second ROTATE."""
+
+    @pytest.fixture(params=["light", "none"])
+    def emulator(
+        self, request: pytest.FixtureRequest, emulators: Callable[[str], Emulator], _short_grace: None
+    ) -> Iterator[Emulator]:
+        """With nodes in reach, and without."""
+        running = emulators(request.param)
+        running.variants({"rotate-same-twice": "slot-lost"})
+        running.settings(modify_seconds=0.3)
+        yield running
+        running.reset()
+
+    def args(self, emulator: Emulator, **more: Any) -> dict[str, Any]:
+        return {
+            "replication_group_id": GROUP,
+            "auth_token_update_strategy": "rotate",
+            "auth_token": B,
+            "known_auth_tokens": [A],
+            "assume_state": "required",
+            "wait_delay": 0.1,
+            **({"data_plane_ca_path": emulator.ca_bundle} if emulator.ca_bundle else {}),
+            **more,
+        }
+
+    def kill_once(self, emulator: Emulator, args: Mapping[str, Any], moment: Callable[[], bool]) -> None:
+        process = start(emulator, "replication_group_auth", args)
+        try:
+            deadline = time.monotonic() + 30
+            while not moment():
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def test_between_the_record_and_the_call(self, emulator: Emulator) -> None:
+        """The record announces a call that never came."""
+        scene(emulator, "required")
+        emulator.faults({"kind": "throttle", "action": "ModifyReplicationGroup"})
+        self.kill_once(emulator, self.args(emulator), lambda: modifies(emulator) > 0)
+        emulator.clear_faults()
+        assert "rotate:f." in record(emulator)
+        assert carried_out(emulator) == 0
+        args = {name: value for name, value in self.args(emulator).items() if name != "assume_state"}
+        ended = run(emulator, "replication_group_auth", args)
+        assert ended.changed, ended.msg
+        assert slots(emulator) == [A, B]
+        assert carried_out(emulator) == 1
+        assert record(emulator).startswith("v1 rotating:")
+
+    @pytest.mark.parametrize("moves", ["start", "end"])
+    @pytest.mark.parametrize("late", [True, False])
+    def test_after_the_call(self, emulator: Emulator, moves: str, late: bool) -> None:
+        """The change goes on without us: the next run joins it, or finds it done."""
+        emulator.variants({"date-moves": moves})
+        emulator.settings(modify_seconds=1.0)
+        scene(emulator, "required")
+        self.kill_once(emulator, self.args(emulator), lambda: carried_out(emulator) > 0)
+        if late:
+            emulator.wait_available(GROUP)
+        args = {name: value for name, value in self.args(emulator).items() if name != "assume_state"}
+        ended = run(emulator, "replication_group_auth", args)
+        assert not ended.failed, ended.msg
+        assert not ended.changed
+        assert ended.of(GROUP)["after"]["mode"] == "rotating"
+        assert slots(emulator) == [A, B]
+        assert carried_out(emulator) == modifies(emulator) == 1
+
+    def test_ansible_itself(self, emulator: Emulator) -> None:
+        """A set after a rotate whose run was killed: the module that was killed had no time to say anything."""
+        emulator.settings(modify_seconds=0.5)
+        scene(emulator, "required")
+        self.kill_once(emulator, self.args(emulator), lambda: carried_out(emulator) > 0)
+        args = self.args(emulator, auth_token_update_strategy="set")
+        args.pop("assume_state")
+        ended = run(emulator, "replication_group_auth", args)
+        assert ended.changed, ended.msg
+        assert slots(emulator) == [B]
+
+
+class TestOthersAtWork:
+    """Someone changes the token behind our back."""
+
+    def begin(self, emulator: Emulator) -> None:
+        """required(B), by this collection, with its record."""
+        scene(emulator, "required")
+        assert auth(emulator, "rotate", B, known_auth_tokens=[A], assume_state="required").changed
+        assert auth(emulator, "set", B, known_auth_tokens=[A]).changed
+
+    @pytest.mark.emulator(data_plane="none")
+    def test_unseen(self, emulator: Emulator) -> None:
+        """The date moved without us: refused, and the drift is told."""
+        self.begin(emulator)
+        rotate(emulator, C)
+        before = modifies(emulator)
+        ended = auth(emulator, "rotate", D, known_auth_tokens=[B])
+        assert ended.failed
+        assert ended.of(GROUP)["drift"] is True
+        assert "The token was changed by someone else since this collection last did (drift)" in ended.msg
+        assert "AuthTokenLastModifiedDate is 20" in ended.msg
+        assert modifies(emulator) == before
+
+    def test_seen_by_the_nodes(self, emulator: Emulator) -> None:
+        """The nodes tell what is in force now: refused where that would lock someone out, done where it would not."""
+        self.begin(emulator)
+        rotate(emulator, C)
+        ended = auth(emulator, "rotate", D, known_auth_tokens=[B, C])
+        assert ended.failed
+        assert ended.of(GROUP)["drift"] is True
+        assert "ROTATE would push out" in ended.msg
+        set_token(emulator, C)
+        done = auth(emulator, "rotate", D, known_auth_tokens=[B, C], assume_state="required")
+        assert done.changed, done.msg
+        assert done.of(GROUP)["drift"] is True
+        assert any("was changed by someone else" in warning for warning in done.warnings)
+        assert slots(emulator) == [C, D]
+        after = auth(emulator, "rotate", D, known_auth_tokens=[C])
+        assert after.of(GROUP)["drift"] is False
+        assert not after.changed
+
+    @pytest.mark.parametrize("data_plane", ["none", "light"])
+    @pytest.mark.parametrize(
+        ("moment", "with_record"),
+        [("AddTagsToResource", True), ("ModifyReplicationGroup", True), ("ModifyReplicationGroup", False)],
+    )
+    def test_in_the_middle_of_ours(
+        self, request: pytest.FixtureRequest, data_plane: str, moment: str, with_record: bool
+    ) -> None:
+        """Their ROTATE arrives between our look and our call: the date that it moves is not taken for our doing."""
+        request.node.add_marker(pytest.mark.emulator(data_plane=data_plane))
+        emulator: Emulator = request.getfixturevalue("emulator")
+        scene(emulator, "required")
+        options: dict[str, Any] = {"known_auth_tokens": [A], "assume_state": "required", "record": with_record}
+        with interruption(moment, lambda: rotate(emulator, C, wait=False)):
+            ended = auth(emulator, "rotate", B, **options)
+        emulator.wait_available(GROUP)
+        assert slots(emulator) == [A, C]
+        assert ended.failed, ended.msg
+        assert not ended.changed
+        assert carried_out(emulator) == 1
+        # Nor does the next run take the record's word for it.
+        again = auth(emulator, "rotate", B, record=with_record)
+        assert again.failed, again.msg
+        assert slots(emulator) == [A, C]
+
+    def test_the_very_same_at_the_same_time(self, emulator: Emulator) -> None:
+        """Two runs with the same order: one makes the call, the other joins it; no error, one change."""
+        scene(emulator, "required")
+        args = {
+            "replication_group_id": GROUP,
+            "auth_token_update_strategy": "rotate",
+            "auth_token": B,
+            "known_auth_tokens": [A],
+            "data_plane_ca_path": emulator.ca_bundle,
+            "wait_delay": 0.1,
+        }
+        ended = TestTogether.run(emulator, [args, args])
+        assert [result.get("failed", False) for result in ended] == [False, False], ended
+        assert carried_out(emulator) == 1
+        assert slots(emulator) == [A, B]
+
+
+class TestTogether:
+    """Two processes at once."""
+
+    @staticmethod
+    def run(emulator: Emulator, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Run one module a process and return their results."""
+        processes: list[subprocess.Popen[str]] = [start(emulator, "replication_group_auth", args) for args in orders]
+        return [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+
+
+class interruption:  # noqa: N801 - reads as a statement
+    """Run ``meanwhile`` once, right before the first call of ``action`` leaves this process."""
+
+    def __init__(self, action: str, meanwhile: Callable[[], None]) -> None:
+        self._action, self._meanwhile, self._done = action, meanwhile, False
+        self._patch = pytest.MonkeyPatch()
+
+    def __enter__(self) -> None:
+        make = Clients._make
+
+        def interrupt(**dummy: Any) -> None:
+            if not self._done:
+                self._done = True
+                self._meanwhile()
+
+        def made(clients: Clients, *arguments: Any) -> Any:
+            client = make(clients, *arguments)
+            client.meta.events.register(f"before-call.elasticache.{self._action}", interrupt)
+            return client
+
+        self._patch.setattr(Clients, "_make", made)
+
+    def __exit__(self, *exception: object) -> None:
+        self._patch.undo()
+        assert self._done or exception[0], f"{self._action} was never called"
+
+
+VARIANTS = [
+    {"date-moves": "start"},
+    {"date-moves": "end", "rotate-live-token": "slot-lost", "rotate-same-twice": "slot-lost"},
+    {"rotate-live-token": "no-op", "rotate-same-twice": "no-op", "set-on-required": "no-op"},
+    {"set-on-required": "slot-lost", "optional-wrong-token": "ok"},
+    {"optional-wrong-token": "error", "set-other-value": "invalid-token", "existing-connections": "drop"},
+]
+
+
+@pytest.mark.parametrize(
+    ("probe", "variant"),
+    [("always", variant) for variant in VARIANTS] + [("never", variant) for variant in VARIANTS[:2]],
+)
+def test_the_whole_way_whatever_aws_turns_out_to_do(emulator: Emulator, variant: dict[str, str], probe: str) -> None:
+    """rbac → optional → required → rotating → required → rbac, each step twice, in every variant of every **?**."""
+    emulator.variants(variant)
+    scene(emulator, "rbac")
+    steps: list[tuple[str, dict[str, Any], list[str | None]]] = [
+        ("rotate", {"auth_token": A, "known_auth_tokens": [], "remove_user_groups": True}, [None, A]),
+        ("set", {"auth_token": A, "known_auth_tokens": []}, [A]),
+        ("rotate", {"auth_token": B, "known_auth_tokens": [A]}, [A, B]),
+        ("set", {"auth_token": B, "known_auth_tokens": [A]}, [B]),
+        ("delete", {"user_group_ids": [USERS]}, []),
+    ]
+    for number, (strategy, options, truth) in enumerate(steps, 1):
+        for repeated in (False, True):
+            ended: ModuleRun = auth(emulator, strategy, probe=probe, **options)
+            assert not ended.failed, ended.msg
+            assert ended.changed is not repeated, ended.msg
+            assert ended.of(GROUP)["drift"] is False
+            assert slots(emulator) == truth
+            assert carried_out(emulator) == modifies(emulator) == number
