@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tokens in Secrets Manager: read by the module itself, so that they never pass through Ansible."""
+"""Tokens in Secrets Manager: read, and stored, by the module itself, so that they never pass through Ansible."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import contextlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
+    from botocore import xform_name
+
 from .._core.errors import AuthError
+from .._core.secret_text import OPTION_PREFIX, token_in
 from .clients import Clients
 from .errors import Kind, classify, code_of, explain, riding_out_throttling
+from .modify import MASK
 
-STAGES = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS")
+STAGES = CURRENT, PENDING, PREVIOUS = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS")
+CREATE, PUT, LABEL = "CreateSecret", "PutSecretValue", "UpdateSecretVersionStage"
+
+_VERSION_IDS = uuid.UUID("6d1f0b52-8e0e-4f0c-9a43-3b6f0c6a7f5d")
 
 
 @dataclass(frozen=True)
@@ -31,22 +41,30 @@ class NoSecret(AuthError):
     """There is no secret of this name."""
 
 
-def secret_name(template: str, group_id: str) -> str:
-    """Return the secret's name for a group. Raises :class:`AuthError` where the template names anything else."""
+def secret_name(template: str, group_id: str, option: str = OPTION_PREFIX) -> str:
+    """Return the secret's name for a group. Raises :class:`AuthError` where the template names anything else.
+
+    ``option``: what stands before ``name`` and ``key`` where a message names these options.
+    """
     # Not str.format: it would follow attributes too. No secret's name has a brace of its own.
     name = template.replace("{replication_group_id}", group_id)
     if "{" in name or "}" in name:
-        raise AuthError(f"{group_id}: auth_token_secret.name may hold {{replication_group_id}} and no other braces.")
+        raise AuthError(f"{group_id}: {option}name may hold {{replication_group_id}} and no other braces.")
     return name
 
 
-def read_stages(clients: Clients, name: str, key: str | None, group_id: str) -> dict[str, StoredToken]:
-    """Return the token in each staging label that the secret has. Raises :class:`AuthError`."""
+def read_stages(
+    clients: Clients, name: str, key: str | None, group_id: str, option: str = OPTION_PREFIX
+) -> dict[str, StoredToken]:
+    """Return the token in each staging label that the secret has; ``option`` as in :func:`secret_name`.
+
+    Raises :class:`AuthError`.
+    """
     tokens: dict[str, StoredToken | None] = {}
     missing: NoSecret | None = None
     for stage in STAGES:
         try:
-            tokens[stage] = read_token(clients, name, stage, key, group_id)
+            tokens[stage] = read_token(clients, name, stage, key, group_id, option)
         except NoSecret as error:
             missing = error
     # A store that does not tell a missing label from a missing secret is understood too: any label proves the secret.
@@ -55,8 +73,14 @@ def read_stages(clients: Clients, name: str, key: str | None, group_id: str) -> 
     return {stage: token for stage, token in tokens.items() if token is not None}
 
 
-def read_token(clients: Clients, name: str, stage: str, key: str | None, group_id: str) -> StoredToken | None:
-    """Return the token at a staging label, ``None`` where the secret has no such label. Raises :class:`AuthError`."""
+def read_token(
+    clients: Clients, name: str, stage: str, key: str | None, group_id: str, option: str = OPTION_PREFIX
+) -> StoredToken | None:
+    """Return the token at a staging label, ``None`` where the secret has no such label, or says there that there is no
+    token (yet).
+
+    ``option`` as in :func:`secret_name`. Raises :class:`AuthError`.
+    """
     try:
         answer = riding_out_throttling(lambda: clients.secrets.get_secret_value(SecretId=name, VersionStage=stage))
     except Exception as error:
@@ -65,36 +89,143 @@ def read_token(clients: Clients, name: str, stage: str, key: str | None, group_i
         if classify(error) is Kind.NOT_FOUND:
             raise NoSecret(
                 f"{group_id}: there is no secret {name} in {clients.region}. "
-                "Create it, or check auth_token_secret.name and region."
+                f"Create it, or check {option}name and region."
             ) from error
         if code_of(error) == "InvalidRequestException" and "delet" in str(error):
-            raise AuthError(
-                f"{group_id}: the secret {name} is scheduled for deletion. "
-                "Restore it (secretsmanager:RestoreSecret), or name another in auth_token_secret.name."
-            ) from error
+            raise _scheduled_for_deletion(group_id, name, option) from error
         text = explain(error, "secretsmanager:GetSecretValue", clients.region)
         raise AuthError(f"{group_id}: the secret {name}: {text}") from error
-    return StoredToken(_extract(answer, name, key, group_id), answer["VersionId"])
+    token = token_in(answer.get("SecretString"), key, f"{group_id}: the secret {name}", option)
+    return StoredToken(token, answer["VersionId"]) if token else None
 
 
-def _extract(answer: dict[str, Any], name: str, key: str | None, group_id: str) -> str:
-    text = answer.get("SecretString")
-    if not text:
-        raise AuthError(f"{group_id}: the secret {name} holds no text. Store the token in its SecretString.")
+def _scheduled_for_deletion(group_id: str, name: str, option: str) -> AuthError:
+    return AuthError(
+        f"{group_id}: the secret {name} is scheduled for deletion. "
+        f"Restore it (secretsmanager:RestoreSecret), or name another in {option}name."
+    )
+
+
+# --- Versions and labels --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret as DescribeSecret shows it: ``labels`` are the version ids by staging label.
+
+    ``texts``: what the versions in AWSCURRENT and AWSPENDING hold, where that was read; ``None``: no text.
+    """
+
+    arn: str
+    labels: Mapping[str, str]
+    texts: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    primary_region: str = ""
+
+
+@dataclass(frozen=True)
+class SecretCall:
+    """One call that changes a secret. ``parameters`` may hold a token: no ``repr``."""
+
+    action: str
+    parameters: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def version_id(self) -> str:
+        """The id of the version that it makes; empty for a call that makes none, or whose id botocore chooses."""
+        return str(self.parameters.get("ClientRequestToken", ""))
+
+    def shown(self) -> dict[str, Any]:
+        """Return the call for a result, its text masked; the id of the version is told among the labels."""
+        parameters = {k: MASK if k == "SecretString" else v for k, v in self.parameters.items()}
+        parameters.pop("ClientRequestToken", None)
+        return {"action": self.action, "parameters": parameters}
+
+    def shows_in(self, labels: Mapping[str, str] | None) -> bool:
+        """Whether it was carried out, going by the labels; ``None``: there is no secret."""
+        if labels is None or self.action == CREATE:
+            return labels is not None
+        if self.action == PUT:
+            return any(labels.get(stage) == self.version_id for stage in self.parameters["VersionStages"])
+        stage, target = self.parameters["VersionStage"], self.parameters.get("MoveToVersionId")
+        if target:
+            return labels.get(stage) == target
+        return labels.get(stage) != self.parameters["RemoveFromVersionId"]
+
+    def applied(self, labels: Mapping[str, str], version_id: str) -> dict[str, str]:
+        """Return the labels after it, ``version_id`` being the version that it makes.
+
+        Secrets Manager puts AWSCURRENT on a secret's first version whatever is asked for, and AWSPREVIOUS where
+        AWSCURRENT was (PutSecretValue and UpdateSecretVersionStage in its API reference).
+        """
+        after = dict(labels)
+        if self.action == LABEL:
+            stages = [self.parameters["VersionStage"]]
+            target = self.parameters.get("MoveToVersionId")
+        else:
+            stages = list(self.parameters.get("VersionStages", [CURRENT] if "SecretString" in self.parameters else []))
+            target = version_id
+            if stages and CURRENT not in after:
+                stages = [CURRENT, *stages]
+        for stage in stages:
+            if target is None:
+                after.pop(stage, None)
+                continue
+            if stage == CURRENT and CURRENT in after and after[CURRENT] != target:
+                after[PREVIOUS] = after[CURRENT]
+            after[stage] = target
+        return after
+
+
+def next_version_id(arn: str, labels: Mapping[str, str], attempt: int = 0) -> str:
+    """Return the id for the version that comes after the one in AWSCURRENT, the same one in every run.
+
+    Secrets Manager refuses to make another version of an id that exists, so two runs at once can't stage two tokens,
+    the one under the label and the other, perhaps rotated in, nowhere. Where the id is taken by a token that was
+    discarded, the next ``attempt`` gives another.
+    """
+    return str(uuid.uuid5(_VERSION_IDS, f"{arn}/{labels.get(CURRENT, '')}/{attempt}"))
+
+
+def describe_secret(clients: Clients, name: str, group_id: str) -> Secret | None:
+    """Return the secret without what it holds, ``None`` where there is none. Raises :class:`AuthError`."""
     try:
-        content = json.loads(text)
-    except ValueError:
-        content = None
-    if key is None:
-        if isinstance(content, dict):
-            raise AuthError(f"{group_id}: the secret {name} holds JSON. Name the token's key in auth_token_secret.key.")
-        return str(text)
-    if not isinstance(content, dict):
-        raise AuthError(
-            f"{group_id}: the secret {name} holds no JSON object, so it has no key {key}. "
-            "Leave auth_token_secret.key out where the secret is the bare token."
-        )
-    token = content.get(key)
-    if not isinstance(token, str) or not token:
-        raise AuthError(f"{group_id}: the secret {name} has no text under the key {key}. Check auth_token_secret.key.")
-    return token
+        answer = clients.patiently(lambda: clients.secrets.describe_secret(SecretId=name))
+    except Exception as error:
+        if classify(error) is Kind.NOT_FOUND:
+            return None
+        raise told(error, "DescribeSecret", name, group_id, clients.region) from error
+    if answer.get("DeletedDate"):
+        raise _scheduled_for_deletion(group_id, name, "")
+    versions: Mapping[str, list[str]] = answer.get("VersionIdsToStages") or {}
+    labels = {stage: version for version, stages in versions.items() for stage in stages}
+    return Secret(answer["ARN"], labels, primary_region=answer.get("PrimaryRegion") or "")
+
+
+def read_text(clients: Clients, name: str, stage: str, group_id: str) -> tuple[str, str | None]:
+    """Return the id of the version at a staging label and its text.
+
+    No id: the label is gone, or on a version that holds nothing. No text: it holds none. Raises :class:`AuthError`.
+    """
+    try:
+        answer = clients.patiently(lambda: clients.secrets.get_secret_value(SecretId=name, VersionStage=stage))
+    except Exception as error:
+        if classify(error) is Kind.NOT_FOUND:
+            return "", None
+        raise told(error, "GetSecretValue", name, group_id, clients.region) from error
+    return answer["VersionId"], answer.get("SecretString")
+
+
+def perform_call(clients: Clients, call: SecretCall) -> Mapping[str, Any]:
+    """Make the call and return the answer. Raises botocore's exceptions.
+
+    botocore repeats it where the answer got lost: a version is made once for its id, and a label that was moved
+    already is refused, which is for the caller to look into.
+    """
+    method = getattr(clients.secrets, xform_name(call.action))
+    answer: Mapping[str, Any] = clients.patiently(lambda: method(**call.parameters))
+    return answer
+
+
+def told(error: Exception, action: str, name: str, group_id: str, region: str) -> AuthError:
+    """Return a failed call as an error of the group's."""
+    return AuthError(f"{group_id}: the secret {name}: {explain(error, f'secretsmanager:{action}', region)}")

@@ -116,8 +116,18 @@ def summary(outcomes: Mapping[str, Outcome], verb: str) -> str:
     return f"{changed} of {len(outcomes)} groups {verb}."
 
 
-def finish(module: Any, progress: Iterable[Progress], *, verb: str = "changed", **more: Any) -> None:
-    """End the module with the outcomes; it fails where a group failed, unless O(continue_on_error) is set."""
+def finish(
+    module: Any,
+    progress: Iterable[Progress],
+    *,
+    verb: str = "changed",
+    diff: list[dict[str, Any]] | None = None,
+    **more: Any,
+) -> None:
+    """End the module with the outcomes; it fails where a group failed, unless O(continue_on_error) is set.
+
+    ``diff``: Ansible's diff where it is not that of :func:`diff_of`.
+    """
     progress = list(progress)
     outcomes = {one.id: one.outcome() for one in progress}
     for one in progress:
@@ -130,7 +140,7 @@ def finish(module: Any, progress: Iterable[Progress], *, verb: str = "changed", 
         **more,
     }
     if module._diff:  # pylint: disable=protected-access
-        result["diff"] = diff_of(outcomes)
+        result["diff"] = diff_of(outcomes) if diff is None else diff
     if any(one.error for one in progress) and not module.params.get("continue_on_error"):
         module.fail_json(**result)
     module.exit_json(**result)

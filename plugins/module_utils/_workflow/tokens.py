@@ -153,7 +153,7 @@ def _from_options(params: Mapping[str, Any], group_id: str, needed: bool) -> Tok
     others = params.get("known_auth_tokens")
     if others is not None and not all(others):
         return AuthError(
-            f"{group_id}: known_auth_tokens holds an empty text, which is no token. Leave it out, or, to say that there "
+            f"{group_id}: known_auth_tokens holds an empty text, which is no token. Leave it out; to say that there "
             "are no other tokens, give an empty list."
         )
     wanted = Token(GIVEN, str(value)) if value is not None else None

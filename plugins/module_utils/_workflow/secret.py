@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A token's way through the staging labels of a secret: staged, promoted, discarded.
+
+Each run looks first and does what is left to do, so it may be cut off anywhere and run again. Where a call's answer is
+lost, or says that the secret is not as it was seen, it looks again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._aws import secrets as store
+from .._aws.clients import Clients
+from .._aws.errors import Kind, classify, code_of
+from .._aws.secrets import CREATE, LABEL, PUT, STAGES, Secret, SecretCall
+from .._core.errors import AuthError
+from .._core.tokens import MIN_LENGTH, generate
+from .._fan_out import fan_out
+from .outcome import Outcome, Progress
+from .secret_plan import MAX_TAKEN, Goal, Request, SecretOrder, SecretPlan, decide, given_token, token_if_any, unread
+
+#: In the place of the id of a version that is yet to be made.
+NEW_VERSION = "new version"
+#: How often a secret is looked at anew because labels were moved meanwhile or an answer was lost.
+_MAX_TROUBLES = 5
+
+_TAKEN = "ResourceExistsException"
+#: What AWS says, by action, where the secret is not as it was seen, or was changed by a call whose answer got lost.
+_OTHER_THAN_SEEN: Mapping[str, frozenset[str]] = {
+    CREATE: frozenset({_TAKEN}),
+    PUT: frozenset({"InvalidRequestException", "ResourceNotFoundException"}),
+    LABEL: frozenset({"InvalidParameterException", "InvalidRequestException", "ResourceNotFoundException"}),
+}
+
+
+@dataclass
+class SecretProgress(Progress):
+    """One secret on its way through the module."""
+
+    secret_name: str = ""
+
+    def outcome(self) -> Outcome:
+        """Return the entry of RV(outcomes) for this group."""
+        told = {name: value for name, value in super().outcome().items() if name not in ("evidence", "drift")}
+        return {**told, "secret_name": self.secret_name}
+
+
+@dataclass
+class _Case:
+    """One secret under way.
+
+    ``said``: the first plan of which a call was made. ``doubt``: a call that may or may not have been carried out, with
+    what AWS, or the connection, said of it. ``refused``: one that AWS refused because the secret was not as seen.
+    """
+
+    request: Request
+    progress: SecretProgress
+    plan: SecretPlan = field(default_factory=SecretPlan)
+    said: SecretPlan | None = None
+    doubt: tuple[SecretCall, AuthError] | None = None
+    refused: SecretCall | None = None
+    troubles: int = 0
+
+    def done(self, call: SecretCall) -> None:
+        self.progress.changed = True
+        self.progress.actions.append(call.shown())
+        self.said = self.said or self.plan
+
+    def tell(self, plan: SecretPlan, was: str) -> None:
+        self.progress.msg = plan.message(self.request.group_id, was)
+        if plan.warning:
+            self.progress.warnings.append(plan.warning)
+
+
+def bring_secrets_about(clients: Clients, order: SecretOrder, *, hide: Callable[[str], None]) -> list[SecretProgress]:
+    """Fulfil ``order`` for each group and return what happened to each. ``hide`` is told every token that is met.
+
+    Raises :class:`AuthError` for what concerns no single group.
+    """
+    begun = time.monotonic()
+    dummy = clients.secrets  # where no client can be made, it is told once
+
+    def work(key: str) -> SecretProgress:
+        progress = SecretProgress(key, secret_name=order.names[key])
+        try:
+            case = _Case(_request(order, key, hide), progress)
+            _bring_about(clients, case, check_mode=order.check_mode, hide=hide)
+        except AuthError as error:
+            progress.error = str(error)
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            # What was done so far is told all the same; the error's own words may hold anything.
+            progress.error = f"{key}: the module met an error that it does not know, {type(error).__name__}."
+        progress.duration = time.monotonic() - begun
+        return progress
+
+    done = fan_out(order.names, work)
+    return [one for one in done.values() if isinstance(one, SecretProgress)]
+
+
+def _request(order: SecretOrder, key: str, hide: Callable[[str], None]) -> Request:
+    # One token for all of a run's tries, so that a repeated call asks for the same version.
+    given = given_token(order, key) if order.goal is Goal.STAGED else None
+    token = given or (generate(order.length) if order.goal is Goal.STAGED else "")
+    if token:
+        hide(token)
+    return Request(key, order.names[key], order.goal, order.key, token, given is not None, order.creation)
+
+
+def _bring_about(clients: Clients, case: _Case, *, check_mode: bool, hide: Callable[[str], None]) -> None:
+    progress, first = case.progress, True
+    while True:
+        secret = _look(clients, case.request, hide)
+        labels = secret.labels if secret else {}
+        if first and secret:
+            progress.before = shown_labels(labels)
+        first = False
+        _settle_doubt(case, secret.labels if secret else None)
+        case.plan = decide(case.request, secret, clients.region)
+        if check_mode:
+            for call in case.plan.calls:
+                labels = call.applied(labels, NEW_VERSION)
+                progress.actions.append(call.shown())
+            progress.changed = bool(case.plan.calls)
+            progress.after = shown_labels(labels)
+            case.tell(case.plan, "would be")
+            return
+        after = _perform(clients, case, labels)
+        if after is not None:
+            progress.after = shown_labels(after)
+            case.tell(case.said or case.plan, "was")
+            return
+
+
+def shown_labels(labels: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the version ids by staging label, as a result shows them."""
+    return {stage: labels.get(stage) for stage in STAGES}
+
+
+def _look(clients: Clients, request: Request, hide: Callable[[str], None]) -> Secret | None:
+    """Read the secret as far as it has to be known; the labels and what is there belong together."""
+    for dummy in range(_MAX_TROUBLES):
+        secret = store.describe_secret(clients, request.name, request.group_id)
+        if secret is None:
+            return None
+        texts: dict[str, str | None] = {}
+        moved = False
+        for stage in unread(request.goal, secret.labels):
+            version_id, text = store.read_text(clients, request.name, stage, request.group_id)
+            moved = moved or version_id not in ("", secret.labels[stage])
+            texts[stage] = text
+            token = token_if_any(request, text)
+            if token and len(token) >= MIN_LENGTH:  # a short word that is no token would mask half of the message
+                hide(token)
+        if not moved:
+            return replace(secret, texts=texts)
+    raise AuthError(
+        f"{request.what()}: its staging labels were moved by someone else at each of {_MAX_TROUBLES} looks. Run this "
+        "again when nobody else is at work on it."
+    )
+
+
+def _settle_doubt(case: _Case, labels: Mapping[str, str] | None) -> None:
+    """Take a call for made, or not, by what is seen now. Raises :class:`AuthError` where that happens too often."""
+    if case.doubt is None:
+        return
+    (call, error), case.doubt = case.doubt, None
+    if call.shows_in(labels):
+        case.done(call)
+        return
+    case.troubles += 1
+    if case.troubles >= _MAX_TROUBLES:
+        raise error
+
+
+def _perform(clients: Clients, case: _Case, labels: Mapping[str, str]) -> Mapping[str, str] | None:
+    """Make the planned calls and return the labels after them, or ``None`` to look again. Raises AuthError."""
+    request = case.request
+    for call in case.plan.calls:
+        try:
+            answer = store.perform_call(clients, call)
+        except Exception as error:
+            told = store.told(error, call.action, request.name, request.group_id, clients.region)
+            if call.action == PUT and code_of(error) == _TAKEN:
+                _take_next_id(case, told)
+            elif classify(error) is Kind.AMBIGUOUS:
+                case.doubt = call, told
+            elif code_of(error) in _OTHER_THAN_SEEN[call.action] and call != case.refused:
+                case.refused = call
+                if call.action == LABEL:  # perhaps because botocore has repeated a call that was carried out
+                    case.doubt = call, told
+            else:
+                raise told from error
+            return None
+        if call.action == PUT and not set(call.parameters["VersionStages"]) <= set(answer.get("VersionStages", STAGES)):
+            # The same text was staged under this id before, and discarded: AWS takes the call and moves no label.
+            _take_next_id(case, AuthError(f"{request.what()}: Secrets Manager stored a version without its label."))
+            return None
+        case.done(call)
+        labels = call.applied(labels, answer.get("VersionId", ""))
+        if call is not case.plan.calls[-1] and call.action != LABEL:
+            return None  # the id of the next version depends on this one
+    return labels
+
+
+def _take_next_id(case: _Case, error: AuthError) -> None:
+    """Look again and, if there still is something to store, store it under another id."""
+    if case.request.attempt > MAX_TAKEN:
+        raise error
+    case.request = replace(case.request, attempt=case.request.attempt + 1)
+
+
+def label_diff(progress: Iterable[SecretProgress]) -> list[dict[str, Any]]:
+    """Return Ansible's diff: of each changed secret the version ids by staging label, before and after."""
+    return [
+        {
+            "before_header": one.secret_name,
+            "after_header": one.secret_name,
+            "before": one.before or {},
+            "after": one.after or {},
+        }
+        for one in progress
+        if one.changed and not one.error
+    ]

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is wanted of a secret, and the calls that are left to make for it. Nothing in here talks to anyone."""
+
+from __future__ import annotations
+
+import enum
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._aws.lifecycle import as_tags
+from .._aws.secrets import (
+    CREATE,
+    CURRENT,
+    LABEL,
+    PENDING,
+    PREVIOUS,
+    PUT,
+    Secret,
+    SecretCall,
+    next_version_id,
+    secret_name,
+)
+from .._core.errors import AuthError
+from .._core.secret_text import differing_keys, token_in, with_token
+from .._core.tokens import DEFAULT_LENGTH, rule_violations
+
+#: How many ids are tried that may be taken by discarded tokens; then any id will do.
+MAX_TAKEN = 16
+
+
+class Goal(enum.Enum):
+    """What is wanted of AWSPENDING."""
+
+    STAGED = "staged"
+    PROMOTED = "promoted"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What a secret gets that has to be created."""
+
+    description: str | None = None
+    kms_key_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def members(self) -> dict[str, Any]:
+        """Return the members of CreateSecret."""
+        given = {"Description": self.description, "KmsKeyId": self.kms_key_id, "Tags": as_tags(self.tags)}
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True)
+class SecretOrder:
+    """What is wanted of every secret.
+
+    ``names``: of the secrets, by group. ``token``: the one to stage, or ``tokens``, those by group; without either,
+    random ones of ``length``. ``creation``: ``None`` where no secret is to be created.
+    """
+
+    goal: Goal
+    names: Mapping[str, str]
+    key: str | None = None
+    token: str | None = field(default=None, repr=False)
+    tokens: Mapping[str, Any] | None = field(default=None, repr=False)
+    length: int = DEFAULT_LENGTH
+    creation: Creation | None = None
+    check_mode: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of one secret. ``token``: the one to stage; ``given``: it is the caller's and not a random one.
+
+    ``attempt``: how many ids of new versions turned out to be taken.
+    """
+
+    group_id: str
+    name: str
+    goal: Goal
+    key: str | None = None
+    token: str = field(default="", repr=False)
+    given: bool = False
+    creation: Creation | None = None
+    attempt: int = 0
+
+    def what(self, stage: str = "") -> str:
+        """Return the words for the secret, or for what it has at a staging label."""
+        return f"{self.group_id}: {f'{stage} of ' if stage else ''}the secret {self.name}"
+
+
+@dataclass(frozen=True)
+class SecretPlan:
+    """The calls to make. ``deed``: what they do, with ``{was}`` for the tense; ``note``: what else is to be said."""
+
+    calls: tuple[SecretCall, ...] = ()
+    deed: str = ""
+    note: str = ""
+    warning: str = ""
+
+    def message(self, group_id: str, was: str) -> str:
+        """Return the outcome's message; ``was``: "was" or "would be"."""
+        deed = f"{self.deed.replace('{was}', was)}." if self.deed else ""
+        return f"{group_id}: {' '.join(filter(None, (deed, self.note)))}"
+
+
+# --- Deciding -------------------------------------------------------------------------------------------------------
+
+
+def names_of(template: str, ids: list[str]) -> dict[str, str]:
+    """Return the secret's name for each group. Raises :class:`AuthError` where two groups would share one."""
+    if not template.strip():
+        raise AuthError("name is empty. Give the secret's name, with {replication_group_id} for the group's id.")
+    names = {key: secret_name(template, key, "") for key in ids}
+    by_name: dict[str, list[str]] = {}
+    for key, name in names.items():
+        by_name.setdefault(name, []).append(key)
+    for name, keys in by_name.items():
+        if len(keys) > 1:
+            raise AuthError(
+                f"{', '.join(keys)}: they would share the secret {name}, and a change of one group's token would take "
+                "the other's away. Give each a secret of its own, with {replication_group_id} in name."
+            )
+    return names
+
+
+def unread(goal: Goal, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the staging labels whose versions have to be read to decide.
+
+    None to discard: that is the way out where AWSPENDING holds what can't be understood.
+    """
+    if goal is Goal.STAGED:
+        return tuple(stage for stage in (CURRENT, PENDING) if stage in labels)
+    if goal is Goal.PROMOTED and PENDING in labels and labels[PENDING] != labels.get(CURRENT):
+        return tuple(stage for stage in (CURRENT, PENDING) if stage in labels)
+    return ()
+
+
+def decide(request: Request, secret: Secret | None, region: str) -> SecretPlan:
+    """Return what is left to do. Raises :class:`AuthError` for a secret with which it can't be done."""
+    if secret is None:
+        if request.goal is not Goal.STAGED or request.creation is None:
+            how = " with create: true" if request.goal is Goal.STAGED else ""
+            raise AuthError(
+                f"{request.group_id}: there is no secret {request.name} in {region}. "
+                f"Create it{how}, or check name and region."
+            )
+        plan = _stage_first(request, Secret("", {}), _creation_call(request, request.creation))
+    elif request.goal is Goal.STAGED:
+        plan = _stage(request, secret)
+    elif request.goal is Goal.PROMOTED:
+        plan = _promote(request, secret)
+    else:
+        plan = _discard(request, secret)
+    if plan.calls and secret and secret.primary_region not in ("", region):
+        raise AuthError(
+            f"{request.what()} is a replica in {region}, and only its primary, in {secret.primary_region}, can be "
+            f"changed. Set region: {secret.primary_region}; Secrets Manager replicates the change."
+        )
+    return plan
+
+
+def _creation_call(request: Request, creation: Creation) -> SecretCall:
+    if request.name.startswith("arn:"):
+        raise AuthError(
+            f"{request.what()} does not exist, and none can be created by its ARN. Give its name, or create it first."
+        )
+    # A JSON object can say that there is no token yet, so that AWSCURRENT is true until the token is in force. A bare
+    # secret can't, and begins without a version.
+    text = {"SecretString": _no_token(request.key)} if request.key else {}
+    return SecretCall(CREATE, {"Name": request.name, **creation.members(), **text})
+
+
+def _no_token(key: str) -> str:
+    return json.dumps({key: ""})
+
+
+def _stage_first(request: Request, secret: Secret, *before: SecretCall) -> SecretPlan:
+    """The first token of a secret that has no version."""
+    calls = list(before)
+    if request.key and not before:
+        calls.append(_put(request, (CURRENT,), _no_token(request.key), next_version_id(secret.arn, {}, -1)))
+    text = json.dumps({request.key: request.token}) if request.key else request.token
+    calls.append(_put(request, (PENDING,) if request.key else (CURRENT, PENDING), text, _version_id(request, secret)))
+    deed = f"the secret {request.name} {{was}} {'created' if before else 'given its first version'}"
+    if request.key:
+        note = f"{CURRENT} says that there is no token yet."
+    else:
+        note = f"{CURRENT} is on the same version, as on every secret's first one."
+    return SecretPlan(tuple(calls), f"{deed}, with {_which(request)} in {PENDING}", note)
+
+
+def _stage(request: Request, secret: Secret) -> SecretPlan:
+    if CURRENT not in secret.labels:
+        if PENDING in secret.labels:
+            raise AuthError(
+                f"{request.what()} is empty but for {PENDING}. A rotation by Secrets Manager may be under way: wait "
+                "for its end, or take the label off with state: discarded."
+            )
+        if request.creation is None:
+            raise AuthError(
+                f"{request.what()} is empty. Let this module store its first token with create: true, "
+                "or store one in its SecretString."
+            )
+        return _stage_first(request, secret)
+    text = secret.texts.get(CURRENT)
+    current = token_in(text, request.key, request.what(CURRENT), "")
+    leftover = False
+    if PENDING in secret.labels:
+        pending = _pending_token(request, secret)
+        # A first version has both labels from the start; on a later one AWSPENDING is what a promotion left.
+        first = secret.labels[PENDING] == secret.labels[CURRENT] and PREVIOUS not in secret.labels
+        leftover = pending == current and not first
+        if not leftover:
+            _check_pending(request, pending)
+            if request.given and request.token != pending:
+                raise AuthError(
+                    f"{request.what(PENDING)} holds another token than the one given, and a group may accept that "
+                    "already. Promote it, or discard it where no group does (state: promoted, state: discarded)."
+                )
+            same = "the token given" if request.given else "a token"
+            return SecretPlan(note=f"{same} is in {PENDING} of the secret {request.name} already.")
+    if request.given and request.token == current:
+        return SecretPlan(note=f"the token given is in {CURRENT} of the secret {request.name} already.")
+    text = with_token(text or "", request.key, request.token)
+    put = _put(request, (PENDING,), text, _version_id(request, secret))
+    note = f"{PENDING} had been left on the token that {CURRENT} holds." if leftover else ""
+    return SecretPlan((put,), f"{_which(request)} {{was}} staged in {PENDING} of the secret {request.name}", note)
+
+
+def _promote(request: Request, secret: Secret) -> SecretPlan:
+    if not secret.labels:
+        raise AuthError(f"{request.what()} is empty, so there is nothing to promote. Stage a token first.")
+    if PENDING not in secret.labels:
+        return SecretPlan(note=f"nothing is staged in the secret {request.name}.")
+    version = secret.labels[PENDING]
+    if version == secret.labels.get(CURRENT):
+        return SecretPlan(
+            (_unlabel(request, version),),
+            f"{PENDING} {{was}} taken off the version of the secret {request.name} that is in {CURRENT} already",
+        )
+    pending = _pending_token(request, secret)
+    _check_pending(request, pending)
+    text = secret.texts.get(CURRENT)
+    if pending == token_if_any(request, text):
+        # Moving AWSCURRENT would take AWSPREVIOUS, and the token there may be in force, away for nothing.
+        return SecretPlan(
+            (_unlabel(request, version),),
+            f"{PENDING} {{was}} taken off a version of the secret {request.name} that holds the token of {CURRENT}",
+        )
+    move: dict[str, Any] = {"SecretId": request.name, "VersionStage": CURRENT, "MoveToVersionId": version}
+    if CURRENT in secret.labels:
+        move["RemoveFromVersionId"] = secret.labels[CURRENT]
+    unlike = differing_keys(secret.texts.get(PENDING), text, request.key) if request.key else []
+    warning = (
+        f"{request.what()}: besides the token, {', '.join(unlike)} in {PENDING} is not as in {CURRENT}, and becomes "
+        f"current with the promotion. What was in {CURRENT} is in {PREVIOUS} then."
+    )
+    return SecretPlan(
+        (SecretCall(LABEL, move), _unlabel(request, version)),
+        f"the token in {PENDING} of the secret {request.name} {{was}} promoted to {CURRENT}",
+        warning=warning if unlike else "",
+    )
+
+
+def _discard(request: Request, secret: Secret) -> SecretPlan:
+    if PENDING not in secret.labels:
+        return SecretPlan(note=f"nothing is staged in the secret {request.name}.")
+    version = secret.labels[PENDING]
+    kept = [stage for stage in (CURRENT, PREVIOUS) if secret.labels.get(stage) == version]
+    note = f"The version stays, as {kept[0]}." if kept else "Secrets Manager deletes the version in a day or more."
+    deed = f"{PENDING} {{was}} taken off version {version} of the secret {request.name}"
+    return SecretPlan((_unlabel(request, version),), deed, note)
+
+
+def given_token(order: SecretOrder, group_id: str) -> str | None:
+    """Return the caller's token for a group, ``None`` where it is to be a random one. Raises :class:`AuthError`."""
+    if order.token is None and order.tokens is None:
+        return None
+    token = order.token if order.tokens is None else order.tokens.get(group_id)
+    if token is None:
+        raise AuthError(
+            f"{group_id}: there is no token for it in auth_tokens. Give it there, under the group's id, or leave "
+            "auth_tokens out to have a random one staged."
+        )
+    violations = rule_violations(str(token))
+    if violations:
+        raise AuthError(
+            f"{group_id}: the token given is not a valid AUTH token: {'; '.join(violations)}. "
+            "The lookup elasticache.auth.random_auth_token makes valid ones; without a token, so does this module."
+        )
+    return str(token)
+
+
+def _which(request: Request) -> str:
+    return "the token given" if request.given else "a new token"
+
+
+def _pending_token(request: Request, secret: Secret) -> str:
+    text = secret.texts.get(PENDING)
+    if not text:
+        raise AuthError(
+            f"{request.what(PENDING)} holds no text. A rotation by Secrets Manager may be under way: wait for its end, "
+            "or take the label off with state: discarded."
+        )
+    try:
+        return token_in(text, request.key, request.what(PENDING), "")
+    except AuthError as error:
+        raise AuthError(
+            f"{error} If no group accepts what is staged there, state: discarded takes the label off."
+        ) from None
+
+
+def _check_pending(request: Request, token: str) -> None:
+    violations = rule_violations(token)
+    if violations:
+        raise AuthError(
+            f"{request.what(PENDING)} is not a valid AUTH token: {'; '.join(violations)}. "
+            "Take the label off with state: discarded, then stage another."
+        )
+
+
+def token_if_any(request: Request, text: str | None) -> str | None:
+    """Return the token in a text, ``None`` where there is none to be understood."""
+    try:
+        return token_in(text, request.key, "", "")
+    except AuthError:
+        return None
+
+
+def _version_id(request: Request, secret: Secret) -> str:
+    if request.attempt >= MAX_TAKEN:
+        return str(uuid.uuid4())
+    return next_version_id(secret.arn, secret.labels, request.attempt)
+
+
+def _put(request: Request, stages: tuple[str, ...], text: str, version_id: str) -> SecretCall:
+    members = {"SecretId": request.name, "SecretString": text, "VersionStages": list(stages)}
+    return SecretCall(PUT, {**members, "ClientRequestToken": version_id})
+
+
+def _unlabel(request: Request, version: str) -> SecretCall:
+    return SecretCall(LABEL, {"SecretId": request.name, "VersionStage": PENDING, "RemoveFromVersionId": version})

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: auth_secret
+version_added: 0.1.0
+short_description: Stage, promote and discard AUTH tokens in AWS Secrets Manager
+description:
+  - Keeps the AUTH tokens of ElastiCache replication groups in AWS Secrets Manager, a secret for each group, and moves
+    them through its staging labels. A new token waits in C(AWSPENDING) until the group accepts it, clients use the one
+    in C(AWSCURRENT), and the one before stays in C(AWSPREVIOUS).
+  - Stores a token before any group is given it, so that no token in force is known to nobody. It does not talk to
+    ElastiCache; that is what M(elasticache.auth.replication_group_auth) does with the token, by its
+    O(elasticache.auth.replication_group_auth#module:auth_token_secret).
+  - Looks first and does what is left to do. A run that was cut off, at any point, is completed by the next one.
+  - Of an existing secret nothing is changed but its versions and their labels. Its KMS key, tags, description, policy
+    and rotation settings stay, and so does every other key of a JSON secret.
+author:
+  - elasticache.auth contributors (@elasticache-auth)
+options:
+  name:
+    description:
+      - The secret's name or ARN. C({replication_group_id}) in it stands for the group's id.
+      - Two groups that would share a secret are an error.
+    type: str
+    required: true
+  key:
+    description:
+      - The key of the token where the secret is a JSON object. Without it the secret is the bare token.
+      - An empty text under the key says that there is no token yet.
+    type: str
+  state:
+    description:
+      - V(staged) makes sure that there is a valid token in C(AWSPENDING). Where one is there already, none is made; it
+        may be in force. The new version has the other keys of C(AWSCURRENT).
+      - Where C(AWSPENDING) holds the token that C(AWSCURRENT) holds too, it was left there by a promotion that was cut
+        off or by another tool, and a new token takes its place. Take up a change that was cut off with V(promoted)
+        before.
+      - V(promoted) moves C(AWSCURRENT) to the version in C(AWSPENDING), with it C(AWSPREVIOUS) to the one that was
+        current, and then takes C(AWSPENDING) off. Where both hold the same token, C(AWSPENDING) is taken off and
+        nothing else is moved.
+      - V(discarded) takes C(AWSPENDING) off. Secrets Manager deletes a version without labels after a day or more, so
+        make sure that no group accepts the token. What the version holds is not looked at.
+      - With nothing in C(AWSPENDING) there is nothing to promote or to discard, and nothing is changed.
+    type: str
+    choices: [staged, promoted, discarded]
+    required: true
+  auth_token:
+    description:
+      - The token to stage, the same for all groups, instead of a random one for each.
+      - It has 16 to 128 letters, digits and characters out of C(!&#$^<>-).
+      - It is an error where another one is staged. Where C(AWSCURRENT) holds it, there is nothing to stage.
+    type: str
+  auth_tokens:
+    description: The token to stage for each group, by the group's id. Every group needs one.
+    type: dict
+  length:
+    description: How many characters a random token has, from 16 to 128. The default is 64.
+    type: int
+  create:
+    description:
+      - With O(state=staged), create a secret that does not exist, and store a first version in one that is empty.
+      - With O(key), C(AWSCURRENT) then says that there is no token yet, with an empty text under the key, until the
+        token is promoted from C(AWSPENDING). Clients that go by C(AWSCURRENT) send a token only once the group knows
+        it.
+      - Without O(key), the version with the token is in C(AWSPENDING) and in C(AWSCURRENT), as Secrets Manager puts
+        C(AWSCURRENT) on a secret's first version. V(promoted) then only takes C(AWSPENDING) off. Keep clients from the
+        secret until the group accepts the token; an open group answers AUTH with an error.
+    type: bool
+    default: false
+  description:
+    description: The description of a secret that is created. That of an existing one is left alone.
+    type: str
+  kms_key_id:
+    description: The KMS key of a secret that is created, by default C(aws/secretsmanager). An existing one keeps its.
+    type: str
+  tags:
+    description: The tags of a secret that is created. Those of an existing one are left alone.
+    type: dict
+    aliases: [resource_tags]
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - elasticache.auth.replication_groups
+  - elasticache.auth.attributes
+attributes:
+  check_mode:
+    support: full
+    details: The labels after the change are predicted; the id of a version that would be made is V(new version).
+  diff_mode:
+    support: full
+    details: The version ids by staging label are shown, never tokens.
+  idempotent:
+    support: full
+notes:
+  - "Needs C(secretsmanager:DescribeSecret); O(state=staged) also C(secretsmanager:GetSecretValue) and
+    C(secretsmanager:PutSecretValue); O(state=promoted) also C(secretsmanager:GetSecretValue) and
+    C(secretsmanager:UpdateSecretVersionStage); O(state=discarded) also C(secretsmanager:UpdateSecretVersionStage);
+    O(create) also C(secretsmanager:CreateSecret) and, with O(tags), C(secretsmanager:TagResource). A secret with a KMS
+    key of your own needs C(kms:Decrypt) and C(kms:GenerateDataKey) on that."
+  - Runs at the same time can't stage two tokens in one secret. The id of a new version follows from the version in
+    C(AWSCURRENT), and Secrets Manager makes no second version of an id.
+  - Let only one party rotate a secret. One that Secrets Manager rotates by itself does not need this module.
+seealso:
+  - module: elasticache.auth.replication_group_auth
+  - plugin: elasticache.auth.random_auth_token
+    plugin_type: lookup
+  - name: Staging labels and versions of secrets
+    description: What AWS says about versions.
+    link: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+"""
+
+EXAMPLES = r"""
+- name: Stage a random token for every group
+  elasticache.auth.auth_secret:
+    replication_group_ids: [sessions, carts]
+    name: elasticache/{replication_group_id}/auth-token
+    key: auth_token
+    state: staged
+
+- name: Let clients in with it too
+  elasticache.auth.replication_group_auth:
+    replication_group_ids: [sessions, carts]
+    auth_token_update_strategy: rotate
+    auth_token_secret:
+      name: elasticache/{replication_group_id}/auth-token
+      key: auth_token
+      stage: AWSPENDING
+
+- name: Give it to the clients
+  elasticache.auth.auth_secret:
+    replication_group_ids: [sessions, carts]
+    name: elasticache/{replication_group_id}/auth-token
+    key: auth_token
+    state: promoted
+
+- name: Stage a first token in a secret that is created for it
+  elasticache.auth.auth_secret:
+    replication_group_id: sessions
+    name: elasticache/{replication_group_id}/auth-token
+    key: auth_token
+    state: staged
+    create: true
+    description: The AUTH token of the sessions
+    kms_key_id: alias/shop
+    tags:
+      team: shop
+
+- name: Stage a token of one's own
+  elasticache.auth.auth_secret:
+    replication_group_id: sessions
+    name: sessions-token
+    state: staged
+    auth_token: "{{ token_from_the_vault }}"
+
+- name: Give up a token that was staged and never rotated in
+  elasticache.auth.auth_secret:
+    replication_group_id: sessions
+    name: sessions-token
+    state: discarded
+"""
+
+RETURN = r"""
+msg:
+  description: What happened, or the errors.
+  returned: always
+  type: str
+outcomes:
+  description: What happened to each group's secret, by the group's id.
+  returned: always
+  type: dict
+  contains:
+    changed:
+      description: Whether a call was made that changes the secret (in check mode, would be made).
+      type: bool
+      returned: always
+    failed:
+      description: Whether it failed.
+      type: bool
+      returned: always
+    msg:
+      description: What happened, in one or two sentences.
+      type: str
+      returned: always
+    secret_name:
+      description: The secret's name or ARN.
+      type: str
+      returned: always
+      sample: elasticache/sessions/auth-token
+    before:
+      description: The version ids by staging label, V(null) for one that the secret does not have.
+      type: dict
+      returned: when the secret existed
+      sample:
+        AWSCURRENT: 1c6ba0a7-5f0c-4f0e-8a3c-0f5fd1e0a0b4
+        AWSPENDING: null
+        AWSPREVIOUS: null
+    after:
+      description: The same after the change; predicted in check mode.
+      type: dict
+      returned: when it did not fail
+      sample:
+        AWSCURRENT: 1c6ba0a7-5f0c-4f0e-8a3c-0f5fd1e0a0b4
+        AWSPENDING: 5b0f7f9e-40a4-5b86-9d2b-6f1f3f3c9e55
+        AWSPREVIOUS: null
+    actions:
+      description: The API calls that changed the secret (in check mode, would), what it holds masked.
+      type: list
+      elements: dict
+      returned: always
+      sample:
+        - action: PutSecretValue
+          parameters:
+            SecretId: elasticache/sessions/auth-token
+            SecretString: "********"
+            VersionStages: [AWSPENDING]
+    duration:
+      description: Seconds from the module's start until the secret was done.
+      type: float
+      returned: always
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.tokens import (
+    DEFAULT_LENGTH,
+    MAX_LENGTH,
+    MIN_LENGTH,
+)
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret import bring_secrets_about, label_diff
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret_plan import (
+    Creation,
+    Goal,
+    SecretOrder,
+    names_of,
+)
+
+STAGING = ("auth_token", "auth_tokens", "length", "create")
+CREATING = ("description", "kms_key_id", "tags")
+
+
+def order_of(module: AnsibleAWSModule) -> SecretOrder:
+    """Turn the options into an order. Raises AuthError for those that don't go together."""
+    params = module.params
+    for option in STAGING:
+        if params["state"] != "staged" and params[option] not in (None, False):
+            raise AuthError(f"{option} goes with state: staged, not with {params['state']}.")
+    for option in CREATING:
+        if params[option] is not None and not params["create"]:
+            raise AuthError(f"{option} is that of a secret to be created, and goes with create: true.")
+    if params["key"] == "":
+        raise AuthError("key is empty. Name the token's key, or leave key out where the secret is the bare token.")
+    length = DEFAULT_LENGTH if params["length"] is None else params["length"]
+    if not MIN_LENGTH <= length <= MAX_LENGTH:
+        raise AuthError(
+            f"length: a token of {length} characters can't be made, AWS takes {MIN_LENGTH} to {MAX_LENGTH}."
+        )
+    tokens = params["auth_tokens"]
+    creation = Creation(
+        description=params["description"],
+        kms_key_id=params["kms_key_id"],
+        tags={str(key): "" if value is None else str(value) for key, value in (params["tags"] or {}).items()},
+    )
+    return SecretOrder(
+        goal=Goal(params["state"]),
+        names=names_of(params["name"], options.group_ids(params["replication_group_ids"])),
+        key=params["key"],
+        token=params["auth_token"],
+        tokens=None if tokens is None else {str(key).lower(): value for key, value in tokens.items()},
+        length=length,
+        creation=creation if params["create"] else None,
+        check_mode=module.check_mode,
+    )
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            **options.GROUPS_SPEC,
+            "name": {"type": "str", "required": True},
+            "key": {"type": "str", "no_log": False},
+            "state": {"type": "str", "required": True, "choices": ["staged", "promoted", "discarded"]},
+            "auth_token": {"type": "str", "no_log": True},
+            "auth_tokens": {"type": "dict", "no_log": True},
+            "length": {"type": "int"},
+            "create": {"type": "bool", "default": False},
+            "description": {"type": "str"},
+            "kms_key_id": {"type": "str", "no_log": False},
+            "tags": {"type": "dict", "aliases": ["resource_tags"]},
+        },
+        mutually_exclusive=[("auth_token", "auth_tokens", "length")],
+        supports_check_mode=True,
+    )
+    try:
+        order = order_of(module)
+        progress = bring_secrets_about(Clients(module), order, hide=module.no_log_values.add)
+        verb = "would be changed" if module.check_mode else "changed"
+        finish(module, progress, verb=verb, diff=label_diff(progress))
+    except AuthError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""From the labels of a secret, and what it holds, to the calls that are left to make."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.secrets import (
+    CREATE,
+    CURRENT,
+    LABEL,
+    PENDING,
+    PREVIOUS,
+    PUT,
+    Secret,
+    SecretCall,
+    next_version_id,
+)
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret_plan import (
+    Creation,
+    Goal,
+    Request,
+    SecretOrder,
+    SecretPlan,
+    decide,
+    given_token,
+    names_of,
+    unread,
+)
+
+A = "Aaquae7Zooph3yahTheiV1ee-old"
+B = "Beengo9ooRaeShahfah2Ieyi-new"
+C = "Ceihoo4EiquaivohSh8eTheo-3rd"
+REGION = "us-east-1"
+ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s-AbCdEf"
+
+
+def wanted(goal: Goal, **more: Any) -> Request:
+    """What is wanted of the secret ``s``; a random token is C."""
+    return Request("sessions", "s", goal, **{"token": C if goal is Goal.STAGED else "", **more})
+
+
+def secret(current: str | None = None, pending: str | None = None, **labels: str) -> Secret:
+    """A bare secret: what its versions v1 in AWSCURRENT and v2 in AWSPENDING hold, unless ``labels`` say otherwise."""
+    texts = {CURRENT: current, PENDING: pending}
+    texts = {stage: text for stage, text in texts.items() if text is not None}
+    own = {CURRENT: "v1", PENDING: "v2"}
+    return Secret(ARN, {**{stage: own[stage] for stage in texts}, **labels}, texts)
+
+
+def calls(plan: SecretPlan) -> list[tuple[Any, ...]]:
+    """The calls of a plan, in short."""
+    short: list[tuple[Any, ...]] = []
+    for call in plan.calls:
+        members = call.parameters
+        if call.action == LABEL:
+            short.append((members["VersionStage"], members.get("RemoveFromVersionId"), members.get("MoveToVersionId")))
+        else:
+            short.append((call.action, members.get("SecretString"), *members.get("VersionStages", [])))
+    return short
+
+
+UNLABEL_2 = (PENDING, "v2", None)
+STAGE_C = (PUT, C, PENDING)
+
+
+@pytest.mark.parametrize(
+    ("goal", "found", "expected"),
+    [
+        pytest.param(Goal.STAGED, secret(A), [STAGE_C], id="stage"),
+        pytest.param(Goal.STAGED, secret("not a token"), [STAGE_C], id="stage-over-a-placeholder"),
+        pytest.param(Goal.STAGED, secret(A, B), [], id="staged-already"),
+        pytest.param(Goal.STAGED, secret(A, A), [STAGE_C], id="the-same-token-is-a-leftover"),
+        pytest.param(
+            Goal.STAGED,
+            secret(B, B, AWSCURRENT="v2", AWSPREVIOUS="v1"),
+            [STAGE_C],
+            id="a-promotion-that-was-cut-off-is-a-leftover",
+        ),
+        pytest.param(Goal.STAGED, secret(B, B, AWSCURRENT="v2"), [], id="a-first-version-has-both-labels"),
+        pytest.param(Goal.PROMOTED, secret(A, B), [(CURRENT, "v1", "v2"), UNLABEL_2], id="promote"),
+        pytest.param(Goal.PROMOTED, secret("", B), [(CURRENT, "v1", "v2"), UNLABEL_2], id="promote-over-nothing"),
+        pytest.param(Goal.PROMOTED, secret("x", B), [(CURRENT, "v1", "v2"), UNLABEL_2], id="promote-over-anything"),
+        pytest.param(
+            Goal.PROMOTED, Secret(ARN, {CURRENT: "v2", PENDING: "v2"}), [UNLABEL_2], id="complete-a-promotion"
+        ),
+        pytest.param(
+            Goal.PROMOTED,
+            secret(B, B, AWSPREVIOUS="v0"),
+            [UNLABEL_2],
+            id="the-same-token-does-not-cost-the-previous-one",
+        ),
+        pytest.param(Goal.PROMOTED, secret(A), [], id="nothing-to-promote"),
+        pytest.param(Goal.DISCARDED, secret(A, "any/thing"), [UNLABEL_2], id="discard"),
+        pytest.param(Goal.DISCARDED, Secret(ARN, {PENDING: "v2"}), [UNLABEL_2], id="discard-a-version-without-value"),
+        pytest.param(Goal.DISCARDED, secret(A), [], id="nothing-to-discard"),
+        pytest.param(Goal.DISCARDED, Secret(ARN, {}), [], id="nothing-to-discard-at-all"),
+    ],
+)
+def test_what_is_left_to_do(goal: Goal, found: Secret, expected: list[tuple[Any, ...]]) -> None:
+    plan = decide(wanted(goal), found, REGION)
+    assert calls(plan) == expected
+    assert ("was" in plan.message("sessions", "was")) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("found", "token", "expected"),
+    [
+        pytest.param(secret(A), B, [(PUT, B, PENDING)], id="stage"),
+        pytest.param(secret(A, B), B, [], id="staged-already"),
+        pytest.param(secret(B), B, [], id="promoted-already"),
+        pytest.param(secret(B, B), B, [], id="promoted-already-with-a-leftover"),
+        pytest.param(secret(A, A), B, [(PUT, B, PENDING)], id="in-the-place-of-a-leftover"),
+        pytest.param(secret(B, AWSPREVIOUS="v0"), A, [(PUT, A, PENDING)], id="back-to-an-earlier-one"),
+    ],
+)
+def test_a_token_of_the_callers(found: Secret, token: str, expected: list[tuple[Any, ...]]) -> None:
+    assert calls(decide(wanted(Goal.STAGED, token=token, given=True), found, REGION)) == expected
+
+
+@pytest.mark.parametrize("current", [A, B])
+def test_a_token_that_may_be_in_force_is_not_replaced(current: str) -> None:
+    with pytest.raises(AuthError, match="AWSPENDING of the secret s holds another token than the one given"):
+        decide(wanted(Goal.STAGED, token=B, given=True), secret(current, C), REGION)
+
+
+def test_a_new_secret() -> None:
+    creation = Creation("d", "alias/k", {"b": "2", "a": "1"})
+    bare = decide(wanted(Goal.STAGED, creation=creation), None, REGION)
+    assert calls(bare) == [(CREATE, None), (PUT, C, CURRENT, PENDING)]
+    assert bare.calls[0].parameters == {
+        "Name": "s",
+        "Description": "d",
+        "KmsKeyId": "alias/k",
+        "Tags": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}],
+    }
+    keyed = decide(wanted(Goal.STAGED, creation=Creation(), key="k"), None, REGION)
+    assert calls(keyed) == [(CREATE, '{"k": ""}'), (PUT, json.dumps({"k": C}), PENDING)]
+    assert keyed.calls[0].parameters == {"Name": "s", "SecretString": '{"k": ""}'}
+
+
+def test_an_empty_secret() -> None:
+    empty = Secret(ARN, {})
+    assert calls(decide(wanted(Goal.STAGED, creation=Creation()), empty, REGION)) == [(PUT, C, CURRENT, PENDING)]
+    keyed = decide(wanted(Goal.STAGED, creation=Creation(), key="k"), empty, REGION)
+    assert calls(keyed) == [(PUT, '{"k": ""}', CURRENT), (PUT, json.dumps({"k": C}), PENDING)]
+    assert len({call.version_id for call in keyed.calls}) == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "found", "words"),
+    [
+        (wanted(Goal.STAGED), None, "there is no secret s in us-east-1. Create it with create: true, or check name"),
+        (wanted(Goal.PROMOTED), None, "there is no secret s in us-east-1. Create it, or check name"),
+        (wanted(Goal.STAGED), Secret(ARN, {}), "the secret s is empty. Let this module store its first token"),
+        (wanted(Goal.PROMOTED), Secret(ARN, {}), "the secret s is empty, so there is nothing to promote"),
+        (
+            wanted(Goal.STAGED, creation=Creation()),
+            Secret(ARN, {PENDING: "v1"}),
+            "the secret s is empty but for AWSPENDING. A rotation by Secrets Manager may be under way",
+        ),
+        (
+            wanted(Goal.STAGED),
+            Secret(ARN, {CURRENT: "v1", PENDING: "v2"}, {CURRENT: A, PENDING: None}),
+            "AWSPENDING of the secret s holds no text. A rotation by Secrets Manager may be under way",
+        ),
+        (
+            wanted(Goal.STAGED),
+            Secret(ARN, {CURRENT: "v1"}, {CURRENT: A}, primary_region="eu-west-1"),
+            "is a replica in us-east-1, and only its primary, in eu-west-1, can be changed. Set region: eu-west-1",
+        ),
+        (
+            replace(wanted(Goal.STAGED, creation=Creation()), name=ARN),
+            None,
+            "does not exist, and none can be created by its ARN",
+        ),
+        (wanted(Goal.STAGED), secret(A, "too-short"), "is not a valid AUTH token: it has 9 characters"),
+        (wanted(Goal.PROMOTED), secret(A, "too-short"), "is not a valid AUTH token: it has 9 characters"),
+    ],
+)
+def test_what_can_not_be_done_is_told(request_: Request, found: Secret | None, words: str) -> None:
+    with pytest.raises(AuthError) as raised:
+        decide(request_, found, REGION)
+    assert str(raised.value).startswith("sessions: ")
+    assert words in str(raised.value)
+
+
+def test_only_what_decides_is_read() -> None:
+    both = {CURRENT: "v1", PENDING: "v2"}
+    assert unread(Goal.STAGED, both) == (CURRENT, PENDING)
+    assert unread(Goal.PROMOTED, both) == (CURRENT, PENDING)
+    assert unread(Goal.PROMOTED, {CURRENT: "v1", PENDING: "v1"}) == ()
+    assert unread(Goal.PROMOTED, {CURRENT: "v1"}) == ()
+    assert unread(Goal.DISCARDED, both) == ()
+
+
+def test_the_labels_after_each_call() -> None:
+    put = SecretCall(PUT, {"SecretString": A, "VersionStages": [PENDING]})
+    assert put.applied({}, "v1") == {CURRENT: "v1", PENDING: "v1"}  # a first version is AWSCURRENT as well
+    assert put.applied({CURRENT: "v1", PENDING: "v2"}, "v3") == {CURRENT: "v1", PENDING: "v3"}
+    promote = SecretCall(LABEL, {"VersionStage": CURRENT, "RemoveFromVersionId": "v2", "MoveToVersionId": "v3"})
+    before = {CURRENT: "v2", PENDING: "v3", PREVIOUS: "v1"}
+    assert promote.applied(before, "") == {CURRENT: "v3", PENDING: "v3", PREVIOUS: "v2"}
+    unlabel = SecretCall(LABEL, {"VersionStage": PENDING, "RemoveFromVersionId": "v3"})
+    assert unlabel.applied(before, "") == {CURRENT: "v2", PREVIOUS: "v1"}
+    assert SecretCall(CREATE, {"Name": "s"}).applied({}, "") == {}
+    assert SecretCall(CREATE, {"Name": "s", "SecretString": "x"}).applied({}, "v1") == {CURRENT: "v1"}
+
+
+def test_whether_a_call_shows() -> None:
+    put = SecretCall(PUT, {"ClientRequestToken": "v2", "VersionStages": [PENDING]})
+    assert put.shows_in({CURRENT: "v1", PENDING: "v2"})
+    assert not put.shows_in({CURRENT: "v2", PENDING: "v3"})
+    assert not put.shows_in(None)
+    promote = SecretCall(LABEL, {"VersionStage": CURRENT, "RemoveFromVersionId": "v1", "MoveToVersionId": "v2"})
+    assert promote.shows_in({CURRENT: "v2", PENDING: "v2"})
+    assert not promote.shows_in({CURRENT: "v1", PENDING: "v2"})
+    unlabel = SecretCall(LABEL, {"VersionStage": PENDING, "RemoveFromVersionId": "v2"})
+    assert unlabel.shows_in({CURRENT: "v2"})
+    assert unlabel.shows_in({CURRENT: "v2", PENDING: "v3"})
+    assert not unlabel.shows_in({CURRENT: "v2", PENDING: "v2"})
+    assert SecretCall(CREATE, {"Name": "s"}).shows_in({})
+    assert not SecretCall(CREATE, {"Name": "s"}).shows_in(None)
+
+
+def test_a_call_shows_no_text() -> None:
+    call = SecretCall(PUT, {"SecretId": "s", "SecretString": A, "ClientRequestToken": "v2", "VersionStages": [PENDING]})
+    assert call.shown() == {
+        "action": PUT,
+        "parameters": {"SecretId": "s", "SecretString": "********", "VersionStages": [PENDING]},
+    }
+    assert A not in repr(call)
+    assert A not in repr(SecretPlan((call,)))
+    assert A not in repr(wanted(Goal.STAGED, token=A))
+    assert A not in repr(secret(A, A))
+    assert A not in repr(SecretOrder(Goal.STAGED, {}, token=A, tokens={"sessions": A}))
+
+
+def test_ids_of_versions_are_the_same_in_every_run() -> None:
+    labels = {CURRENT: "v1", PENDING: "v2"}
+    assert next_version_id(ARN, labels) == next_version_id(ARN, {CURRENT: "v1"})
+    others = [
+        next_version_id(ARN, {CURRENT: "v2"}),
+        next_version_id(ARN, labels, 1),
+        next_version_id(ARN, {}),
+        next_version_id(f"{ARN}2", labels),
+    ]
+    assert len({next_version_id(ARN, labels), *others}) == 5
+    assert 32 <= len(next_version_id(ARN, labels)) <= 64  # what AWS takes
+
+
+class TestNames:
+    """The secrets of the groups."""
+
+    def test_from_a_template(self) -> None:
+        assert names_of("e/{replication_group_id}/t", ["a", "b"]) == {"a": "e/a/t", "b": "e/b/t"}
+        assert names_of("mine", ["a"]) == {"a": "mine"}
+
+    @pytest.mark.parametrize(
+        ("template", "words"),
+        [
+            ("shared", "a, b, c: they would share the secret shared"),
+            ("", "name is empty"),
+            (" ", "name is empty"),
+            ("e/{group}", "a: name may hold {replication_group_id} and no other braces."),
+            ("e/{replication_group_id.__class__}", "a: name may hold {replication_group_id} and no other braces."),
+        ],
+    )
+    def test_refused(self, template: str, words: str) -> None:
+        with pytest.raises(AuthError) as raised:
+            names_of(template, ["a", "b", "c"])
+        assert str(raised.value).startswith(words)
+
+
+class TestGivenTokens:
+    """Tokens that the caller hands in."""
+
+    def test_by_group_or_one_for_all(self) -> None:
+        names = {"a": "s/a", "b": "s/b"}
+        assert given_token(SecretOrder(Goal.STAGED, names), "a") is None
+        assert given_token(SecretOrder(Goal.STAGED, names, token=A), "b") == A
+        assert given_token(SecretOrder(Goal.STAGED, names, tokens={"a": A, "b": B}), "b") == B
+
+    @pytest.mark.parametrize(
+        ("order", "words"),
+        [
+            ({"tokens": {}}, "a: there is no token for it in auth_tokens."),
+            ({"tokens": {"a": None}}, "a: there is no token for it in auth_tokens."),
+            ({"token": ""}, "a: the token given is not a valid AUTH token: it has 0 characters"),
+            ({"tokens": {"a": "no/slash-in-a-token"}}, "a: the token given is not a valid AUTH token: it may hold"),
+            ({"tokens": {"a": 1234}}, "a: the token given is not a valid AUTH token: it has 4 characters"),
+        ],
+    )
+    def test_refused(self, order: dict[str, Any], words: str) -> None:
+        with pytest.raises(AuthError) as raised:
+            given_token(SecretOrder(Goal.STAGED, {"a": "s"}, **order), "a")
+        assert str(raised.value).startswith(words)
