@@ -167,7 +167,7 @@ def tokens_in_force(emulator: Emulator) -> set[str]:
 def assert_no_token(text: str, tokens: Iterable[str]) -> None:
     """Fail where one of ``tokens``, as it is or quoted, occurs in ``text``."""
     for token in tokens:
-        for form in {token, quote(token, safe=""), json.dumps(token)[1:-1]}:
+        for form in (token, quote(token, safe=""), json.dumps(token)[1:-1]):
             assert form not in text, f"the token that begins with {token[:4]} shows: {text.replace(form, '<<HERE>>')}"
 
 

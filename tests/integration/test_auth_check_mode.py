@@ -88,7 +88,7 @@ def test_nothing_shows_with_the_calls_logged(emulator: Emulator) -> None:
 
 def test_busy_groups_are_waited_for(emulator: Emulator) -> None:
     """A change under way is waited for in check mode as well: what follows depends on its end."""
-    emulator.settings(modify_seconds=0.6)
+    emulator.settings(modify_seconds=1.5)
     scene(emulator, "required")
     assert auth(emulator, "rotate", B, known_auth_tokens=[A], wait=False).changed
     predicted = auth(emulator, "set", B, known_auth_tokens=[A], check=True)

@@ -552,6 +552,8 @@ def test_killed_for_real(emulator: Emulator, journey: str) -> None:
         process.wait()
         if process.stdout:
             process.stdout.close()
+    # A call that was on its way is carried out all the same, once its latency is over.
+    time.sleep(0.8)
     emulator.settings(latency=0.0)
     ended = act(emulator, state, **options)
     assert not ended.failed, ended.msg

@@ -97,7 +97,8 @@ class Demo:
                     command = process.cmdline()
                     found += [f"process: {command[:2]}" for token in self.tokens if token in " ".join(command)]
                     found += [f"environment of {command[:2]}" for token in self.tokens if token in environment.values()]
-        for path in self.folder.rglob("*"):
+        # os.walk passes over what vanishes meanwhile; rglob would end the watch.
+        for path in (Path(folder, name) for folder, dummy, names in os.walk(self.folder) for name in names):
             with contextlib.suppress(OSError):
                 if stat.S_ISREG(path.lstat().st_mode):
                     content = path.read_bytes()

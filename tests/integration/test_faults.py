@@ -140,7 +140,7 @@ def test_the_other_calls_are_not_made_twice_either(emulator: Emulator, strategy:
 
 def test_without_waiting_a_broken_connection_is_looked_into(emulator: Emulator) -> None:
     """``wait: false``: the change is under way, and that is all that was asked for."""
-    emulator.settings(modify_seconds=1.0)
+    emulator.settings(modify_seconds=3.0)
     scene(emulator, "required")
     emulator.faults({"kind": "drop", "action": "ModifyReplicationGroup", "when": "after"})
     ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait=False)
@@ -416,7 +416,7 @@ class TestAKilledRun:
         assert slots(emulator) == [A, B]
         assert carried_out(emulator) == modifies(emulator) == 1
 
-    def test_ansible_itself(self, emulator: Emulator) -> None:
+    def test_a_set_after_a_rotate_that_was_cut_off(self, emulator: Emulator) -> None:
         """A set after a rotate whose run was killed: the module that was killed had no time to say anything."""
         emulator.settings(modify_seconds=0.5)
         scene(emulator, "required")

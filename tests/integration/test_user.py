@@ -406,7 +406,7 @@ class TestWhichPasswordsAreInForce:
 
     def test_a_replication_group_that_is_busy_is_waited_for(self, emulator: Emulator) -> None:
         probe = scene(emulator)
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         emulator.client("elasticache").modify_replication_group(
             ReplicationGroupId="shop", ReplicationGroupDescription="e", ApplyImmediately=True
         )
@@ -436,7 +436,7 @@ class TestFaults:
     """What AWS does between and within calls."""
 
     def test_a_busy_user_is_waited_for(self, emulator: Emulator) -> None:
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         make(emulator)
         emulator.client("elasticache").modify_user(UserId="reader-1", AccessString="off -@all")
         refused(emulator, "reader-1: a change is under way", "wait: true", access_string="on ~* +@all", wait=False)
@@ -446,7 +446,7 @@ class TestFaults:
         assert (user["Status"], user["AccessString"]) == ("active", "on ~* +@all")
 
     def test_a_busy_user_with_nothing_to_do(self, emulator: Emulator) -> None:
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         make(emulator)
         emulator.client("elasticache").modify_user(UserId="reader-1", AccessString="off -@all")
         result = unchanged(emulator, user_name="reader", wait=False)
@@ -458,7 +458,7 @@ class TestFaults:
         make(emulator)
         make(emulator, "other", UserName="other")
         make_group(emulator, "ug", "reader-1", "other")
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         emulator.client("elasticache").modify_user(UserId="other", AccessString="off -@all")
         refused(emulator, "a change of its user group is under way (ug is modifying)", engine="redis", wait=False)
         changed(emulator, engine="redis")
@@ -479,7 +479,7 @@ class TestFaults:
         assert "its deletion was already under way" in unchanged(emulator, state="absent")["msg"]
 
     def test_one_that_is_being_deleted_is_made_anew(self, emulator: Emulator) -> None:
-        emulator.settings(modify_seconds=0.4)
+        emulator.settings(modify_seconds=2.0)
         make(emulator)
         emulator.client("elasticache").delete_user(UserId="reader-1")
         refused(emulator, "it is being deleted", "wait: true", **NEW, wait=False)
@@ -560,7 +560,7 @@ class TestFaults:
     def test_two_at_once(self, emulator: Emulator) -> None:
         """Someone else changes the user between the look and the call."""
         make(emulator)
-        emulator.settings(modify_seconds=0.3)
+        emulator.settings(modify_seconds=2.0)
         emulator.faults(
             {
                 "kind": "error",
@@ -593,7 +593,7 @@ class TestFaults:
     def test_clients_with_either_password(self, emulator: Emulator) -> None:
         """While a second password comes, clients with the first are served throughout."""
         probe = scene(emulator)
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         args = {"user_id": "reader-1", "passwords": [A, B], "wait_delay": 0.05, **probe}
         process = direct.start(emulator, "user", args)
         asked = 0
@@ -607,7 +607,7 @@ class TestFaults:
     def test_killed_between_the_call_and_the_record(self, emulator: Emulator) -> None:
         """SIGKILL while the user is modifying; the same run again arrives, and says that it changed something."""
         changed(emulator, **NEW)
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         process = direct.start(emulator, "user", {"user_id": "reader-1", "passwords": [B], "wait_delay": 0.05})
         try:
             deadline = time.monotonic() + 30
@@ -627,7 +627,7 @@ class TestFaults:
         assert not accepted(emulator, A)
 
     def test_a_lost_answer_without_waiting(self, emulator: Emulator) -> None:
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         make(emulator)
         emulator.faults({"kind": "drop", "action": "ModifyUser", "when": "after"})
         result = changed(emulator, access_string="off -@all", wait=False)

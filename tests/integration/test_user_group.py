@@ -195,7 +195,7 @@ class TestFaults:
     def test_a_busy_user_group_is_waited_for(self, emulator: Emulator) -> None:
         users(emulator, "a", "b")
         changed(emulator, engine="valkey", user_ids=["a"])
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         emulator.client("elasticache").modify_user(UserId="a", AccessString="off -@all")
         refused(
             emulator,
@@ -210,7 +210,7 @@ class TestFaults:
 
     def test_a_busy_user_is_waited_for(self, emulator: Emulator) -> None:
         users(emulator, "a")
-        emulator.settings(modify_seconds=0.8)
+        emulator.settings(modify_seconds=2.0)
         emulator.client("elasticache").modify_user(UserId="a", AccessString="off -@all")
         refused(
             emulator,
@@ -225,7 +225,7 @@ class TestFaults:
     def test_a_user_that_is_being_deleted(self, emulator: Emulator) -> None:
         users(emulator, "a", "b")
         changed(emulator, engine="valkey", user_ids=["a"])
-        emulator.settings(modify_seconds=0.5)
+        emulator.settings(modify_seconds=2.0)
         emulator.client("elasticache").delete_user(UserId="b")
         refused(
             emulator,

@@ -150,7 +150,7 @@ def ask_nodes(
         answers = probe_nodes(
             [node for dummy, node in asked], [credentials[group.id] for group, dummy in asked], transport
         )
-        for (group, _), answer in zip(asked, answers, strict=True):
+        for (group, dummy), answer in zip(asked, answers, strict=True):
             told[group.id] += (answer,)
     return told
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -25,13 +27,13 @@ SECOND = Play(0, 131.0, 140.0, ((131.0, "Check | Account"),), {"changed": 0, "fa
 #: Ten commands a second from second 105 on, a login a second.
 SAMPLES = tuple(Sample(105.0 + n, 10 * n, 0, n) for n in range(37))
 REPORT = Report(SAMPLES, {})
-TRUTH = {"mode": "required", "slots": [NEW]}
+TRUTH = MappingProxyType({"mode": "required", "slots": [NEW]})
 
 
 def broken(
     plays: tuple[Play, ...] = (FIRST, SECOND),
     report: Report = REPORT,
-    truth: dict[str, Any] = TRUTH,
+    truth: Mapping[str, Any] = TRUTH,
     calls: tuple[dict[str, Any], ...] = (),
 ) -> list[str]:
     """What is said of this; all is well unless told otherwise."""
