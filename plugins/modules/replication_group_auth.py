@@ -54,6 +54,8 @@ options:
       - Keep the record in the group's tag C(elasticache.auth/record). It is written ahead of the change, so that the
         next run knows about one that was cut off, and again after it.
       - It names a token by its Secrets Manager version id, or else by a salted scrypt fingerprint.
+      - With V(false), a V(set) after a V(rotate) needs O(assume_state=rotating), as the nodes tell that two tokens are
+        in force but not which is the newer one.
     type: bool
     default: true
   wait:
@@ -197,7 +199,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 from ansible_collections.elasticache.auth.plugins.module_utils._core.plan import Consent, Wish, WishKind
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import CallKind, Mode
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.change import Order, bring_about
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.case import Order
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.change import bring_about
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import TokenSet, collect
 

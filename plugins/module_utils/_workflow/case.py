@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One group under way through a change, and what is wanted of all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .._core import record
+from .._core.evidence import Belief
+from .._core.plan import Plan, Wish
+from .._core.states import CallKind, Mode, State
+from .observe import Observation, Probing
+from .outcome import Progress
+from .staleness import Sent
+from .tokens import TokenSet
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is wanted of every group, and how to go about it."""
+
+    wish: Callable[[TokenSet], Wish]
+    kinds: tuple[CallKind, ...]
+    user_groups: tuple[str, ...] = ()
+    assume_state: Mode | None = None
+    force: bool = False
+    record: bool = True
+    probing: Probing = field(default_factory=Probing)
+    wait: bool = True
+    timeout: float = 3600.0
+    delay: float = 10.0
+    check_mode: bool = False
+
+
+@dataclass
+class Case:
+    """One group under way.
+
+    ``belief`` is what the plan was made from, ``entry`` what was written ahead (in token names), ``sent`` the call
+    that was made, or may have been, with the states it leads to in ``expected``, and ``refused`` the record of one that
+    surely was not. ``overtaken`` is the token's date when someone else's change was found under way before ours.
+    """
+
+    progress: Progress
+    tokens: TokenSet
+    begun: float
+    seen: Observation | None = None
+    belief: Belief | None = None
+    plan: Plan | None = None
+    entry: record.Entry | None = None
+    sent: Sent | None = None
+    expected: frozenset[State] = frozenset()
+    refused: record.Entry | None = None
+    overtaken: str | None = None
+
+    def fail(self, message: str) -> None:
+        self.progress.error = message
+        self.progress.duration = time.monotonic() - self.begun

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Decide for every group of a change what to call, by the core's plan, or say why nothing is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from .._aws import modify
+from .._core.evidence import Belief, assume
+from .._core.explain import describe_all, refusal
+from .._core.plan import NoPlan, Plan, Wish, force_plan, make_plan
+from .._core.states import CallKind, State
+from .case import Case, Order
+from .outcome import shown_states
+from .tokens import label
+
+
+def decide(order: Order, cases: Mapping[str, Case]) -> None:
+    """Plan for every group; where there is no plan, say why."""
+    for key, case in cases.items():
+        if case.progress.error or case.seen is None:
+            continue
+        wish = order.wish(case.tokens)
+        group = case.seen.group
+        if case.overtaken not in (None, group.token_date or ""):
+            # What the caller said of the state, and insisted on, was about the one before someone else changed it.
+            order_now = replace(order, assume_state=None, force=False)
+        else:
+            order_now = order
+        case.belief, plan = _plan(order_now, case.seen.belief, wish, case.expected if _shows(case) else None)
+        if isinstance(plan, NoPlan):
+            message = refusal(key, plan, wish, label, _settling(order_now, case))
+            if case.progress.drift:
+                message += (
+                    " The token was changed by someone else since this collection last did (drift):"
+                    f" AuthTokenLastModifiedDate is {group.token_date}."
+                )
+            case.fail(message)
+            continue
+        case.plan = plan
+        case.progress.after = shown_states(plan.after, group)
+        if not plan.calls:
+            case.progress.msg = f"{key}: already {describe_all(plan.after, label)}."
+        if case.progress.drift and not case.progress.changed:
+            case.progress.warnings.append(
+                f"{key}: its token was changed by someone else, at {group.token_date}, since this collection last did."
+            )
+
+
+def predict(cases: Mapping[str, Case]) -> None:
+    for key, case in cases.items():
+        if case.plan is None:
+            continue
+        case.progress.changed = True
+        case.progress.actions = [modify.shown(key, call) for call in case.plan.calls]
+        case.progress.msg = f"{key}: would become {describe_all(case.plan.after, label)}."
+
+
+def _shows(case: Case) -> bool:
+    """Whether a call that may have been made shows: then it is not made again, however little else is known."""
+    return case.sent is not None and case.seen is not None and not case.sent.lack(case.seen.group)
+
+
+def _plan(order: Order, belief: Belief, wish: Wish, arrived: frozenset[State] | None) -> tuple[Belief, Plan | NoPlan]:
+    """Return the plan and the belief it stands on; the user's word narrows that only where evidence leaves it open.
+
+    ``arrived``: the states that our own call has led to, where that shows.
+    """
+    plan = make_plan(belief, wish, kinds=order.kinds, max_calls=1)
+    if isinstance(plan, NoPlan) and arrived:
+        return belief, Plan((), arrived)
+    if isinstance(plan, NoPlan) and order.assume_state is not None:
+        live = set(order.kinds) == {CallKind.SET}
+        assumed = assume(belief, order.assume_state, token=wish.token or None, live=live)
+        if assumed is not None:
+            belief = assumed
+            plan = make_plan(belief, wish, kinds=order.kinds, max_calls=1)
+    if isinstance(plan, NoPlan) and order.force:
+        plan = force_plan(belief, wish, kinds=order.kinds)
+    return belief, plan
+
+
+def _settling(order: Order, case: Case) -> list[str]:
+    """What would settle an uncertainty here, as phrases."""
+    seen = case.seen
+    ways = []
+    if order.probing.mode == "never":
+        ways.append("use probe: auto, so that the nodes are asked")
+    elif seen is not None and not seen.heard:
+        ways.append("run where the nodes can be reached, so that they are asked")
+    if not case.tokens.complete:
+        ways.append("name every other token that may be in force in known_auth_tokens ([] where there is none)")
+    if order.assume_state is None:
+        ways.append("name the state in assume_state, if you know it")
+    else:
+        ways.append(f"correct assume_state: {order.assume_state.value}, which the evidence contradicts or leaves open")
+    if not order.force:
+        ways.append("or insist with force: true")
+    return ways

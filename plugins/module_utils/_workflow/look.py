@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at every group of a change, once nothing is under way there: the first step of each round."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from .._aws import records
+from .._aws.clients import Clients
+from .._aws.errors import explain
+from .._aws.groups import Group, require_all
+from .._aws.user_groups import check_attachable, describe_user_groups
+from .._aws.waiting import Lack, settled, wait_for
+from .._core import record
+from .._core.errors import AuthError
+from .._data_plane.probe import NodeAnswer
+from .._fan_out import fan_out
+from .case import Case, Order
+from .observe import Observation, check_preconditions, conclude, engine_versions, probe_groups, read_records
+from .outcome import shown_evidence, shown_states
+from .staleness import outlast, written
+
+
+def look(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> None:
+    """Observe every group, once nothing is under way there: a change that is, is joined and not repeated."""
+    for case in cases.values():
+        case.seen = case.plan = None
+    groups = _settled_groups(clients, order, cases, deadline)
+    recorded = read_records(clients, groups.values()) if order.record else {}
+    entries = {key: recorded.get(key) or cases[key].entry for key in groups}
+    entries = {key: _without_refused(entry, cases[key].refused) for key, entry in entries.items()}
+    _withdraw(clients, cases, groups, {key: entries[key] for key in groups if entries[key] != recorded.get(key)})
+    fresh = outlast(clients, groups, {key: cases[key].sent or written(entries[key]) for key in groups})
+    groups |= _settled_groups(clients, order, {key: cases[key] for key in fresh}, deadline) if fresh else {}
+    groups = {key: group for key, group in groups.items() if not cases[key].progress.error}
+    told = ask(clients, order, cases, groups.values())
+    for key, group in groups.items():
+        case = cases[key]
+        seen = conclude_case(order, case, group, entries.get(key), told.get(key, ()))
+        if isinstance(seen, AuthError):
+            case.fail(str(seen))
+            continue
+        case.seen = seen
+        progress = case.progress
+        progress.evidence = shown_evidence(group, seen.belief, seen.answers)
+        progress.before = progress.before or shown_states(seen.belief.states, group)
+        progress.drift = progress.drift or seen.belief.drift
+
+
+def ask(
+    clients: Clients, order: Order, cases: Mapping[str, Case], groups: Iterable[Group]
+) -> dict[str, tuple[NodeAnswer, ...]]:
+    """Ask the nodes of those groups about which they have anything to add: a token hides its state, RBAC does not."""
+    tokens = {key: case.tokens for key, case in cases.items()}
+    return probe_groups(clients, [group for group in groups if group.auth_token_enabled], tokens, order.probing)
+
+
+def conclude_case(
+    order: Order, case: Case, group: Group, entry: record.Entry | None, told: Iterable[NodeAnswer]
+) -> Observation | AuthError:
+    probing = order.probing if group.auth_token_enabled else replace(order.probing, mode="auto")
+    try:
+        return conclude(group, case.tokens, entry, told, probing)
+    except AuthError as error:
+        return error
+
+
+def _settled_groups(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> dict[str, Group]:
+    found = require_all(clients, cases)
+    groups: dict[str, Group] = {}
+    busy: dict[str, Lack] = {}
+    for key, group in found.items():
+        if isinstance(group, AuthError):
+            cases[key].fail(str(group))
+        elif group.settled:
+            groups[key] = group
+        elif order.wait:
+            busy[key] = settled
+        elif cases[key].sent:
+            # The connection broke, but the call is being carried out: that is all that was asked for.
+            cases[key].progress.changed = True
+            cases[key].progress.msg = f"{key}: the change is under way ({group.pending})."
+        else:
+            cases[key].fail(_refuse_busy(group))
+    if busy:
+        known = [group for group in found.values() if isinstance(group, Group)]
+        waited = wait_for(clients, busy, timeout=deadline - time.monotonic(), delay=order.delay, known=known)
+        for key, end in waited.items():
+            if end.error or end.group is None:
+                cases[key].fail(end.error)
+            else:
+                groups[key] = end.group
+    _check(clients, order, cases, groups)
+    return {key: group for key, group in groups.items() if not cases[key].progress.error}
+
+
+def _refuse_busy(group: Group) -> str:
+    """Say why nothing is done to a group that is not settled."""
+    try:
+        pending = settled(group)
+    except AuthError as error:
+        return str(error)
+    return (
+        f"{group.id}: a change is under way ({pending}), so nothing was called. "
+        "With wait: true it is waited for, and what is then left to do is done."
+    )
+
+
+def _check(clients: Clients, order: Order, cases: Mapping[str, Case], groups: Mapping[str, Group]) -> None:
+    versions = engine_versions(clients, groups.values())
+    user_groups = describe_user_groups(clients, order.user_groups) if order.user_groups else {}
+    for key, group in groups.items():
+        try:
+            check_preconditions(group, order.kinds, versions)
+            if set(order.user_groups) - set(group.user_group_ids):
+                check_attachable(group, order.user_groups, user_groups)
+        except AuthError as error:
+            cases[key].fail(str(error))
+
+
+def _without_refused(entry: record.Entry | None, refused: record.Entry | None) -> record.Entry | None:
+    """Return the record without the call that it announces if that is ours, and AWS did not take it.
+
+    Someone else's change was under way then: the date that it moves must not be taken for our doing.
+    """
+    return replace(entry, call=None) if entry is not None and entry == refused else entry
+
+
+def _withdraw(
+    clients: Clients,
+    cases: Mapping[str, Case],
+    groups: Mapping[str, Group],
+    entries: Mapping[str, record.Entry | None],
+) -> None:
+    """Write ``entries`` over records that announce a call that AWS did not take, so that no later run believes them."""
+    refused = {key: entry for key, entry in entries.items() if entry is not None and cases[key].refused}
+    for key, result in fan_out(refused, lambda key: records.write(clients, groups[key], refused[key])).items():
+        if isinstance(result, Exception):
+            text = explain(result, "elasticache:AddTagsToResource", clients.region)
+            cases[key].progress.warnings.append(f"{key}: the record still names the refused call. {text}")
