@@ -15,7 +15,6 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
 
 from .._core.errors import AuthError
 from .clients import Clients
-from .errors import riding_out_throttling
 from .modify import MASK
 
 CREATE, MODIFY, DELETE = "CreateReplicationGroup", "ModifyReplicationGroup", "DeleteReplicationGroup"
@@ -86,4 +85,4 @@ def perform(clients: Clients, group_id: str, step: Step) -> None:
             f"{group_id}: the botocore that runs this does not know {', '.join(unknown)} of {step.action}, which "
             f"{', '.join(step.options)} need. Upgrade boto3 and botocore where the module runs."
         )
-    riding_out_throttling(lambda: getattr(client, xform_name(step.action))(**step.parameters))
+    clients.patiently(lambda: getattr(client, xform_name(step.action))(**step.parameters))

@@ -9,7 +9,6 @@ Tags can't be read or written at the group itself while it is being modified (el
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Iterable, Mapping
 
 from .._core import record
@@ -17,13 +16,12 @@ from .._core.errors import AuthError
 from .._core.evidence import Record
 from .._fan_out import fan_out
 from .clients import Clients
-from .errors import Kind, classify, explain, riding_out_throttling
+from .errors import Kind, classify, explain
 from .groups import Group
+from .tags import tags_in_bulk, tags_of
 
 #: Up to this many groups their tags are asked of ElastiCache, which is never behind; beyond, in bulk.
 _READ_SINGLY = 5
-#: GetResources takes this many ARNs a call.
-_ARNS_A_CALL = 100
 
 #: A change ends within this time of its call; a date that moved later was moved by someone else, seconds.
 _LONGEST_CHANGE = 2 * 3600
@@ -68,13 +66,8 @@ def _fits(group: Group, tags: Mapping[str, str], *, missing: bool) -> bool:
 def _read_singly(clients: Clients, groups: Iterable[Group], busy: set[str] | None = None) -> dict[str, dict[str, str]]:
     by_id = {group.id: group for group in groups}
 
-    def read(key: str) -> dict[str, str]:
-        arn = by_id[key].arn
-        answer = riding_out_throttling(lambda: clients.repeatable.list_tags_for_resource(ResourceName=arn))
-        return {tag["Key"]: tag.get("Value", "") for tag in answer["TagList"]}
-
     tags: dict[str, dict[str, str]] = {}
-    for key, result in fan_out(by_id, read).items():
+    for key, result in fan_out(by_id, lambda key: tags_of(clients, by_id[key].arn)).items():
         if isinstance(result, Exception):
             kind = classify(result)
             if kind in (Kind.BUSY, Kind.NOT_FOUND):
@@ -92,22 +85,15 @@ def _read_singly(clients: Clients, groups: Iterable[Group], busy: set[str] | Non
 
 def _read_in_bulk(clients: Clients, groups: list[Group]) -> dict[str, dict[str, str]]:
     ids = {group.arn: group.id for group in groups}
-    arns = list(ids)
-    tags: dict[str, dict[str, str]] = {}
-    for begin in range(0, len(arns), _ARNS_A_CALL):
-        chunk = arns[begin : begin + _ARNS_A_CALL]
-        try:
-            answer = riding_out_throttling(functools.partial(clients.tagging.get_resources, ResourceARNList=chunk))
-        except Exception as error:
-            raise AuthError(f"{explain(error, 'tag:GetResources', clients.region)} {_WAY_OUT}") from error
-        for resource in answer["ResourceTagMappingList"]:
-            tags[ids[resource["ResourceARN"]]] = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
-    return tags
+    try:
+        return {ids[arn]: tags for arn, tags in tags_in_bulk(clients, list(ids)).items()}
+    except Exception as error:
+        raise AuthError(f"{explain(error, 'tag:GetResources', clients.region)} {_WAY_OUT}") from error
 
 
 def write(clients: Clients, group: Group, entry: record.Entry) -> None:
     """Write ``entry`` into the group's tags. Raises botocore's exceptions; repeating it is harmless."""
-    riding_out_throttling(
+    clients.patiently(
         lambda: clients.repeatable.add_tags_to_resource(
             ResourceName=group.arn, Tags=[{"Key": record.TAG_KEY, "Value": record.encode(entry)}]
         )

@@ -17,7 +17,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
 from .._core.errors import AuthError
 from .._core.secret_text import OPTION_PREFIX, token_in
 from .clients import Clients
-from .errors import Kind, classify, code_of, explain, riding_out_throttling
+from .errors import Kind, classify, code_of, explain
 from .modify import MASK
 
 STAGES = CURRENT, PENDING, PREVIOUS = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS")
@@ -82,7 +82,7 @@ def read_token(
     ``option`` as in :func:`secret_name`. Raises :class:`AuthError`.
     """
     try:
-        answer = riding_out_throttling(lambda: clients.secrets.get_secret_value(SecretId=name, VersionStage=stage))
+        answer = clients.patiently(lambda: clients.secrets.get_secret_value(SecretId=name, VersionStage=stage))
     except Exception as error:
         if classify(error) is Kind.NOT_FOUND and "staging label" in str(error):
             return None

@@ -19,6 +19,7 @@ from .clients import Clients
 from .errors import Kind, classify
 from .lifecycle import Step, as_tags
 from .modify import MASK
+from .tags import tags_in_bulk, tags_of
 
 CREATE, MODIFY, DELETE = "CreateUser", "ModifyUser", "DeleteUser"
 ACTIVE, DELETING = "active", "deleting"
@@ -36,8 +37,6 @@ DEFAULT_NAME = "default"
 #: Up to this many are asked for one by one, for more all pages are read.
 SINGLY = 5
 _PAGE = 100
-#: GetResources takes this many ARNs a call.
-_ARNS_A_CALL = 100
 
 
 @dataclass(frozen=True)
@@ -136,23 +135,16 @@ def read_tags(clients: Clients, arns: Sequence[str]) -> dict[str, dict[str, str]
             if isinstance(result, Exception):
                 raise result
         return {arn: tags for arn, tags in results.items() if isinstance(tags, dict)}
-    tags: dict[str, dict[str, str]] = {arn: {} for arn in arns}
-    for begin in range(0, len(arns), _ARNS_A_CALL):
-        chunk = list(arns[begin : begin + _ARNS_A_CALL])
-        answer = clients.patiently(functools.partial(clients.tagging.get_resources, ResourceARNList=chunk))
-        for resource in answer["ResourceTagMappingList"]:
-            tags[resource["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
-    return tags
+    return {arn: {} for arn in arns} | tags_in_bulk(clients, arns)
 
 
 def _tags_of(clients: Clients, arn: str) -> dict[str, str]:
     try:
-        answer = clients.patiently(lambda: clients.repeatable.list_tags_for_resource(ResourceName=arn))
+        return tags_of(clients, arn)
     except Exception as error:
         if classify(error) is Kind.NOT_FOUND:
             return {}  # it is gone since it was described; whoever needs it will see that
         raise
-    return {tag["Key"]: tag.get("Value", "") for tag in answer["TagList"]}
 
 
 # --- Calls ----------------------------------------------------------------------------------------------------------
