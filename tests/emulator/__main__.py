@@ -104,6 +104,7 @@ def _serve(settings: Settings, variants: Variants, plane: DataPlane, ready: Text
     from emulator.control.application import Application
     from emulator.control.backend import install
     from emulator.control.http_server import Server
+    from emulator.control.metrics import Publisher
     from emulator.control.world import World
 
     world = World(plane, variants, settings.timing)
@@ -111,6 +112,7 @@ def _serve(settings: Settings, variants: Variants, plane: DataPlane, ready: Text
         install(world)
         server = Server(settings.port, Application(world))
         server.start()
+        publisher = Publisher(world)
         try:
             line = {
                 "endpoint_url": server.url,
@@ -121,6 +123,7 @@ def _serve(settings: Settings, variants: Variants, plane: DataPlane, ready: Text
             print(json.dumps(line), file=ready, flush=True)
             ended.wait()
         finally:
+            publisher.close()
             server.close()
     finally:
         world.close()

@@ -8,10 +8,10 @@ The control plane (the emulated ElastiCache API) owns the truth; the data plane 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class TlsMode(enum.Enum):
@@ -52,6 +52,15 @@ class Endpoint:
     port: int
 
 
+class FailedAuth(NamedTuple):
+    """Where and when an AUTH was refused: the node, and the second since the epoch."""
+
+    key: str
+    shard: int
+    position: int
+    second: int
+
+
 class DataPlane(Protocol):
     """The nodes of all groups. Methods are synchronous and may be called from any thread."""
 
@@ -71,6 +80,9 @@ class DataPlane(Protocol):
 
     def set_tls(self, key: str, mode: TlsMode) -> None:
         """Change the transport that the group's nodes accept."""
+
+    def take_authentication_failures(self) -> Mapping[FailedAuth, int]:
+        """How many AUTHs were refused since the last call; only what was. An AUTH where none is configured is none."""
 
     def delete_group(self, key: str) -> None:
         """End the group's nodes and forget its data."""

@@ -11,11 +11,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from .control import views
+from .control.model import now
 from .faults import BadFaultError
 from .settings import VARIANTS, Timing, UnknownVariantError
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .control.world import World
 
 PREFIX = "/_admin"
+MAX_AGE_DAYS = 3650
 Query = Mapping[str, str]
 
 
@@ -78,10 +81,12 @@ class Admin:
         given = json.loads(body) if body else {}
         if method == "GET" and parts[0] == "groups" and len(parts) == 2:
             return self._group(parts[1], query)
+        if method == "POST" and parts[0] == "groups" and len(parts) == 2:
+            return self._change_group(parts[1], query, given)
         route = self._routes.get((method, "/".join(parts)))
         if route is None:
             known = ", ".join(f"{verb} {PREFIX}/{path}" for verb, path in self._routes)
-            raise AdminError(HTTPStatus.NOT_FOUND, f"there are: {known}, GET {PREFIX}/groups/ID")
+            raise AdminError(HTTPStatus.NOT_FOUND, f"there are: {known}, GET and POST {PREFIX}/groups/ID")
         return route(query, given)
 
     def _found(self, query: Query) -> list[Group]:
@@ -96,15 +101,32 @@ class Admin:
         with self._world.lock:
             return [views.truth(group) for group in self._found(query)]
 
+    def _the_group(self, identifier: str, query: Query) -> Group:
+        found = [group for group in self._found(query) if group.id == identifier.lower()]
+        if not found:
+            raise AdminError(HTTPStatus.NOT_FOUND, f"no replication group {identifier}")
+        if len(found) > 1:
+            places = ", ".join(f"{group.account}/{group.region}" for group in found)
+            raise AdminError(HTTPStatus.CONFLICT, f"{identifier} is in {places}: add ?account= or &region=")
+        return found[0]
+
     def _group(self, identifier: str, query: Query) -> Any:
         with self._world.lock:
-            found = [group for group in self._found(query) if group.id == identifier.lower()]
-            if not found:
-                raise AdminError(HTTPStatus.NOT_FOUND, f"no replication group {identifier}")
-            if len(found) > 1:
-                places = ", ".join(f"{group.account}/{group.region}" for group in found)
-                raise AdminError(HTTPStatus.CONFLICT, f"{identifier} is in {places}: add ?account= or &region=")
-            return views.truth(found[0])
+            return views.truth(self._the_group(identifier, query))
+
+    def _change_group(self, identifier: str, query: Query, body: Any) -> Any:
+        if not isinstance(body, dict) or set(body) != {"token_age_days"}:
+            raise AdminError(HTTPStatus.BAD_REQUEST, "a change of a group is a JSON object of: token_age_days")
+        days = body["token_age_days"]
+        if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days <= MAX_AGE_DAYS:
+            raise AdminError(HTTPStatus.BAD_REQUEST, f"token_age_days must be a number from 0 to {MAX_AGE_DAYS}")
+        with self._world.lock:
+            group = self._the_group(identifier, query)
+            if not group.access.token_on or group.token_date is None:
+                raise AdminError(HTTPStatus.CONFLICT, f"{identifier} has no token whose age could change")
+            group.token_date = now() - timedelta(days=days)
+            self._world.record(group, "token aged by the admin API")
+            return views.truth(group)
 
     def _calls(self, query: Query, _body: Any) -> Any:
         since = float(query.get("since", 0))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Faults that a test asks for: throttling, errors, dropped connections, stale answers, changes that never end.
+"""Faults that a test asks for: throttling, errors, dropped or halted calls, stale answers, changes that never end.
 
 A fault is posted to the admin API as JSON and is in force until it is used up (``times``), deleted or reset.
 """
@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from emulator.control.call_log import is_mutating
+
 
 class FaultKind(enum.Enum):
     """What goes wrong."""
@@ -22,6 +24,7 @@ class FaultKind(enum.Enum):
     THROTTLE = "throttle"  #: a share ``rate`` of the calls is refused before it is carried out
     ERROR = "error"  #: a call is answered with ``code``, before or after it was carried out
     DROP = "drop"  #: the connection is closed without an answer, before or after the call was carried out
+    HALT = "halt"  #: a call stands still, before or after it was carried out, until the fault is removed
     STALE_DESCRIBE = "stale-describe"  #: describes show groups as they were ``seconds`` ago
     STALE_MODIFY = "stale-modify-response"  #: ModifyReplicationGroup answers with the state before it
     NEVER_ENDS = "never-ends"  #: a change that starts while this is in force never ends
@@ -41,12 +44,16 @@ class BadFaultError(ValueError):
 
 @dataclass
 class Fault:
-    """One rule. The filters (service, action, id) take shell patterns; all that are given must match."""
+    """One rule. The filters (service, action, id) take shell patterns; all that are given must match.
+
+    With ``mutating`` set, calls that change nothing don't count.
+    """
 
     kind: FaultKind
     service: str = "*"
     action: str = "*"
     id: str = "*"
+    mutating: bool = False
     rate: float = 1.0
     seed: int = 0
     nth: int = 1
@@ -57,7 +64,9 @@ class Fault:
     status: int = 400
     seconds: float = 0.0
     seen: int = 0  #: calls that matched so far
-    struck: int = 0  #: calls that it struck so far
+    struck: int = 0  #: calls that it struck so far; with ``halt`` those that stand still, or stood still
+    _due: int = field(default=0, init=False, repr=False, compare=False)  #: calls that it struck or is going to strike
+    _removed: threading.Event = field(default_factory=threading.Event, init=False, repr=False, compare=False)
     _random: random.Random = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -69,17 +78,28 @@ class Fault:
             fnmatch.fnmatchcase(service, self.service)
             and fnmatch.fnmatchcase(action, self.action)
             and fnmatch.fnmatchcase(identifier, self.id)
+            and (is_mutating(action) or not self.mutating)
         )
 
     def strikes(self) -> bool:
         """Count a call that matched, and say whether the fault strikes it."""
         self.seen += 1
-        if self.times is not None and self.struck >= self.times:
+        if self.times is not None and self._due >= self.times:
             return False
         throttles = self.kind is FaultKind.THROTTLE
         strike = self._random.random() < self.rate if throttles else self.seen >= self.nth
-        self.struck += strike
+        self._due += strike
+        if self.kind is not FaultKind.HALT:  # a halt is counted where the call stands still
+            self.struck += strike
         return strike
+
+    def remove(self) -> None:
+        """Let go on what stands still because of this fault."""
+        self._removed.set()
+
+    def wait_for_removal(self) -> None:
+        """Block until ``remove``. Hold no lock: everything else is to go on."""
+        self._removed.wait()
 
     def as_dict(self) -> dict[str, Any]:
         """The fault as the admin API shows it."""
@@ -105,7 +125,7 @@ _STRINGS = ("service", "action", "id", "code", "message")
 def parse_fault(described: object) -> Fault:
     """Build a fault from the admin API's JSON.
 
-    An ``error`` or ``drop`` strikes once, at the ``nth`` matching call, unless ``times`` says otherwise; the
+    An ``error``, ``drop`` or ``halt`` strikes once, at the ``nth`` matching call, unless ``times`` says otherwise; the
     others strike every time. Raises ``BadFaultError``.
     """
     if not isinstance(described, dict):
@@ -115,7 +135,7 @@ def parse_fault(described: object) -> Fault:
         kind = FaultKind(values.pop("kind", None))
     except ValueError:
         raise BadFaultError(f"kind must be one of {', '.join(item.value for item in FaultKind)}") from None
-    if kind in (FaultKind.ERROR, FaultKind.DROP):
+    if kind in (FaultKind.ERROR, FaultKind.DROP, FaultKind.HALT):
         values.setdefault("times", 1)
     if kind is FaultKind.ERROR:
         values.setdefault("code", "InternalFailure")
@@ -133,6 +153,9 @@ def parse_fault(described: object) -> Fault:
             if value not in ("before", "after"):
                 raise BadFaultError("when must be before or after")
             values[name] = When(value)
+        elif name == "mutating":
+            if not isinstance(value, bool):
+                raise BadFaultError("mutating must be true or false")
         else:
             raise BadFaultError(f"a fault has no member {name!r}")
     return Fault(kind, **values)
@@ -153,8 +176,10 @@ class Faults:
         return self.shown()
 
     def clear(self) -> None:
-        """Remove all."""
+        """Remove all. Calls that stand still end without an answer."""
         with self._lock:
+            for fault in self._faults:
+                fault.remove()
             self._faults.clear()
 
     def shown(self) -> list[dict[str, Any]]:
@@ -163,14 +188,25 @@ class Faults:
             return [fault.as_dict() for fault in self._faults]
 
     def strike_call(self, service: str, action: str, identifier: str) -> Fault | None:
-        """The throttle, error or drop that strikes this call, if any. Every matching fault counts the call."""
-        kinds = (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP)
+        """The throttle, error, drop or halt that strikes this call, if any. Every matching fault counts the call.
+
+        A halt comes before the others: who asked for one waits for it.
+        """
+        kinds = (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP, FaultKind.HALT)
         struck = None
         with self._lock:
             for fault in self._faults:
-                if fault.kind in kinds and fault.matches(service, action, identifier) and fault.strikes():
-                    struck = struck or fault
+                strikes = fault.kind in kinds and fault.matches(service, action, identifier) and fault.strikes()
+                halts_first = struck is None or (fault.kind is FaultKind.HALT and struck.kind is not FaultKind.HALT)
+                if strikes and halts_first:
+                    struck = fault
         return struck
+
+    def halt(self, fault: Fault) -> None:
+        """Count a call that stands still from now on, and block until the fault is removed."""
+        with self._lock:
+            fault.struck += 1
+        fault.wait_for_removal()
 
     def strike(self, kind: FaultKind, action: str, identifier: str) -> Fault | None:
         """The fault of ``kind`` that strikes what ``action`` does to the group ``identifier``, if any."""

@@ -128,12 +128,14 @@ class Application:
         carried_out = fault is None or fault.when is When.AFTER
         status, headers, body = self._carry_out(environ, request) if carried_out else (0, [], b"")
         code = error_code(status, body)
-        if fault is not None and fault.kind is not FaultKind.DROP:
+        if fault is not None and fault.kind not in (FaultKind.DROP, FaultKind.HALT):
             status, code = fault.status, fault.code
             headers, body = error_body(request, status, code, fault.message)
         elif fault is not None:
             status, code = 0, "ConnectionDropped"
         world.calls.add(self._call_entry(number, began, request, code, status, fault))
+        if fault is not None and fault.kind is FaultKind.HALT:
+            world.faults.halt(fault)  # no lock is held here: other calls go on
         if status == 0:
             raise ConnectionDropped
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)

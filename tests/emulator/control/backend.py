@@ -14,7 +14,7 @@ from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
 from moto.elasticache.models import ElastiCacheBackend as MotoElastiCacheBackend
 
-from . import tags, urls
+from . import metrics, secrets, tags, urls
 from .refusals import ElastiCacheError
 from .tagging_api import TaggingResponse
 from .world import Store, World
@@ -90,3 +90,5 @@ def install(world: World) -> None:
     moto.elasticache.elasticache_backends = backends  # type: ignore[assignment]
     moto.elasticache.models.elasticache_backends = backends  # type: ignore[assignment]
     moto.resourcegroupstaggingapi.urls.url_paths = {"{0}/$": TaggingResponse.dispatch}
+    metrics.install()
+    secrets.install()

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 _READING = ("Describe", "List", "Get", "BatchGet", "Assume", "Decode", "Validate", "Lookup", "Filter", "Query", "Scan")
 
 
+def is_mutating(action: str) -> bool:
+    """Whether the action changes anything."""
+    return not action.startswith(_READING)
+
+
 @dataclass(frozen=True)
 class Call:
     """One call: when it came (seconds since the epoch), what it asked of which resource, and how it was answered."""
@@ -30,7 +35,7 @@ class Call:
     @property
     def mutating(self) -> bool:
         """Whether the action changes anything."""
-        return not self.action.startswith(_READING)
+        return is_mutating(self.action)
 
 
 class CallLog:
@@ -40,6 +45,7 @@ class CallLog:
         self._lock = threading.Lock()
         self._calls: list[Call] = []
         self._number = 0
+        self._forgotten = 0  #: calls up to this number came in before the last reset
 
     def next_number(self) -> int:
         """The number of a call that comes in now."""
@@ -48,9 +54,10 @@ class CallLog:
             return self._number
 
     def add(self, call: Call) -> None:
-        """Write a call down once it is answered."""
+        """Write a call down once it is answered, or stands still; not one from before the last ``clear``."""
         with self._lock:
-            self._calls.append(call)
+            if call.number > self._forgotten:
+                self._calls.append(call)
 
     def calls(self) -> list[Call]:
         """All, in the order in which they came in."""
@@ -61,3 +68,4 @@ class CallLog:
         """Forget all."""
         with self._lock:
             self._calls.clear()
+            self._forgotten = self._number

@@ -8,6 +8,7 @@ groups would spend its time on connecting.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import sys
@@ -86,7 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = b"".join(self.server.application(self._environ(self._read_body()), start_response))
         except ConnectionDropped:
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # the client may have gone away first
+                self.connection.shutdown(socket.SHUT_RDWR)
             return
         except ValueError:
             self.close_connection = True  # a length or a chunk that is no number: no way to find the next request

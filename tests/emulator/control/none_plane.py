@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from emulator.access import Access, Endpoint, TlsMode
+from emulator.access import Access, Endpoint, FailedAuth, TlsMode
 
 
 class NonePlane:
@@ -44,6 +44,10 @@ class NonePlane:
 
     def set_tls(self, key: str, mode: TlsMode) -> None:
         """Nobody is let in, whatever ``mode`` says."""
+
+    def take_authentication_failures(self) -> Mapping[FailedAuth, int]:
+        """Nobody gets so far as to fail."""
+        return {}
 
     def delete_group(self, key: str) -> None:
         """Nothing is held for a group."""

@@ -69,6 +69,11 @@ class EngineAdmin:
         ]
         return replication["role"] == "master" and len(online) == replicas
 
+    def refused_auths(self) -> int:
+        """How many AUTHs the server has refused since its start, or since somebody reset its statistics."""
+        statistics: dict[str, Any] = self._client.execute_command("INFO", "stats")
+        return int(statistics.get("acl_access_denied_auth", 0))
+
     def try_users(self, users: Iterable[EngineUser]) -> None:
         """Raises ValueError where the engine does not understand a user's rules; changes nothing."""
         for user in users:

@@ -54,6 +54,8 @@ class LightGroup:
     shards: list[list[Endpoint]] = field(default_factory=list)
     cluster_enabled: bool = False
     data: dict[bytes, bytes] = field(default_factory=dict)
+    #: told the shard and the position of a node that refused an AUTH
+    on_refused: Callable[[int, int], None] = lambda shard, position: None
 
 
 @dataclass(slots=True)
@@ -110,6 +112,8 @@ class Session:
         if verdict is Verdict.ACCEPTED:
             self.user = "default" if credential.username is None else credential.username.decode()
             self.authenticated = True
+        elif verdict is Verdict.WRONG:  # an AUTH where none is configured the engine doesn't count either
+            self.group.on_refused(self.shard, self.position)
         return verdict
 
 

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from emulator.access import Access, Endpoint, TlsMode
+from emulator.access import Access, Endpoint, FailedAuth, TlsMode
 from emulator.data_plane.acl import engine_users
+from emulator.data_plane.auth_failures import AuthFailures
 from emulator.data_plane.credentials import removed_users
 from emulator.data_plane.foundation import Foundation
 from emulator.data_plane.light_engine import LightGroup, Session
@@ -67,6 +69,7 @@ class LightPlane:
         self.ca_bundle: Path = foundation.ca_bundle
         self._foundation = foundation
         self._variants = variants
+        self._failures = AuthFailures()
         self._lock = threading.Lock()
         self._groups: dict[str, tuple[LightGroup, list[Listener]]] = {}
 
@@ -75,7 +78,11 @@ class LightPlane:
     ) -> list[list[Endpoint]]:
         """See DataPlane. Raises KeyError where the key is taken."""
         engine_users(access)  # refuses what the engine would refuse
-        group = LightGroup(access, cluster_enabled=cluster_enabled)
+        group = LightGroup(
+            access,
+            cluster_enabled=cluster_enabled,
+            on_refused=lambda shard, position: self._failures.add(FailedAuth(key, shard, position, int(time.time()))),
+        )
         listeners: list[Listener] = []
         with self._lock:
             if key in self._groups:
@@ -122,6 +129,10 @@ class LightPlane:
         """See DataPlane. Raises KeyError for an unknown group."""
         _group, listeners = self._groups[key]
         self._foundation.loops.call(lambda: set_mode_all(listeners, mode))
+
+    def take_authentication_failures(self) -> Mapping[FailedAuth, int]:
+        """See DataPlane."""
+        return self._failures.take()
 
     def delete_group(self, key: str) -> None:
         """See DataPlane. An unknown group is no error."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,15 @@ class GroupPolicy:
     variants: Variants
 
 
+@dataclass
+class AuthsSeen:
+    """Whether a node has to be asked for the AUTHs that it refused: only where some came in since."""
+
+    at: float = 0.0  #: when the last came in, seconds since the epoch
+    asked: float = 0.0  #: when the node was last asked
+    counted: int = 0  #: what it had refused by then
+
+
 class _Upstream(asyncio.Protocol):
     """The connection to the engine."""
 
@@ -108,8 +118,9 @@ class _Upstream(asyncio.Protocol):
 class ProxyConnection(ClientConnection):
     """A client's connection to a node."""
 
-    def __init__(self, socket_path: Path, policy: GroupPolicy, loops: LoopThread) -> None:
+    def __init__(self, socket_path: Path, policy: GroupPolicy, loops: LoopThread, auths: AuthsSeen) -> None:
         self._socket_path = socket_path
+        self._auths = auths
         self._policy = policy
         self._loops = loops
         self._stream = CommandStream(_REWRITTEN)
@@ -144,6 +155,7 @@ class ProxyConnection(ClientConnection):
         """Hand the client's bytes on, its AUTH and HELLO as the policy wants them."""
         assert self._forward is not None
         if self._opaque:
+            self._auths.at = time.time()  # who knows
             self._forward(data)
             return
         try:
@@ -160,6 +172,7 @@ class ProxyConnection(ClientConnection):
             self._forward(self._stream.unread)
 
     def _rewrite(self, command: Command) -> bytes:
+        self._auths.at = time.time()
         return rewrite(command, self._policy.access, self._policy.variants.wrong_token())
 
     def eof_received(self) -> bool:

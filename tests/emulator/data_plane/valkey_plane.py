@@ -11,17 +11,19 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emulator.access import Access, Endpoint, TlsMode
+import valkey
+
+from emulator.access import Access, Endpoint, FailedAuth, TlsMode
 from emulator.data_plane.acl import engine_users, hidden_user
 from emulator.data_plane.credentials import is_open_to_all, removed_users
 from emulator.data_plane.engine_admin import EngineAdmin
 from emulator.data_plane.foundation import Foundation
 from emulator.data_plane.listener import Listener, bind_endpoint, close_all, set_mode_all, start_all
-from emulator.data_plane.proxy import GroupPolicy, ProxyConnection
+from emulator.data_plane.proxy import AuthsSeen, GroupPolicy, ProxyConnection
 from emulator.data_plane.server_config import (
     CLUSTER_ENDPOINT_HOST,
     ENDPOINT_HOST,
@@ -40,6 +42,7 @@ from emulator.data_plane.variants import Variants
 _READY_SECONDS = 40.0
 _POLL_SECONDS = 0.01
 _ATTEMPTS = 3
+_SETTLED_SECONDS = 2.0  # by then the engine has answered an AUTH that came in
 _LONGEST_SOCKET_PATH = 100  # 108 bytes on Linux, 104 on macOS, with the end mark
 
 
@@ -57,6 +60,7 @@ class Node:
     bus_port: int | None = None
     node_id: str = field(default_factory=lambda: secrets.token_hex(20))
     pid: int | None = None
+    auths: AuthsSeen = field(default_factory=AuthsSeen)
 
     @property
     def socket_path(self) -> Path:
@@ -162,6 +166,30 @@ class ValkeyPlane:
         group = self._groups[key]
         self._foundation.loops.call(lambda: set_mode_all(group.listeners, mode))
 
+    def take_authentication_failures(self) -> Mapping[FailedAuth, int]:
+        """See DataPlane. The engine counts; only nodes where AUTHs came in since are asked."""
+        found: dict[FailedAuth, int] = {}
+        for key, group in tuple(self._groups.items()):
+            for index, shard in enumerate(tuple(group.shards)):
+                for position, node in enumerate(tuple(shard)):
+                    if node.auths.asked < node.auths.at + _SETTLED_SECONDS:
+                        second, count = int(node.auths.at), self._newly_refused(node)
+                        if count:
+                            found[FailedAuth(key, index, position, second)] = count
+        return found
+
+    def _newly_refused(self, node: Node) -> int:
+        asked = time.time()
+        try:
+            with EngineAdmin(node.socket_path, self._hidden) as admin:
+                count = admin.refused_auths()
+        except (valkey.ConnectionError, valkey.TimeoutError, OSError):
+            return 0  # it is ending
+        # below what it was: a client has reset the statistics
+        new = count - node.auths.counted if count >= node.auths.counted else count
+        node.auths.asked, node.auths.counted = asked, count
+        return new
+
     def delete_group(self, key: str) -> None:
         """See DataPlane. An unknown group is no error."""
         with self._lock:
@@ -198,6 +226,7 @@ class ValkeyPlane:
     def _make_node(self, group: Group, tls: TlsMode, *, cluster_enabled: bool, has_replicas: bool) -> Node:
         folder = self._node_folder(next(self._numbers))
         folder.mkdir()
+        auths = AuthsSeen()
         if cluster_enabled:
             listening = bind_twin_endpoint()
             inner_port, bus_port = listening.getsockname()[1], free_port(INNER_HOST)
@@ -209,9 +238,9 @@ class ValkeyPlane:
             loops=self._foundation.loops,
             context=self._foundation.context,
             mode=tls,
-            connect=lambda: ProxyConnection(folder / SOCKET_NAME, group.policy, self._foundation.loops),
+            connect=lambda: ProxyConnection(folder / SOCKET_NAME, group.policy, self._foundation.loops, auths),
         )
-        return Node(folder, listener, inner_port, bus_port)
+        return Node(folder, listener, inner_port, bus_port, auths=auths)
 
     def _start_replication(self, group: Group) -> None:
         primaries = [shard[0] for shard in group.shards]
