@@ -67,6 +67,11 @@ class Clients:
         """Secrets Manager."""
         return self._client("secrets", "secretsmanager", max_attempts=4)
 
+    @property
+    def metrics(self) -> Any:
+        """CloudWatch."""
+        return self._client("metrics", "cloudwatch", max_attempts=4)
+
     def patiently(self, call: Callable[[], T], *, within: float | None = None) -> T:
         """Return ``call()``, repeated while AWS throttles it: for :attr:`patience`, or ``within`` fewer seconds."""
         return riding_out_throttling(call, patience=self.patience if within is None else min(self.patience, within))

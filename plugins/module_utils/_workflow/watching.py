@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Watch for clients that still present a token that is no longer accepted."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._aws.clients import Clients
+from .._aws.errors import Kind, classify, explain, is_connection_error
+from .._aws.groups import require_all
+from .._aws.metrics import authentication_failures
+from .._core.errors import AuthError
+from .outcome import Outcome, Progress
+
+WATCH_SPEC: dict[str, dict[str, Any]] = {
+    "watch_time": {"type": "float", "required": True},
+    "limit": {"type": "int", "default": 20},
+    "delay": {"type": "float", "default": 15.0},
+    "period": {"type": "int", "default": 60},
+}
+
+_ACTION = "cloudwatch:GetMetricData"
+#: What GetMetricData takes besides the multiples of a minute, seconds.
+_SHORT_PERIODS = (1, 5, 10, 30)
+_MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Watching:
+    """How to watch: all in seconds but the limit."""
+
+    watch_time: float
+    limit: int
+    delay: float
+    period: int
+
+
+@dataclass
+class Watch(Progress):
+    """The watch of one group."""
+
+    members: tuple[str, ...] = field(default=())
+    failures: int | None = None  #: None where it was never looked at
+
+    def outcome(self) -> Outcome:
+        """Return the entry of RV(outcomes) for this group."""
+        return {**super().outcome(), "authentication_failures": self.failures}
+
+
+def watching(params: Mapping[str, Any]) -> Watching:
+    """Return how to watch. Raises :class:`AuthError` for what makes no sense."""
+    watch_time, delay, limit, period = (params[name] for name in ("watch_time", "delay", "limit", "period"))
+    for name, value in (("watch_time", watch_time), ("delay", delay)):
+        if not 0 < value < math.inf:
+            raise AuthError(f"{name}: {value} is no time to watch or pause; give seconds above 0.")
+    if limit < 0:
+        raise AuthError(f"limit: {limit} would always be exceeded; give 0 or more failures.")
+    if period not in _SHORT_PERIODS and (period < _MINUTE or period % _MINUTE):
+        raise AuthError(f"period: CloudWatch has none of {period} seconds; give 1, 5, 10, 30 or a multiple of 60.")
+    if watch_time < period:
+        raise AuthError(
+            f"watch_time: {watch_time:g} seconds are less than one period of {period}, and only periods that begin "
+            "while it watches count: nothing would be seen. Raise watch_time, better to some minutes."
+        )
+    return Watching(watch_time, limit, delay, period)
+
+
+def watch_all(clients: Clients, ids: Sequence[str], how: Watching, *, check_mode: bool) -> list[Watch]:
+    """Return what was counted of each group. Raises :class:`AuthError` for what concerns no single group."""
+    watches = {key: Watch(key) for key in ids}
+    for key, found in require_all(clients, ids).items():
+        if isinstance(found, AuthError):
+            watches[key].error = str(found)
+        else:
+            watches[key].members = tuple(node.cache_cluster_id for node in found.nodes)
+            if not watches[key].members:
+                watches[key].error = f"{key}: it has no node to watch; its status is {found.status}."
+    watched = [one for one in watches.values() if not one.error]
+    if check_mode:
+        for one in watched:
+            one.msg = f"{one.id}: would be watched for {how.watch_time:g} s."
+        return list(watches.values())
+    _watch(clients, watched, how)
+    return list(watches.values())
+
+
+def _watch(clients: Clients, watched: Sequence[Watch], how: Watching) -> None:
+    """Look again and again, the last time when the time is over; a group that has failed is looked at no more."""
+    begun = time.monotonic()
+    first = math.ceil(time.time() / how.period) * how.period
+    is_first = True
+    while True:
+        left = [one for one in watched if not one.error]
+        if not left:
+            return
+        remaining = how.watch_time - (time.monotonic() - begun)
+        trouble, passing = _look(clients, left, first, how.period, within=max(remaining, how.delay), is_first=is_first)
+        elapsed = time.monotonic() - begun
+        for one in left:
+            one.duration = elapsed
+            # Trouble that may pass is told only at the end: until then there is another look.
+            if trouble and (not passing or remaining <= 0):
+                one.error = f"{one.id}: it can't be told whether clients are refused: {trouble}"
+            elif one.failures is not None and one.failures > how.limit:
+                one.error = _exceeded(one.id, one.failures, how.limit)
+            elif remaining <= 0:
+                one.msg = f"{one.id}: {_counted(one.failures)} in {elapsed:.0f} s, limit {how.limit}."
+        if remaining <= 0:
+            return
+        is_first = False
+        # The last pause is cut short, and the last look comes after it.
+        time.sleep(max(0.0, min(how.delay, how.watch_time - elapsed)))
+
+
+def _look(
+    clients: Clients, watched: Sequence[Watch], first: int, period: int, *, within: float, is_first: bool
+) -> tuple[str, bool]:
+    """Count anew for these groups; returns what went wrong, and whether it may pass by itself."""
+    end = math.floor(time.time() / period + 1) * period  # the period under way counts as far as it is told
+    members = [member for one in watched for member in one.members]
+    try:
+        counts = authentication_failures(clients, members, begin=first, end=end, period=period, within=within)
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        passing = classify(error) in (Kind.THROTTLED, Kind.AMBIGUOUS) or (not is_first and is_connection_error(error))
+        return explain(error, _ACTION, clients.region), passing
+    for one in watched:
+        one.failures = sum(counts[member] for member in one.members)
+    return "", True
+
+
+def _counted(failures: int | None) -> str:
+    return "1 authentication failure" if failures == 1 else f"{failures} authentication failures"
+
+
+def _exceeded(group_id: str, failures: int, limit: int) -> str:
+    return (
+        f"{group_id}: {_counted(failures)} since the watch began, more than the limit of {limit}. Clients present a "
+        "credential that is not accepted, after a rotation most likely the previous token. Let that in again: "
+        "replication_group_auth with auth_token_update_strategy: rotate and the previous token as auth_token. "
+        "Then bring the clients up to date before it is dropped."
+    )

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: replication_group_watch
+version_added: 0.1.0
+short_description: Watch for clients that ElastiCache replication groups refuse
+description:
+  - Counts the refused authentications of every node of the groups for a while, and fails where they are more than
+    O(limit). After a token was dropped it finds the clients that still present it.
+  - The counts are those of the metric C(AuthenticationFailures) in Amazon CloudWatch, summed over the members of a
+    group. Refused credentials count, and so does a probe of M(elasticache.auth.auth_probe) that is refused; a client
+    that presents none does not.
+  - A group that exceeds the limit is watched no more, the others are watched to the end. The task ends early only when
+    no group is left to be watched.
+author:
+  - elasticache.auth contributors (@elasticache-auth)
+options:
+  watch_time:
+    description:
+      - How long to watch, in seconds, at least one O(period). The last look is made at its end.
+      - Give it some minutes. Only periods that begin after the watch count, by default from the next full minute on,
+        and AWS publishes a minute's count a minute or two later. In two minutes there may be nothing to be seen yet.
+    type: float
+    required: true
+  limit:
+    description:
+      - How many refused authentications of a group are tolerated from the start of the watch. A group fails when
+        there are more.
+      - With V(0), the first is too many.
+    type: int
+    default: 20
+  delay:
+    description:
+      - How long to pause between two looks, in seconds. A look is one call for 500 nodes.
+    type: float
+    default: 15
+  period:
+    description:
+      - The length of the periods in which CloudWatch counts, in seconds. One of V(1), V(5), V(10), V(30), or a multiple
+        of V(60).
+      - AWS publishes this metric by the minute, so that less than V(60) is of no use there.
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - elasticache.auth.replication_groups
+  - elasticache.auth.attributes
+attributes:
+  check_mode:
+    support: full
+    details: It does not watch, and returns at once; it only looks whether the groups exist. It changes nothing.
+  diff_mode:
+    support: none
+    details: It changes nothing.
+  idempotent:
+    support: full
+    details: It changes nothing.
+notes:
+  - A client that keeps its connection is not asked for a token again, and so is not refused before it connects anew.
+  - Needs C(cloudwatch:GetMetricData) and C(elasticache:DescribeReplicationGroups).
+seealso:
+  - module: elasticache.auth.replication_group_auth
+  - module: elasticache.auth.auth_probe
+"""
+
+EXAMPLES = r"""
+- name: Accept the new token alone
+  elasticache.auth.replication_group_auth:
+    replication_group_ids: [sessions, carts]
+    auth_token_update_strategy: set
+    auth_token: "{{ new_token }}"
+    known_auth_tokens: ["{{ old_token }}"]
+
+- name: Watch for clients that still use the old one
+  elasticache.auth.replication_group_watch:
+    replication_group_ids: [sessions, carts]
+    watch_time: 600
+    limit: 5
+"""
+
+RETURN = r"""
+msg:
+  description: How many were refused, or the errors.
+  returned: always
+  type: str
+outcomes:
+  description: What was seen of each group, by its id, as in M(elasticache.auth.replication_group_auth).
+  returned: always
+  type: dict
+  contains:
+    failed:
+      description: Whether more than O(limit) were refused, or it can't be told how many.
+      type: bool
+      returned: always
+    msg:
+      description: What was seen, in a sentence.
+      type: str
+      returned: always
+    authentication_failures:
+      description:
+        - How many authentications the group's nodes refused from the start of the watch to the last look at the group.
+        - Null where it was not looked at, as in check mode.
+      type: int
+      returned: always
+      sample: 3
+    duration:
+      description: Seconds for which it was watched.
+      type: float
+      returned: always
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.watching import (
+    WATCH_SPEC,
+    watch_all,
+    watching,
+)
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={**options.GROUPS_SPEC, **WATCH_SPEC},
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        how = watching(params)
+        ids = options.group_ids(params["replication_group_ids"])
+        watches = watch_all(Clients(module), ids, how, check_mode=module.check_mode)
+        finish(module, watches, verb="had to be changed")
+    except AuthError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
