@@ -26,6 +26,13 @@ options:
       - Where the nodes contradict it, it does not count.
     type: list
     elements: str
+  previous_auth_tokens:
+    description:
+      - The token of each group that was in force before, by the group's id; V("") says that there was none.
+      - For a group with an entry it does what O(known_auth_tokens) does with that token alone, which is what many
+        groups, each with a token of its own, need. A group without one is left to the other evidence.
+      - It can't be combined with O(known_auth_tokens), nor with a secret, whose C(AWSPREVIOUS) is read anyway.
+    type: dict
 """
 
     STORED = r"""

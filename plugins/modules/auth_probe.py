@@ -28,6 +28,10 @@ options:
         description: The AUTH token, or the password of O(credentials[].username).
         type: str
         aliases: [password]
+      auth_tokens:
+        description:
+          - The token, or password, of each group, by the group's id. A group without one is an error.
+        type: dict
       username:
         description: The name of the user (RBAC). An AUTH token is the password of the user V(default).
         type: str
@@ -94,6 +98,18 @@ EXAMPLES = r"""
       unauthenticated: refused
       old: accepted
       new: accepted
+
+- name: Prove of many groups that each accepts its own token and nothing less
+  elasticache.auth.auth_probe:
+    replication_group_ids: [sessions, carts]
+    credentials:
+      - name: own
+        auth_tokens:
+          sessions: "{{ sessions_token }}"
+          carts: "{{ carts_token }}"
+    expect:
+      unauthenticated: refused
+      own: accepted
 """
 
 RETURN = r"""
@@ -150,11 +166,12 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "auth_token": {"type": "str", "no_log": True, "aliases": ["password"]},
+                    "auth_tokens": {"type": "dict", "no_log": True},
                     "username": {"type": "str"},
                     "auth_token_secret": options.SECRET_SPEC,
                 },
-                "mutually_exclusive": [("auth_token", "auth_token_secret")],
-                "required_one_of": [("auth_token", "auth_token_secret")],
+                "mutually_exclusive": [options.TOKEN_SOURCES],
+                "required_one_of": [options.TOKEN_SOURCES],
             },
             "expect": {"type": "dict"},
             **options.DATA_PLANE_SPEC,

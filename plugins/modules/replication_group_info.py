@@ -227,7 +227,7 @@ def main() -> None:
     params = module.params
     try:
         ids = None if params["replication_group_ids"] is None else options.group_ids(params["replication_group_ids"])
-        if ids is None and any(params[name] for name in (*options.TOKEN_SOURCES, "known_auth_tokens")):
+        if ids is None and any(params[name] for name in (*options.TOKEN_SOURCES, *options.OTHER_TOKENS)):
             raise AuthError("replication_group_ids is needed with a token: name the groups whose nodes may get it.")
         tokens = collect(clients, params, ids or (), hide=module.no_log_values.add, needed=False)
         progress, facts = gather(clients, ids, tokens, options.probing(params), record=params["record"])

@@ -152,7 +152,7 @@ def tokens_in(args: Any) -> set[str]:
                 found.add(value)
             case ("known_auth_tokens", list() | tuple()):
                 found |= {str(token) for token in value}
-            case ("auth_tokens", Mapping()):
+            case ("auth_tokens" | "previous_auth_tokens", Mapping()):
                 found |= {str(token) for token in value.values()}
             case _:
                 found |= tokens_in(value)

@@ -143,7 +143,7 @@ class TestSecrets:
             (
                 {"name": "bare", "stage": "AWSPENDING"},
                 (
-                    "the secret bare has no version in AWSPENDING. Stage one, or name another label in "
+                    "the secret bare holds no token in AWSPENDING (yet). Stage one, or name another label in "
                     "auth_token_secret.stage (it has AWSCURRENT)."
                 ),
             ),

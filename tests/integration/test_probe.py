@@ -115,6 +115,51 @@ def test_a_secret(emulator: Emulator) -> None:
     assert missing.msg == f"{GROUP}: auth_token_secret.name may hold {{replication_group_id}} and no other braces."
 
 
+def test_a_token_of_its_own_for_each_group(emulator: Emulator) -> None:
+    """Ids in any case; a group without an entry, or with an empty one, fails alone and is named."""
+    for name, token in (("one", A), ("two", B), ("three", C), ("four", C)):
+        create(emulator, name, AuthToken=token)
+    credentials = [{"name": "own", "auth_tokens": {"ONE": A, "two": C, "three": "", "Five": C}}]
+    ended = probe(
+        emulator,
+        replication_group_id=None,
+        replication_group_ids=["one", "Two", "three", "four"],
+        credentials=credentials,
+    )
+    assert ended.failed
+    assert ended.of("one")["answers"] == {"unauthenticated": "refused", "own": "accepted"}
+    assert ended.of("two")["answers"] == {"unauthenticated": "refused", "own": "refused"}
+    for name in ("three", "four"):
+        assert ended.of(name)["msg"] == (
+            f"{name}: credentials: own: there is no token for it in auth_tokens. Give it there, under the group's id."
+        )
+        assert ended.of(name)["answers"] is None
+
+
+def test_a_password_of_its_own_for_each_group(emulator: Emulator) -> None:
+    scene(emulator, "rbac")
+    credentials = [{"name": "own", "username": "default", "auth_tokens": {GROUP: A}}]
+    assert not probe(emulator, credentials=credentials, expect={"own": "accepted"}).failed
+
+
+def test_a_secret_that_holds_no_token_yet(emulator: Emulator) -> None:
+    """An empty text under the key is told like a label that is missing."""
+    scene(emulator, "open")
+    put_secret(emulator, "t", '{"token": ""}')
+    missing = "Secrets Manager can't find the specified secret value for staging label: AWSPENDING"
+    code = "ResourceNotFoundException"
+    for stage in ("AWSCURRENT", "AWSPENDING"):
+        if stage == "AWSPENDING":  # moto does not tell it from a secret that is missing
+            emulator.faults({"kind": "error", "action": "GetSecretValue", "code": code, "message": missing})
+        source = {"name": "t", "key": "token", "stage": stage}
+        ended = probe(emulator, credentials=[{"name": "own", "auth_token_secret": source}])
+        assert ended.failed
+        assert ended.msg == (
+            f"{GROUP}: credentials: own: the secret t holds no token in {stage} (yet). Stage one, or name another "
+            "label in auth_token_secret.stage."
+        )
+
+
 def test_cluster_mode(emulator: Emulator) -> None:
     """Every node of every shard."""
     create(
@@ -166,7 +211,14 @@ class TestBadInput:
                 "expect: unauthenticated has to be accepted or refused.",
             ),
             ({"replication_group_id": "a--b"}, None),
-            ({"credentials": [{"name": "x"}]}, "one of the following is required: auth_token, auth_token_secret"),
+            (
+                {"credentials": [{"name": "x"}]},
+                "one of the following is required: auth_token, auth_tokens, auth_token_secret",
+            ),
+            (
+                {"credentials": [{"name": "x", "auth_token": A, "auth_tokens": {GROUP: B}}]},
+                "parameters are mutually exclusive: auth_token|auth_tokens|auth_token_secret",
+            ),
             ({"data_plane_timeout": -1}, "data_plane_timeout: -1.0 is no time to wait; give seconds above 0."),
         ],
     )

@@ -23,7 +23,7 @@ def decide(order: Order, cases: Mapping[str, Case]) -> None:
     for key, case in cases.items():
         if case.progress.error or case.seen is None:
             continue
-        wish = order.wish(case.tokens)
+        wish = order.wish(key, case.tokens)
         group = case.seen.group
         if case.overtaken not in (None, group.token_date or ""):
             # What the caller said of the state, and insisted on, was about the one before someone else changed it.
@@ -92,7 +92,10 @@ def _settling(order: Order, case: Case) -> list[str]:
     elif seen is not None and not seen.heard:
         ways.append("run where the nodes can be reached, so that they are asked")
     if not case.tokens.complete:
-        ways.append("name every other token that may be in force in known_auth_tokens ([] where there is none)")
+        ways.append(
+            "name every other token that may be in force in known_auth_tokens ([] where there is none) or "
+            "previous_auth_tokens"
+        )
     if order.assume_state is None:
         ways.append("name the state in assume_state, if you know it")
     else:

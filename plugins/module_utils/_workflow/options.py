@@ -37,9 +37,16 @@ TOKENS_SPEC: dict[str, dict[str, Any]] = {
     "auth_tokens": {"type": "dict", "no_log": True},
     "auth_token_secret": SECRET_SPEC,
     "known_auth_tokens": {"type": "list", "elements": "str", "no_log": True},
+    "previous_auth_tokens": {"type": "dict", "no_log": True},
 }
 TOKEN_SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
-TOKENS_EXCLUSIVE = [TOKEN_SOURCES, ("known_auth_tokens", "auth_token_secret")]
+OTHER_TOKENS = ("known_auth_tokens", "previous_auth_tokens")
+TOKENS_EXCLUSIVE = [
+    TOKEN_SOURCES,
+    ("known_auth_tokens", "auth_token_secret"),
+    ("previous_auth_tokens", "auth_token_secret"),
+    ("known_auth_tokens", "previous_auth_tokens"),
+]
 
 DATA_PLANE_SPEC: dict[str, dict[str, Any]] = {
     "data_plane_ca_path": {"type": "path"},

@@ -18,6 +18,7 @@ from .._data_plane.probe import Credential, NodeAnswer, unreachable, untrusted
 from .._fan_out import fan_out
 from .observe import Probing, ask_nodes
 from .outcome import Outcome, Progress, shown_evidence
+from .tokens import by_group, no_token_in
 
 UNAUTHENTICATED = "unauthenticated"
 ACCEPTED, REFUSED, DIFFERS, UNTOLD = "accepted", "refused", "differs", "untold"
@@ -97,18 +98,25 @@ def _read(
 ) -> dict[str, Credential]:
     read = {}
     for credential in credentials:
-        value, source = credential["auth_token"], credential["auth_token_secret"]
-        if source:
+        value, source, tokens = (credential.get(name) for name in ("auth_token", "auth_token_secret", "auth_tokens"))
+        whose = f"{group_id}: credentials: {credential['name']}"
+        if tokens is not None:
+            value = by_group(tokens).get(group_id)
+            if not value:
+                raise AuthError(
+                    f"{whose}: there is no token for it in auth_tokens. Give it there, under the group's id."
+                )
+        elif source:
             name = secret_name(source["name"], group_id)
             token = read_token(clients, name, source["stage"], source.get("key"), group_id)
             if token is None:
                 raise AuthError(
-                    f"{group_id}: credentials: {credential['name']}: the secret {name} has no version in "
-                    f"{source['stage']}."
+                    f"{whose}: {no_token_in(source['stage'], name)}. Stage one, or name another label in "
+                    "auth_token_secret.stage."
                 )
             hide(token.value)
             value = token.value
-        read[credential["name"]] = Credential(value, credential["username"])
+        read[credential["name"]] = Credential(str(value), credential["username"])
     return read
 
 

@@ -22,6 +22,7 @@ from .._core.tokens import rule_violations
 from .._fan_out import fan_out
 
 GIVEN = "given"
+PREVIOUS_TOKEN = "previous token"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ def label(name: str) -> str:
     """Return the words for a token's name in a message."""
     if name == GIVEN:
         return "the token given"
+    if name == PREVIOUS_TOKEN:
+        return "the previous token"
     if name in STAGES:
         return f"the token in {name}"
     if name in UNKNOWN_TOKENS:
@@ -140,11 +143,15 @@ def collect(
     return {key: _checked(key, tokens) if isinstance(tokens, TokenSet) else tokens for key, tokens in sets.items()}
 
 
+def by_group(tokens: Mapping[Any, Any] | None) -> dict[str, str]:
+    """Return an option's tokens by the group's id, in lower case; one without a value (null) counts as left out."""
+    return {str(key).strip().lower(): str(value) for key, value in (tokens or {}).items() if value is not None}
+
+
 def _from_options(params: Mapping[str, Any], group_id: str, needed: bool) -> TokenSet | AuthError:
-    per_group = {str(key).lower(): value for key, value in (params.get("auth_tokens") or {}).items()}
     value = params.get("auth_token")
     if value is None:
-        value = per_group.get(group_id)
+        value = by_group(params.get("auth_tokens")).get(group_id)
     if value is None and needed:
         return AuthError(
             f"{group_id}: there is no token for it. Give it in auth_token, under its id in auth_tokens, "
@@ -156,9 +163,16 @@ def _from_options(params: Mapping[str, Any], group_id: str, needed: bool) -> Tok
             f"{group_id}: known_auth_tokens holds an empty text, which is no token. Leave it out; to say that there "
             "are no other tokens, give an empty list."
         )
+    previous = by_group(params.get("previous_auth_tokens")).get(group_id)
     wanted = Token(GIVEN, str(value)) if value is not None else None
     known = [Token(f"known token {number}", other) for number, other in enumerate(others or (), 1)]
-    return distinct(wanted, known, complete=others is not None)
+    known += [Token(PREVIOUS_TOKEN, previous)] if previous else []
+    return distinct(wanted, known, complete=others is not None or previous is not None)
+
+
+def no_token_in(stage: str, name: str) -> str:
+    """Return the words for a secret without a token at a staging label: no such label, or "none yet" under the key."""
+    return f"the secret {name} holds no token in {stage} (yet)"
 
 
 def _from_secret(clients: Clients, source: Mapping[str, Any], group_id: str, needed: bool) -> TokenSet:
@@ -168,7 +182,7 @@ def _from_secret(clients: Clients, source: Mapping[str, Any], group_id: str, nee
     wanted = tokens.pop(source["stage"], None)
     if wanted is None and needed:
         raise AuthError(
-            f"{group_id}: the secret {name} has no version in {source['stage']}. Stage one, or name another label in "
+            f"{group_id}: {no_token_in(source['stage'], name)}. Stage one, or name another label in "
             f"auth_token_secret.stage (it has {', '.join(stored) or 'none'})."
         )
     return distinct(wanted, tokens.values(), complete=True)

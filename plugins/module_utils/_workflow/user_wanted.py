@@ -15,6 +15,7 @@ from .._aws.secrets import NoSecret, StoredToken, read_stages, read_token
 from .._aws.users import AWS_USER, DEFAULT_NAME, IAM, NO_PASSWORD, PASSWORD
 from .._core.errors import AuthError
 from .rbac import checked_id, checked_tags
+from .tokens import no_token_in
 from .user_passwords import recorded
 
 AUTO, ALWAYS, ON_CREATE = "auto", "always", "on_create"
@@ -83,8 +84,8 @@ def passwords_of(clients: Clients, params: Mapping[str, Any], hide: Callable[[st
         token = _stored(clients, source, key)
         if token is None:
             raise AuthError(
-                f"{key}: the secret {source['name']} has no version in {source['stage']}. Stage one, or name another "
-                "label in password_secrets.stage."
+                f"{key}: {no_token_in(source['stage'], source['name'])}. Stage one, or name another label in "
+                "password_secrets.stage."
             )
         hide(token.value)
         found.append(token.value)

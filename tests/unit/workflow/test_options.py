@@ -103,6 +103,7 @@ class TestTokens:
             (GIVEN, "the token given"),
             ("AWSPENDING", "the token in AWSPENDING"),
             ("known token 2", "known token 2"),
+            ("previous token", "the previous token"),
             ("unknown token", "an unknown token"),
             ("another unknown token", "another unknown token"),
             ("u.2", "a token that was not at hand when it was put on record"),
