@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: auth_secret
 version_added: 0.1.0
-short_description: Stage, promote and discard AUTH tokens in AWS Secrets Manager
+short_description: Stage, promote, discard and go back to AUTH tokens in AWS Secrets Manager
 description:
   - Keeps the AUTH tokens of ElastiCache replication groups in AWS Secrets Manager, a secret for each group, and moves
     them through its staging labels. A new token waits in C(AWSPENDING) until the group accepts it, clients use the one
@@ -42,11 +42,30 @@ options:
         current, and then takes C(AWSPENDING) off. Where both hold the same token, C(AWSPENDING) is taken off and
         nothing else is moved.
       - V(discarded) takes C(AWSPENDING) off. Secrets Manager deletes a version without labels after a day or more, so
-        make sure that no group accepts the token. What the version holds is not looked at.
+        make sure that no group accepts the token. What the version holds is not looked at. Where C(AWSCURRENT) had been
+        marked as given up by O(from_previous), the mark is taken off too.
       - With nothing in C(AWSPENDING) there is nothing to promote or to discard, and nothing is changed.
+      - V(abandoned) is the end of going back to the previous token, after V(staged) with O(from_previous) and
+        V(promoted). It takes C(AWSPREVIOUS) and then the mark off the version that was given up, so that Secrets
+        Manager deletes it in time. Where C(AWSPREVIOUS) is on another version by now, only the mark is taken off. Make
+        sure that no group accepts the token any longer. It is an error while that version is in C(AWSCURRENT) or
+        C(AWSPENDING). Where no version is marked, nothing is changed.
+      - V(cleared) makes C(AWSCURRENT) say that there is no token, by a new version with an empty text under O(key),
+        which it needs. The version before stays in C(AWSPREVIOUS). It is an error while C(AWSPENDING) is on another
+        version.
     type: str
-    choices: [staged, promoted, discarded]
+    choices: [staged, promoted, discarded, abandoned, cleared]
     required: true
+  from_previous:
+    description:
+      - With O(state=staged), stage the token in C(AWSPREVIOUS), to go back to it. No version is made.
+      - The version in C(AWSCURRENT) is marked as given up first, by the staging label C(elasticache.auth/abandoned),
+        and then C(AWSPENDING) is put on the version in C(AWSPREVIOUS). O(state=promoted) goes back to it, and
+        O(state=abandoned) ends that. Until it is promoted, O(state=discarded) gives it up.
+      - It is an error where another token is staged, and where C(AWSPREVIOUS) holds no other token than C(AWSCURRENT).
+        Once it is promoted there is nothing left to stage, and nothing is changed.
+    type: bool
+    default: false
   auth_token:
     description:
       - The token to stage, the same for all groups, instead of a random one for each.
@@ -97,8 +116,11 @@ attributes:
     support: full
 notes:
   - "Needs C(secretsmanager:DescribeSecret); O(state=staged) also C(secretsmanager:GetSecretValue) and
-    C(secretsmanager:PutSecretValue); O(state=promoted) also C(secretsmanager:GetSecretValue) and
-    C(secretsmanager:UpdateSecretVersionStage); O(state=discarded) also C(secretsmanager:UpdateSecretVersionStage);
+    C(secretsmanager:PutSecretValue); O(state=promoted) and O(from_previous) also
+    C(secretsmanager:GetSecretValue) and C(secretsmanager:UpdateSecretVersionStage); O(state=discarded) and
+    O(state=abandoned) also C(secretsmanager:UpdateSecretVersionStage); O(state=cleared) also
+    C(secretsmanager:GetSecretValue), C(secretsmanager:PutSecretValue) and, where a promotion had been cut off,
+    C(secretsmanager:UpdateSecretVersionStage);
     O(create) also C(secretsmanager:CreateSecret) and, with O(tags), C(secretsmanager:TagResource). A secret with a KMS
     key of your own needs C(kms:Decrypt) and C(kms:GenerateDataKey) on that."
   - Runs at the same time can't stage two tokens in one secret. The id of a new version follows from the version in
@@ -161,6 +183,35 @@ EXAMPLES = r"""
     replication_group_id: sessions
     name: sessions-token
     state: discarded
+
+- name: Stage the previous token, to go back to it
+  elasticache.auth.auth_secret:
+    replication_group_id: sessions
+    name: elasticache/{replication_group_id}/auth-token
+    key: auth_token
+    state: staged
+    from_previous: true
+
+- name: Once the group accepts it, give it to the clients
+  elasticache.auth.auth_secret:
+    replication_group_id: sessions
+    name: elasticache/{replication_group_id}/auth-token
+    key: auth_token
+    state: promoted
+
+- name: Once the group accepts nothing else, let the one that was given up go
+  elasticache.auth.auth_secret:
+    replication_group_id: sessions
+    name: elasticache/{replication_group_id}/auth-token
+    key: auth_token
+    state: abandoned
+
+- name: Say that there is no token, once the group asks for none
+  elasticache.auth.auth_secret:
+    replication_group_id: sessions
+    name: elasticache/{replication_group_id}/auth-token
+    key: auth_token
+    state: cleared
 """
 
 RETURN = r"""
@@ -191,7 +242,9 @@ outcomes:
       returned: always
       sample: elasticache/sessions/auth-token
     before:
-      description: The version ids by staging label, V(null) for one that the secret does not have.
+      description:
+        - The version ids by staging label, V(null) for one that the secret does not have.
+        - C(elasticache.auth/abandoned) is among them only where a version has that label.
       type: dict
       returned: when the secret existed
       sample:
@@ -242,7 +295,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret_
     names_of,
 )
 
-STAGING = ("auth_token", "auth_tokens", "length", "create")
+STATES = ["staged", "promoted", "discarded", "abandoned", "cleared"]
+STAGING = ("auth_token", "auth_tokens", "length", "create", "from_previous")
 CREATING = ("description", "kms_key_id", "tags")
 
 
@@ -252,11 +306,18 @@ def order_of(module: AnsibleAWSModule) -> SecretOrder:
     for option in STAGING:
         if params["state"] != "staged" and params[option] not in (None, False):
             raise AuthError(f"{option} goes with state: staged, not with {params['state']}.")
+        if option != "from_previous" and params["from_previous"] and params[option] not in (None, False):
+            raise AuthError(f"{option} goes with a new token, not with from_previous: true. Leave one of them out.")
     for option in CREATING:
         if params[option] is not None and not params["create"]:
             raise AuthError(f"{option} is that of a secret to be created, and goes with create: true.")
     if params["key"] == "":
         raise AuthError("key is empty. Name the token's key, or leave key out where the secret is the bare token.")
+    if params["state"] == "cleared" and params["key"] is None:
+        raise AuthError(
+            "state: cleared needs key. A bare secret can't say that there is no token: store a JSON object with the "
+            "token under a key, or delete the secret once no client reads it."
+        )
     length = DEFAULT_LENGTH if params["length"] is None else params["length"]
     if not MIN_LENGTH <= length <= MAX_LENGTH:
         raise AuthError(
@@ -269,7 +330,7 @@ def order_of(module: AnsibleAWSModule) -> SecretOrder:
         tags={str(key): "" if value is None else str(value) for key, value in (params["tags"] or {}).items()},
     )
     return SecretOrder(
-        goal=Goal(params["state"]),
+        goal=Goal.BACK if params["from_previous"] else Goal(params["state"]),
         names=names_of(params["name"], options.group_ids(params["replication_group_ids"])),
         key=params["key"],
         token=params["auth_token"],
@@ -286,7 +347,8 @@ def main() -> None:
             **options.GROUPS_SPEC,
             "name": {"type": "str", "required": True},
             "key": {"type": "str", "no_log": False},
-            "state": {"type": "str", "required": True, "choices": ["staged", "promoted", "discarded"]},
+            "state": {"type": "str", "required": True, "choices": STATES},
+            "from_previous": {"type": "bool", "default": False},
             "auth_token": {"type": "str", "no_log": True},
             "auth_tokens": {"type": "dict", "no_log": True},
             "length": {"type": "int"},

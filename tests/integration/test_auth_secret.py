@@ -21,6 +21,7 @@ from integration.scenes import GROUP, A, B, C, create, put_secret, slots
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import secrets as store
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.secrets import (
+    ABANDONED,
     CURRENT,
     PENDING,
     PREVIOUS,
@@ -89,6 +90,13 @@ def mutating(emulator: Emulator) -> list[str]:
     return [call["action"] for call in emulator.calls(mutating="true")]
 
 
+def shown(emulator: Emulator) -> dict[str, str | None]:
+    """The labels as a result has to show them: our own one only where a version has it."""
+    found = labels(emulator)
+    ours = (CURRENT, PENDING, PREVIOUS, *((ABANDONED,) if ABANDONED in found else ()))
+    return {stage: found.get(stage) for stage in ours}
+
+
 def act(emulator: Emulator, state: str, *, check: bool = False, **options: Any) -> ModuleRun:
     """Run the module on the secret of the group ``sessions``, and search what it says for every token there is."""
     args = {"replication_group_id": [GROUP], "name": "s/{replication_group_id}", "state": state, **options}
@@ -118,7 +126,7 @@ def changed(emulator: Emulator, state: str, **options: Any) -> dict[str, Any]:
     assert foretold["msg"].replace("would be", "was") == outcome["msg"]
     known = {None, *(outcome["before"] or {}).values()}
     assert foretold["after"] == {stage: v if v in known else NEW for stage, v in outcome["after"].items()}
-    assert outcome["after"] == {stage: labels(emulator).get(stage) for stage in (CURRENT, PENDING, PREVIOUS)}
+    assert outcome["after"] == shown(emulator)
     assert ended.result["diff"] == [
         {
             "before_header": NAME,
@@ -387,6 +395,22 @@ def _discarded(emulator: Emulator) -> None:
     act(emulator, "discarded", key=KEY)
 
 
+def _promoted(emulator: Emulator) -> None:
+    """B is current and A previous."""
+    _pending(emulator)
+    assert act(emulator, "promoted", key=KEY).changed
+
+
+def _back_staged(emulator: Emulator) -> None:
+    _promoted(emulator)
+    assert act(emulator, "staged", key=KEY, from_previous=True).changed
+
+
+def _back_promoted(emulator: Emulator) -> None:
+    _back_staged(emulator)
+    assert act(emulator, "promoted", key=KEY).changed
+
+
 def _nothing(emulator: Emulator) -> None:
     """No secret at all."""
 
@@ -408,6 +432,19 @@ JOURNEYS: dict[str, tuple[Callable[[Emulator], None], str, dict[str, Any], list[
     "fill-bare": (_empty, "staged", {"create": True}, ["PutSecretValue"]),
     "promote": (_pending, "promoted", WITH_KEY, ["UpdateSecretVersionStage"] * 2),
     "discard": (_pending, "discarded", WITH_KEY, ["UpdateSecretVersionStage"]),
+    "back": (_promoted, "staged", {**WITH_KEY, "from_previous": True}, ["UpdateSecretVersionStage"] * 2),
+    "back-promote": (_back_staged, "promoted", WITH_KEY, ["UpdateSecretVersionStage"] * 2),
+    "back-discard": (_back_staged, "discarded", WITH_KEY, ["UpdateSecretVersionStage"] * 2),
+    "abandon": (_back_promoted, "abandoned", WITH_KEY, ["UpdateSecretVersionStage"] * 2),
+    "clear": (_plain, "cleared", WITH_KEY, ["PutSecretValue"]),
+}
+#: Where those journeys end that are not about one new token: the token at each label that there is then.
+ENDS: dict[str, dict[str, str]] = {
+    "back": {CURRENT: B, PREVIOUS: A, PENDING: A, ABANDONED: B},
+    "back-promote": {CURRENT: A, PREVIOUS: B, ABANDONED: B},
+    "back-discard": {CURRENT: B, PREVIOUS: A},
+    "abandon": {CURRENT: A},
+    "clear": {CURRENT: "", PREVIOUS: A},
 }
 POINTS = [(journey, nth) for journey, parts in JOURNEYS.items() for nth in range(len(parts[3]))]
 
@@ -417,7 +454,10 @@ def assert_arrived(emulator: Emulator, journey: str, versions_before: Sequence[s
     state, options = JOURNEYS[journey][1:3]
     made = [version for version in versions(emulator) if version not in versions_before]
     has = labels(emulator)
-    if state == "staged":
+    if journey in ENDS:
+        assert {stage: token(emulator, stage) for stage in has} == ENDS[journey]
+        assert len(made) == (journey == "clear")
+    elif state == "staged":
         assert PENDING in has
         assert has[PENDING] in made
         assert rule_violations(token(emulator, PENDING)) == []
@@ -512,7 +552,7 @@ def test_a_lost_answer_costs_nothing(
         assert told in (successful, successful[1:])
     else:
         assert told == successful
-    assert ended.of(GROUP)["after"] == {stage: labels(emulator).get(stage) for stage in (CURRENT, PENDING, PREVIOUS)}
+    assert ended.of(GROUP)["after"] == shown(emulator)
     emulator.clear_faults()
     unchanged(emulator, state, **options)
 

@@ -21,6 +21,9 @@ from .errors import Kind, classify, code_of, explain
 from .modify import MASK
 
 STAGES = CURRENT, PENDING, PREVIOUS = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS")
+#: Our own label, on the version that is given up for the one in AWSPREVIOUS: it tells which that was once it has left
+#: AWSCURRENT, and keeps Secrets Manager from deleting it until it is taken off.
+ABANDONED = "elasticache.auth/abandoned"
 CREATE, PUT, LABEL = "CreateSecret", "PutSecretValue", "UpdateSecretVersionStage"
 
 _VERSION_IDS = uuid.UUID("6d1f0b52-8e0e-4f0c-9a43-3b6f0c6a7f5d")
@@ -81,11 +84,24 @@ def read_token(
 
     ``option`` as in :func:`secret_name`. Raises :class:`AuthError`.
     """
+    version_id, text = _read(clients, name, stage, group_id, option)
+    if not version_id:
+        return None
+    token = token_in(text, key, f"{group_id}: the secret {name}", option)
+    return StoredToken(token, version_id) if token else None
+
+
+def _read(clients: Clients, name: str, stage: str, group_id: str, option: str) -> tuple[str, str | None]:
+    """Return the id of the version at a staging label and its text; no id where the secret has no such label.
+
+    Raises :class:`NoSecret` where there is no secret, or a store does not tell which of the two is missing, and
+    :class:`AuthError`.
+    """
     try:
         answer = clients.patiently(lambda: clients.secrets.get_secret_value(SecretId=name, VersionStage=stage))
     except Exception as error:
         if classify(error) is Kind.NOT_FOUND and "staging label" in str(error):
-            return None
+            return "", None
         if classify(error) is Kind.NOT_FOUND:
             raise NoSecret(
                 f"{group_id}: there is no secret {name} in {clients.region}. "
@@ -93,10 +109,8 @@ def read_token(
             ) from error
         if code_of(error) == "InvalidRequestException" and "delet" in str(error):
             raise _scheduled_for_deletion(group_id, name, option) from error
-        text = explain(error, "secretsmanager:GetSecretValue", clients.region)
-        raise AuthError(f"{group_id}: the secret {name}: {text}") from error
-    token = token_in(answer.get("SecretString"), key, f"{group_id}: the secret {name}", option)
-    return StoredToken(token, answer["VersionId"]) if token else None
+        raise told(error, "GetSecretValue", name, group_id, clients.region) from error
+    return answer["VersionId"], answer.get("SecretString")
 
 
 def _scheduled_for_deletion(group_id: str, name: str, option: str) -> AuthError:
@@ -111,9 +125,9 @@ def _scheduled_for_deletion(group_id: str, name: str, option: str) -> AuthError:
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret as DescribeSecret shows it: ``labels`` are the version ids by staging label.
+    """A secret as DescribeSecret shows it: ``labels`` are the version ids by staging label, ABANDONED among them.
 
-    ``texts``: what the versions in AWSCURRENT and AWSPENDING hold, where that was read; ``None``: no text.
+    ``texts``: what the versions at staging labels hold, where that was read; ``None``: no text.
     """
 
     arn: str
@@ -202,17 +216,14 @@ def describe_secret(clients: Clients, name: str, group_id: str) -> Secret | None
 
 
 def read_text(clients: Clients, name: str, stage: str, group_id: str) -> tuple[str, str | None]:
-    """Return the id of the version at a staging label and its text.
+    """Return the id of the version at a staging label, of a secret that was seen, and its text.
 
     No id: the label is gone, or on a version that holds nothing. No text: it holds none. Raises :class:`AuthError`.
     """
     try:
-        answer = clients.patiently(lambda: clients.secrets.get_secret_value(SecretId=name, VersionStage=stage))
-    except Exception as error:
-        if classify(error) is Kind.NOT_FOUND:
-            return "", None
-        raise told(error, "GetSecretValue", name, group_id, clients.region) from error
-    return answer["VersionId"], answer.get("SecretString")
+        return _read(clients, name, stage, group_id, "")
+    except NoSecret:
+        return "", None
 
 
 def perform_call(clients: Clients, call: SecretCall) -> Mapping[str, Any]:

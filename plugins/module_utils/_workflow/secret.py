@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A token's way through the staging labels of a secret: staged, promoted, discarded.
+"""A token's way through the staging labels of a secret: staged, promoted, discarded; and back, and away.
 
 Each run looks first and does what is left to do, so it may be cut off anywhere and run again. Where a call's answer is
 lost, or says that the secret is not as it was seen, it looks again.
@@ -17,7 +17,7 @@ from typing import Any
 from .._aws import secrets as store
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of
-from .._aws.secrets import CREATE, LABEL, PUT, STAGES, Secret, SecretCall
+from .._aws.secrets import ABANDONED, CREATE, LABEL, PUT, STAGES, Secret, SecretCall
 from .._core.errors import AuthError
 from .._core.tokens import MIN_LENGTH, generate
 from .._fan_out import fan_out
@@ -137,8 +137,9 @@ def _bring_about(clients: Clients, case: _Case, *, check_mode: bool, hide: Calla
 
 
 def shown_labels(labels: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the version ids by staging label, as a result shows them."""
-    return {stage: labels.get(stage) for stage in STAGES}
+    """Return the version ids by staging label, as a result shows them; our own label only where it is."""
+    shown = {stage: labels.get(stage) for stage in STAGES}
+    return shown | ({ABANDONED: labels[ABANDONED]} if ABANDONED in labels else {})
 
 
 def _look(clients: Clients, request: Request, hide: Callable[[str], None]) -> Secret | None:

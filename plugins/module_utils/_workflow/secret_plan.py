@@ -8,12 +8,13 @@ from __future__ import annotations
 import enum
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._aws.lifecycle import as_tags
 from .._aws.secrets import (
+    ABANDONED,
     CREATE,
     CURRENT,
     LABEL,
@@ -34,11 +35,14 @@ MAX_TAKEN = 16
 
 
 class Goal(enum.Enum):
-    """What is wanted of AWSPENDING."""
+    """What is wanted of the staging labels; ``BACK``: the token in AWSPREVIOUS in AWSPENDING, to go back to it."""
 
     STAGED = "staged"
+    BACK = "staged from_previous"
     PROMOTED = "promoted"
     DISCARDED = "discarded"
+    ABANDONED = "abandoned"
+    CLEARED = "cleared"
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,16 @@ class SecretPlan:
 # --- Deciding -------------------------------------------------------------------------------------------------------
 
 
-def names_of(template: str, ids: list[str]) -> dict[str, str]:
-    """Return the secret's name for each group. Raises :class:`AuthError` where two groups would share one."""
+def names_of(template: str, ids: list[str], option: str = "") -> dict[str, str]:
+    """Return the secret's name for each group; ``option``: what stands before ``name`` where messages name that option.
+
+    Raises :class:`AuthError` where two groups would share one.
+    """
     if not template.strip():
-        raise AuthError("name is empty. Give the secret's name, with {replication_group_id} for the group's id.")
-    names = {key: secret_name(template, key, "") for key in ids}
+        raise AuthError(
+            f"{option}name is empty. Give the secret's name, with {{replication_group_id}} for the group's id."
+        )
+    names = {key: secret_name(template, key, option) for key in ids}
     by_name: dict[str, list[str]] = {}
     for key, name in names.items():
         by_name.setdefault(name, []).append(key)
@@ -124,7 +133,7 @@ def names_of(template: str, ids: list[str]) -> dict[str, str]:
         if len(keys) > 1:
             raise AuthError(
                 f"{', '.join(keys)}: they would share the secret {name}, and a change of one group's token would take "
-                "the other's away. Give each a secret of its own, with {replication_group_id} in name."
+                f"the other's away. Give each a secret of its own, with {{replication_group_id}} in {option}name."
             )
     return names
 
@@ -138,7 +147,9 @@ def unread(goal: Goal, labels: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(stage for stage in (CURRENT, PENDING) if stage in labels)
     if goal is Goal.PROMOTED and PENDING in labels and labels[PENDING] != labels.get(CURRENT):
         return tuple(stage for stage in (CURRENT, PENDING) if stage in labels)
-    return ()
+    if goal is Goal.BACK and not _gone_back(labels):
+        return tuple(stage for stage in (CURRENT, PREVIOUS) if stage in labels)
+    return (CURRENT,) if goal is Goal.CLEARED and CURRENT in labels else ()
 
 
 def decide(request: Request, secret: Secret | None, region: str) -> SecretPlan:
@@ -151,12 +162,8 @@ def decide(request: Request, secret: Secret | None, region: str) -> SecretPlan:
                 f"Create it{how}, or check name and region."
             )
         plan = _stage_first(request, Secret("", {}), _creation_call(request, request.creation))
-    elif request.goal is Goal.STAGED:
-        plan = _stage(request, secret)
-    elif request.goal is Goal.PROMOTED:
-        plan = _promote(request, secret)
     else:
-        plan = _discard(request, secret)
+        plan = _PLANNERS[request.goal](request, secret)
     if plan.calls and secret and secret.primary_region not in ("", region):
         raise AuthError(
             f"{request.what()} is a replica in {region}, and only its primary, in {secret.primary_region}, can be "
@@ -227,6 +234,9 @@ def _stage(request: Request, secret: Secret) -> SecretPlan:
             return SecretPlan(note=f"{same} is in {PENDING} of the secret {request.name} already.")
     if request.given and request.token == current:
         return SecretPlan(note=f"the token given is in {CURRENT} of the secret {request.name} already.")
+    if secret.labels.get(ABANDONED) == secret.labels[CURRENT]:
+        # Promoting another one now would let the version that is marked pass for one that was gone back from.
+        raise _half_way_back(request)
     text = with_token(text or "", request.key, request.token)
     put = _put(request, (PENDING,), text, _version_id(request, secret))
     note = f"{PENDING} had been left on the token that {CURRENT} holds." if leftover else ""
@@ -269,13 +279,158 @@ def _promote(request: Request, secret: Secret) -> SecretPlan:
 
 
 def _discard(request: Request, secret: Secret) -> SecretPlan:
-    if PENDING not in secret.labels:
-        return SecretPlan(note=f"nothing is staged in the secret {request.name}.")
-    version = secret.labels[PENDING]
-    kept = [stage for stage in (CURRENT, PREVIOUS) if secret.labels.get(stage) == version]
+    labels = secret.labels
+    # A way back that was begun is given up with it: AWSCURRENT's version is no longer the one to be abandoned.
+    marked = ABANDONED in labels and labels[ABANDONED] == labels.get(CURRENT)
+    unmark = (_unlabel(request, labels[ABANDONED], ABANDONED),) if marked else ()
+    if PENDING not in labels:
+        if not unmark:
+            return SecretPlan(note=f"nothing is staged in the secret {request.name}.")
+        return SecretPlan(unmark, f"the label {ABANDONED} {{was}} taken off {CURRENT} of the secret {request.name}")
+    version = labels[PENDING]
+    kept = [stage for stage in (CURRENT, PREVIOUS) if labels.get(stage) == version]
     note = f"The version stays, as {kept[0]}." if kept else "Secrets Manager deletes the version in a day or more."
+    if marked:
+        note += f" {CURRENT} is no longer marked as given up ({ABANDONED})."
     deed = f"{PENDING} {{was}} taken off version {version} of the secret {request.name}"
-    return SecretPlan((_unlabel(request, version),), deed, note)
+    return SecretPlan((_unlabel(request, version), *unmark), deed, note)
+
+
+# --- Back to the previous token -------------------------------------------------------------------------------------
+
+
+def _gone_back(labels: Mapping[str, str]) -> bool:
+    """Whether AWSCURRENT has left a version that is marked as given up; its own labels may yet have to be taken off."""
+    return ABANDONED in labels and labels[ABANDONED] != labels.get(CURRENT)
+
+
+def _half_way_back(request: Request) -> AuthError:
+    return AuthError(
+        f"{request.what(CURRENT)} is marked as given up for the token in {PREVIOUS} ({ABANDONED}). Go on with that "
+        "(state: staged with from_previous: true, then promoted), or give it up (state: discarded)."
+    )
+
+
+def _staged_again(request: Request) -> AuthError:
+    return AuthError(
+        f"{request.what(PENDING)} is the version that is marked as given up ({ABANDONED}), so a group may be about to "
+        "accept it again. Promote it, or discard it where no group does (state: promoted, state: discarded)."
+    )
+
+
+def _back(request: Request, secret: Secret) -> SecretPlan:
+    """Mark what is given up first: from then on it is known which version that is, wherever a run is cut off."""
+    labels = secret.labels
+    if CURRENT not in labels:
+        raise AuthError(f"{request.what()} is empty, so there is nothing to go back to. Stage a token first.")
+    current, previous, pending = labels[CURRENT], labels.get(PREVIOUS), labels.get(PENDING)
+    if _gone_back(labels) and previous in (None, labels[ABANDONED]) and pending in (None, current):
+        return SecretPlan(
+            note=f"the secret {request.name} has gone back to its previous token already; "
+            "state: abandoned takes the labels off the one that was given up."
+        )
+    if pending not in (None, previous):
+        raise AuthError(
+            f"{request.what(PENDING)} holds another token than {PREVIOUS}, and a group may accept that already. "
+            "Promote it, or discard it where no group does (state: promoted, state: discarded)."
+        )
+    if _gone_back(labels) and pending == labels[ABANDONED]:
+        raise _staged_again(request)
+    if _gone_back(labels):
+        raise AuthError(
+            f"{request.what()} has gone back before, and another token has been promoted since. Take the label "
+            f"{ABANDONED} off the one that was given up then, with state: abandoned, and repeat this."
+        )
+    if previous is None:
+        raise AuthError(
+            f"{request.what()} has no version in {PREVIOUS}, so there is nothing to go back to. Stage another token "
+            "instead (state: staged without from_previous)."
+        )
+    token = token_in(secret.texts.get(PREVIOUS), request.key, request.what(PREVIOUS), "")
+    violations = rule_violations(token)
+    if violations:
+        what = f"is not a valid AUTH token: {'; '.join(violations)}" if token else "says that there was no token"
+        raise AuthError(
+            f"{request.what(PREVIOUS)} {what}, so there is nothing to go back to. Stage another token instead "
+            "(state: staged without from_previous)."
+        )
+    if token == token_if_any(request, secret.texts.get(CURRENT)):
+        raise AuthError(
+            f"{request.what(PREVIOUS)} holds the token that {CURRENT} holds too, so there is nothing to go back to. "
+            "Stage another token instead (state: staged without from_previous)."
+        )
+    calls = []
+    if ABANDONED not in labels:
+        calls.append(_label(request, ABANDONED, current))
+    if pending is None:
+        calls.append(_label(request, PENDING, previous))
+    if not calls:
+        return SecretPlan(note=f"the token in {PREVIOUS} of the secret {request.name} is staged in {PENDING} already.")
+    if pending is not None:
+        deed = f"{CURRENT} of the secret {request.name} {{was}} marked as given up ({ABANDONED})"
+        return SecretPlan(tuple(calls), deed, f"The token in {PREVIOUS} is staged in {PENDING} already.")
+    deed = f"the token in {PREVIOUS} of the secret {request.name} {{was}} staged in {PENDING}"
+    return SecretPlan(tuple(calls), deed, f"The one in {CURRENT} is marked as given up ({ABANDONED}).")
+
+
+def _abandon(request: Request, secret: Secret) -> SecretPlan:
+    """The mark goes last: a run that is cut off before that is completed by the next."""
+    labels = secret.labels
+    if ABANDONED not in labels:
+        return SecretPlan(note=f"no version of the secret {request.name} is marked as given up ({ABANDONED}).")
+    version = labels[ABANDONED]
+    if labels.get(CURRENT) == version:
+        raise AuthError(
+            f"{request.what(CURRENT)} is the version that is marked as given up ({ABANDONED}), so the secret has not "
+            "gone back yet. Promote the token in its place first (state: promoted), or give that up (state: discarded)."
+        )
+    if labels.get(PENDING) == version:
+        raise _staged_again(request)
+    stages = [stage for stage in (PREVIOUS, ABANDONED) if labels.get(stage) == version]
+    deed = f"version {version} of the secret {request.name}, which had been given up, {{was}} stripped of its labels"
+    note = "Secrets Manager deletes the version in a day or more."
+    return SecretPlan(tuple(_unlabel(request, version, stage) for stage in stages), deed, note)
+
+
+# --- No token -------------------------------------------------------------------------------------------------------
+
+
+def _clear(request: Request, secret: Secret) -> SecretPlan:
+    labels = secret.labels
+    pending, current = labels.get(PENDING), labels.get(CURRENT)
+    if pending is not None and pending != current:
+        raise AuthError(
+            f"{request.what(PENDING)} holds another version than {CURRENT}: a change is under way, and a group may "
+            "accept the token already. Promote it, or discard it where no group does (state: promoted, state: "
+            "discarded), then repeat this."
+        )
+    if current is None:
+        return SecretPlan(note=f"the secret {request.name} is empty, so {CURRENT} holds no token.")
+    text = secret.texts.get(CURRENT)
+    if text and not text.lstrip().startswith("{"):
+        raise AuthError(
+            f"{request.what(CURRENT)} holds no JSON object, and a bare secret can't say that there is no token. Store "
+            f"a JSON object with the token under {request.key}, or delete the secret once no client reads it."
+        )
+    if not token_in(text, request.key, request.what(CURRENT), ""):
+        return SecretPlan(note=f"{CURRENT} of the secret {request.name} says already that there is no token.")
+    if labels.get(ABANDONED) == current:
+        raise _half_way_back(request)
+    # What a promotion left on AWSCURRENT would be on AWSPREVIOUS afterwards, and look like a token that is staged.
+    calls = [_unlabel(request, current)] if pending else []
+    calls.append(_put(request, (CURRENT,), with_token(text or "", request.key, ""), _version_id(request, secret)))
+    deed = f"{CURRENT} of the secret {request.name} {{was}} made to say that there is no token"
+    return SecretPlan(tuple(calls), deed, f"The one that it held is in {PREVIOUS}.")
+
+
+_PLANNERS: Mapping[Goal, Callable[[Request, Secret], SecretPlan]] = {
+    Goal.STAGED: _stage,
+    Goal.BACK: _back,
+    Goal.PROMOTED: _promote,
+    Goal.DISCARDED: _discard,
+    Goal.ABANDONED: _abandon,
+    Goal.CLEARED: _clear,
+}
 
 
 def given_token(order: SecretOrder, group_id: str) -> str | None:
@@ -344,5 +499,10 @@ def _put(request: Request, stages: tuple[str, ...], text: str, version_id: str) 
     return SecretCall(PUT, {**members, "ClientRequestToken": version_id})
 
 
-def _unlabel(request: Request, version: str) -> SecretCall:
-    return SecretCall(LABEL, {"SecretId": request.name, "VersionStage": PENDING, "RemoveFromVersionId": version})
+def _label(request: Request, stage: str, version: str) -> SecretCall:
+    """Put a staging label that no version has onto one."""
+    return SecretCall(LABEL, {"SecretId": request.name, "VersionStage": stage, "MoveToVersionId": version})
+
+
+def _unlabel(request: Request, version: str, stage: str = PENDING) -> SecretCall:
+    return SecretCall(LABEL, {"SecretId": request.name, "VersionStage": stage, "RemoveFromVersionId": version})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.secrets import (
+    ABANDONED,
     CREATE,
     CURRENT,
     LABEL,
@@ -109,6 +110,105 @@ def test_what_is_left_to_do(goal: Goal, found: Secret, expected: list[tuple[Any,
     assert ("was" in plan.message("sessions", "was")) == bool(expected)
 
 
+#: A rotation from A to B is over: v1 holds A, v2 holds B.
+ROTATED = Secret(ARN, {CURRENT: "v2", PREVIOUS: "v1"}, {CURRENT: B, PREVIOUS: A})
+MARK, BACK_1, UNMARK = (ABANDONED, None, "v2"), (PENDING, None, "v1"), (ABANDONED, "v2", None)
+
+
+def having(found: Secret, **labels: str | None) -> Secret:
+    """A secret with other labels, those that are ``None`` taken off; ``marked`` stands for our own label."""
+    given = {ABANDONED if stage == "marked" else stage: version for stage, version in labels.items()}
+    return replace(found, labels={stage: v for stage, v in {**found.labels, **given}.items() if v})
+
+
+@pytest.mark.parametrize(
+    ("goal", "found", "expected"),
+    [
+        pytest.param(Goal.BACK, ROTATED, [MARK, BACK_1], id="back"),
+        pytest.param(Goal.BACK, having(ROTATED, marked="v2"), [BACK_1], id="marked-already"),
+        pytest.param(Goal.BACK, having(ROTATED, AWSPENDING="v1"), [MARK], id="staged-already-by-hand"),
+        pytest.param(Goal.BACK, having(ROTATED, marked="v2", AWSPENDING="v1"), [], id="marked-and-staged"),
+        pytest.param(
+            Goal.BACK,
+            Secret(ARN, {CURRENT: "v1", PENDING: "v1", PREVIOUS: "v2", ABANDONED: "v2"}),
+            [],
+            id="promotion-cut-off",
+        ),
+        pytest.param(Goal.BACK, Secret(ARN, {CURRENT: "v1", PREVIOUS: "v2", ABANDONED: "v2"}), [], id="promoted"),
+        pytest.param(Goal.BACK, Secret(ARN, {CURRENT: "v1", ABANDONED: "v2"}), [], id="abandoning-cut-off"),
+        pytest.param(
+            Goal.BACK,
+            replace(ROTATED, texts={CURRENT: "{no token", PREVIOUS: A}),
+            [MARK, BACK_1],
+            id="back-from-what-nobody-understands",
+        ),
+        pytest.param(
+            Goal.ABANDONED,
+            Secret(ARN, {CURRENT: "v1", PREVIOUS: "v2", ABANDONED: "v2"}),
+            [(PREVIOUS, "v2", None), UNMARK],
+            id="abandon",
+        ),
+        pytest.param(
+            Goal.ABANDONED, Secret(ARN, {CURRENT: "v1", ABANDONED: "v2"}), [UNMARK], id="complete-an-abandoning"
+        ),
+        pytest.param(
+            Goal.ABANDONED,
+            Secret(ARN, {CURRENT: "v3", PREVIOUS: "v1", ABANDONED: "v2"}),
+            [UNMARK],
+            id="awsprevious-is-another-s",
+        ),
+        pytest.param(
+            Goal.ABANDONED,
+            Secret(ARN, {CURRENT: "v1", PENDING: "v3", PREVIOUS: "v2", ABANDONED: "v2"}),
+            [(PREVIOUS, "v2", None), UNMARK],
+            id="another-token-is-staged-meanwhile",
+        ),
+        pytest.param(Goal.ABANDONED, ROTATED, [], id="nothing-to-abandon"),
+        pytest.param(
+            Goal.DISCARDED,
+            having(ROTATED, AWSPENDING="v1", marked="v2"),
+            [(PENDING, "v1", None), UNMARK],
+            id="give-the-way-back-up",
+        ),
+        pytest.param(Goal.DISCARDED, having(ROTATED, marked="v2"), [UNMARK], id="complete-giving-it-up"),
+        pytest.param(
+            Goal.DISCARDED,
+            Secret(ARN, {CURRENT: "v1", PENDING: "v3", ABANDONED: "v2"}),
+            [(PENDING, "v3", None)],
+            id="the-mark-of-one-that-was-left-stays",
+        ),
+        pytest.param(Goal.PROMOTED, having(ROTATED, marked="v2"), [], id="nothing-staged-yet-to-go-back"),
+        pytest.param(Goal.CLEARED, Secret(ARN, {}), [], id="an-empty-secret-has-no-token"),
+    ],
+)
+def test_back_and_away(goal: Goal, found: Secret, expected: list[tuple[Any, ...]]) -> None:
+    plan = decide(wanted(goal), found, REGION)
+    assert calls(plan) == expected
+    assert bool(plan.deed) == bool(expected)
+    assert "{" not in plan.message("sessions", "was")
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "expected"),
+    [
+        (f'{{"k": "{A}", "n": 1.0}}', {}, [(PUT, '{"k": "", "n": 1.0}', CURRENT)]),
+        ('{"k": "no token"}', {PREVIOUS: "v0"}, [(PUT, '{"k": ""}', CURRENT)]),
+        (f'{{"k": "{A}"}}', {PENDING: "v1"}, [(PENDING, "v1", None), (PUT, '{"k": ""}', CURRENT)]),
+        ('{"k": ""}', {}, []),
+        ('{"k": ""}', {PENDING: "v1"}, []),
+        (f'{{"k": "{A}"}}', {ABANDONED: "v0"}, [(PUT, '{"k": ""}', CURRENT)]),
+    ],
+)
+def test_clearing(text: str, labels: dict[str, str], expected: list[tuple[Any, ...]]) -> None:
+    found = Secret(ARN, {CURRENT: "v1", **labels}, {CURRENT: text})
+    plan = decide(wanted(Goal.CLEARED, key="k"), found, REGION)
+    assert calls(plan) == expected
+    if expected:
+        assert plan.calls[-1].version_id == next_version_id(ARN, found.labels)
+        again = replace(wanted(Goal.CLEARED, key="k"), attempt=1)
+        assert decide(again, found, REGION).calls[-1].version_id == next_version_id(ARN, found.labels, 1)
+
+
 @pytest.mark.parametrize(
     ("found", "token", "expected"),
     [
@@ -180,6 +280,35 @@ def test_an_empty_secret() -> None:
             None,
             "does not exist, and none can be created by its ARN",
         ),
+        (wanted(Goal.BACK), None, "there is no secret s in us-east-1. Create it, or check name"),
+        (wanted(Goal.BACK), Secret(ARN, {}), "the secret s is empty, so there is nothing to go back to."),
+        (wanted(Goal.BACK), secret(A), "has no version in AWSPREVIOUS, so there is nothing to go back to."),
+        (
+            wanted(Goal.BACK),
+            having(ROTATED, AWSPENDING="v3"),
+            "AWSPENDING of the secret s holds another token than AWSPREVIOUS, and a group may accept that already.",
+        ),
+        (wanted(Goal.BACK), having(ROTATED, AWSPENDING="v2"), "Promote it, or discard it where no group does"),
+        (wanted(Goal.BACK), having(ROTATED, marked="v0"), "with state: abandoned, and repeat this."),
+        (
+            wanted(Goal.BACK),
+            replace(ROTATED, primary_region="eu-west-1"),
+            "and only its primary, in eu-west-1, can be changed.",
+        ),
+        (wanted(Goal.STAGED), replace(secret(A), labels={CURRENT: "v1", ABANDONED: "v1"}), "Go on with that (state"),
+        (
+            wanted(Goal.ABANDONED),
+            having(ROTATED, marked="v2"),
+            "so the secret has not gone back yet. Promote the token in its place first (state: promoted)",
+        ),
+        (
+            wanted(Goal.ABANDONED),
+            having(ROTATED, marked="v3", AWSPENDING="v3"),
+            "AWSPENDING of the secret s is the version that is marked as given up",
+        ),
+        (wanted(Goal.CLEARED, key="k"), secret(A, B), "holds another version than AWSCURRENT: a change is under way"),
+        (wanted(Goal.CLEARED, key="k"), Secret(ARN, {PENDING: "v1"}), "holds another version than AWSCURRENT"),
+        (wanted(Goal.CLEARED, key="k"), secret(A), "holds no JSON object, and a bare secret can't say that"),
         (wanted(Goal.STAGED), secret(A, "too-short"), "is not a valid AUTH token: it has 9 characters"),
         (wanted(Goal.PROMOTED), secret(A, "too-short"), "is not a valid AUTH token: it has 9 characters"),
     ],
@@ -198,6 +327,11 @@ def test_only_what_decides_is_read() -> None:
     assert unread(Goal.PROMOTED, {CURRENT: "v1", PENDING: "v1"}) == ()
     assert unread(Goal.PROMOTED, {CURRENT: "v1"}) == ()
     assert unread(Goal.DISCARDED, both) == ()
+    rotated = {CURRENT: "v2", PREVIOUS: "v1"}
+    assert unread(Goal.BACK, rotated) == unread(Goal.BACK, {**rotated, ABANDONED: "v2"}) == (CURRENT, PREVIOUS)
+    assert unread(Goal.BACK, {**rotated, ABANDONED: "v1"}) == ()
+    assert unread(Goal.ABANDONED, {**rotated, ABANDONED: "v1"}) == ()
+    assert unread(Goal.CLEARED, {**both, PREVIOUS: "v0"}) == (CURRENT,)
 
 
 def test_the_labels_after_each_call() -> None:
@@ -209,6 +343,11 @@ def test_the_labels_after_each_call() -> None:
     assert promote.applied(before, "") == {CURRENT: "v3", PENDING: "v3", PREVIOUS: "v2"}
     unlabel = SecretCall(LABEL, {"VersionStage": PENDING, "RemoveFromVersionId": "v3"})
     assert unlabel.applied(before, "") == {CURRENT: "v2", PREVIOUS: "v1"}
+    back = SecretCall(LABEL, {"VersionStage": CURRENT, "RemoveFromVersionId": "v2", "MoveToVersionId": "v1"})
+    marked = {CURRENT: "v2", PENDING: "v1", PREVIOUS: "v1", ABANDONED: "v2"}
+    assert back.applied(marked, "") == {CURRENT: "v1", PENDING: "v1", PREVIOUS: "v2", ABANDONED: "v2"}
+    clear = SecretCall(PUT, {"SecretString": "{}", "VersionStages": [CURRENT]})
+    assert clear.applied({CURRENT: "v2", PREVIOUS: "v1"}, "v3") == {CURRENT: "v3", PREVIOUS: "v2"}
     assert SecretCall(CREATE, {"Name": "s"}).applied({}, "") == {}
     assert SecretCall(CREATE, {"Name": "s", "SecretString": "x"}).applied({}, "v1") == {CURRENT: "v1"}
 
