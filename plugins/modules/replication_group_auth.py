@@ -27,7 +27,9 @@ options:
     choices: [rotate, set, delete]
     required: true
   user_group_ids:
-    description: The user groups that decide instead of the token, with O(auth_token_update_strategy=delete).
+    description:
+      - The user groups that decide instead of the token, with O(auth_token_update_strategy=delete).
+      - C({replication_group_id}) in an id stands for the group's id.
     type: list
     elements: str
   remove_user_groups:
@@ -186,6 +188,14 @@ outcomes:
       description: Whether someone else has changed the token since this collection last did.
       type: bool
       returned: always
+    called_at:
+      description: When the first call was made, in seconds since 1970.
+      type: float
+      returned: when a call was made
+    done_at:
+      description: When the change was done and, where nodes answered, proved, in seconds since 1970.
+      type: float
+      returned: when a call was made and waited for
     duration:
       description: Seconds from the module's start until the group was done.
       type: float
@@ -223,10 +233,10 @@ def order_of(module: AnsibleAWSModule) -> Order:
         )
     leave = params["remove_user_groups"]
 
-    def wish(tokens: TokenSet) -> Wish:
+    def wish(group_id: str, tokens: TokenSet) -> Wish:
         token = tokens.wanted.name if tokens.wanted else ""
         if strategy == "delete":
-            return Wish(WishKind.USER_GROUPS, user_groups=user_groups)
+            return Wish(WishKind.USER_GROUPS, user_groups=order.user_groups_of(group_id))
         if strategy == "set":
             return Wish(WishKind.ONLY, token)
         return Wish(WishKind.ACCEPT, token, consent=Consent(open_door=leave, leave_rbac=leave))
@@ -237,7 +247,7 @@ def order_of(module: AnsibleAWSModule) -> Order:
         "delete": (CallKind.DELETE, CallKind.ADD_USER_GROUPS),
     }
     options.check_waiting(params)
-    return Order(
+    order = Order(
         wish=wish,
         kinds=kinds[strategy],
         user_groups=user_groups,
@@ -250,6 +260,7 @@ def order_of(module: AnsibleAWSModule) -> Order:
         delay=params["wait_delay"],
         check_mode=module.check_mode,
     )
+    return order
 
 
 def main() -> None:

@@ -66,6 +66,7 @@ def _act_on(clients: Clients, order: Order, case: Case) -> bool:
                 "Without the record (record: false) a run that is cut off can't be told from one that never was."
             ) from error
     earlier = case.sent
+    case.called_at = case.called_at or time.time()
     case.sent, case.refused, case.expected = Sent(call, group.token_date, time.time()), None, case.plan.after
     try:
         clients.patiently(lambda: modify.modify(clients, group, call, case.tokens.values))
@@ -150,6 +151,8 @@ def _prove(clients: Clients, order: Order, cases: Mapping[str, Case], groups: Ma
                 case.progress.msg = f"{key}: now {describe_all(seen.belief.states, label)}."
             if doubt:
                 case.fail(doubt)
+            else:
+                case.done_at = time.time()
         if pending:
             time.sleep(1.0)
 
@@ -159,7 +162,7 @@ def _doubt(order: Order, case: Case, seen: Observation | AuthError) -> str:
     if isinstance(seen, AuthError):
         return str(seen)
     told = as_evidence(seen.answers)
-    wanted = order.wish(case.tokens).token
+    wanted = order.wish(seen.group.id, case.tokens).token
     if not seen.belief.drift and (told is None or told.tokens.get(wanted) is not Answer.REFUSED):
         return ""
     return (

@@ -19,20 +19,32 @@ from .staleness import Sent
 from .tokens import TokenSet
 
 
-@dataclass(frozen=True)
-class Order:
-    """What is wanted of every group, and how to go about it."""
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """How to look at groups. ``kinds``: the calls that AWS has to be able to take on them; none, where none is meant
+    yet. ``user_groups``: those that it has to be able to attach; ``{replication_group_id}`` stands for a group's id.
+    """
 
-    wish: Callable[[TokenSet], Wish]
-    kinds: tuple[CallKind, ...]
+    kinds: tuple[CallKind, ...] = ()
     user_groups: tuple[str, ...] = ()
-    assume_state: Mode | None = None
-    force: bool = False
     record: bool = True
     probing: Probing = field(default_factory=Probing)
     wait: bool = True
     timeout: float = 3600.0
     delay: float = 10.0
+
+    def user_groups_of(self, group_id: str) -> tuple[str, ...]:
+        """Return the ids of the user groups for one group."""
+        return tuple(name.replace("{replication_group_id}", group_id) for name in self.user_groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order(Inquiry):
+    """What is wanted of every group, by its id and its tokens, and how to go about it."""
+
+    wish: Callable[[str, TokenSet], Wish]
+    assume_state: Mode | None = None
+    force: bool = False
     check_mode: bool = False
 
 
@@ -43,6 +55,7 @@ class Case:
     ``belief`` is what the plan was made from, ``entry`` what was written ahead (in token names), ``sent`` the call
     that was made, or may have been, with the states it leads to in ``expected``, and ``refused`` the record of one that
     surely was not. ``overtaken`` is the token's date when someone else's change was found under way before ours.
+    ``called_at`` and ``done_at``: when the first call was made, and when the change was proved (seconds since 1970).
     """
 
     progress: Progress
@@ -56,6 +69,8 @@ class Case:
     expected: frozenset[State] = frozenset()
     refused: record.Entry | None = None
     overtaken: str | None = None
+    called_at: float | None = None
+    done_at: float | None = None
 
     def fail(self, message: str) -> None:
         self.progress.error = message

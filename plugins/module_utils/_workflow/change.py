@@ -18,14 +18,14 @@ from .carry_out import act, arrive
 from .case import Case, Order
 from .decide import decide, predict
 from .look import look
-from .outcome import Progress
+from .outcome import Change
 from .tokens import TokenSet
 
 #: How often a group is looked at anew after a call that may or may not have been carried out.
 _MAX_ROUNDS = 6
 
 
-def bring_about(clients: Clients, order: Order, tokens: Mapping[str, TokenSet | AuthError]) -> list[Progress]:
+def bring_about(clients: Clients, order: Order, tokens: Mapping[str, TokenSet | AuthError]) -> list[Change]:
     """Fulfil ``order`` for each group in ``tokens`` and return what happened to each, in order.
 
     Raises :class:`AuthError` for what concerns no single group (no credentials, no route to AWS).
@@ -34,7 +34,7 @@ def bring_about(clients: Clients, order: Order, tokens: Mapping[str, TokenSet | 
     deadline = begun + order.timeout
     cases = {}
     for key, given in tokens.items():
-        case = Case(Progress(key), given if isinstance(given, TokenSet) else TokenSet(), begun)
+        case = Case(Change(key), given if isinstance(given, TokenSet) else TokenSet(), begun)
         if isinstance(given, AuthError):
             case.fail(str(given))
         cases[key] = case
@@ -73,7 +73,11 @@ def _round(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
     return {key: acting[key] for key in again}
 
 
-def _progress(cases: Mapping[str, Case], begun: float) -> list[Progress]:
+def _progress(cases: Mapping[str, Case], begun: float) -> list[Change]:
+    changes = []
     for case in cases.values():
         case.progress.duration = case.progress.duration or time.monotonic() - begun
-    return [case.progress for case in cases.values()]
+        if isinstance(case.progress, Change):
+            case.progress.called_at, case.progress.done_at = case.called_at, case.done_at
+            changes.append(case.progress)
+    return changes

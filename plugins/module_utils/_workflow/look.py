@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,28 +20,28 @@ from .._core import record
 from .._core.errors import AuthError
 from .._data_plane.probe import NodeAnswer
 from .._fan_out import fan_out
-from .case import Case, Order
+from .case import Case, Inquiry
 from .observe import Observation, check_preconditions, conclude, engine_versions, probe_groups, read_records
 from .outcome import shown_evidence, shown_states
 from .staleness import outlast, written
 
 
-def look(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> None:
+def look(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline: float) -> None:
     """Observe every group, once nothing is under way there: a change that is, is joined and not repeated."""
     for case in cases.values():
         case.seen = case.plan = None
-    groups = _settled_groups(clients, order, cases, deadline)
-    recorded = read_records(clients, groups.values()) if order.record else {}
+    groups = _settled_groups(clients, inquiry, cases, deadline)
+    recorded = read_records(clients, groups.values()) if inquiry.record else {}
     entries = {key: recorded.get(key) or cases[key].entry for key in groups}
     entries = {key: _without_refused(entry, cases[key].refused) for key, entry in entries.items()}
     _withdraw(clients, cases, groups, {key: entries[key] for key in groups if entries[key] != recorded.get(key)})
     fresh = outlast(clients, groups, {key: cases[key].sent or written(entries[key]) for key in groups})
-    groups |= _settled_groups(clients, order, {key: cases[key] for key in fresh}, deadline) if fresh else {}
+    groups |= _settled_groups(clients, inquiry, {key: cases[key] for key in fresh}, deadline) if fresh else {}
     groups = {key: group for key, group in groups.items() if not cases[key].progress.error}
-    told = ask(clients, order, cases, groups.values())
+    told = ask(clients, inquiry, cases, groups.values())
     for key, group in groups.items():
         case = cases[key]
-        seen = conclude_case(order, case, group, entries.get(key), told.get(key, ()))
+        seen = conclude_case(inquiry, case, group, entries.get(key), told.get(key, ()))
         if isinstance(seen, AuthError):
             case.fail(str(seen))
             continue
@@ -52,24 +53,24 @@ def look(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: fl
 
 
 def ask(
-    clients: Clients, order: Order, cases: Mapping[str, Case], groups: Iterable[Group]
+    clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], groups: Iterable[Group]
 ) -> dict[str, tuple[NodeAnswer, ...]]:
     """Ask the nodes of those groups about which they have anything to add: a token hides its state, RBAC does not."""
     tokens = {key: case.tokens for key, case in cases.items()}
-    return probe_groups(clients, [group for group in groups if group.auth_token_enabled], tokens, order.probing)
+    return probe_groups(clients, [group for group in groups if group.auth_token_enabled], tokens, inquiry.probing)
 
 
 def conclude_case(
-    order: Order, case: Case, group: Group, entry: record.Entry | None, told: Iterable[NodeAnswer]
+    inquiry: Inquiry, case: Case, group: Group, entry: record.Entry | None, told: Iterable[NodeAnswer]
 ) -> Observation | AuthError:
-    probing = order.probing if group.auth_token_enabled else replace(order.probing, mode="auto")
+    probing = inquiry.probing if group.auth_token_enabled else replace(inquiry.probing, mode="auto")
     try:
         return conclude(group, case.tokens, entry, told, probing)
     except AuthError as error:
         return error
 
 
-def _settled_groups(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> dict[str, Group]:
+def _settled_groups(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline: float) -> dict[str, Group]:
     found = require_all(clients, cases)
     groups: dict[str, Group] = {}
     busy: dict[str, Lack] = {}
@@ -78,7 +79,7 @@ def _settled_groups(clients: Clients, order: Order, cases: Mapping[str, Case], d
             cases[key].fail(str(group))
         elif group.settled:
             groups[key] = group
-        elif order.wait:
+        elif inquiry.wait:
             busy[key] = settled
         elif cases[key].sent:
             # The connection broke, but the call is being carried out: that is all that was asked for.
@@ -88,13 +89,13 @@ def _settled_groups(clients: Clients, order: Order, cases: Mapping[str, Case], d
             cases[key].fail(_refuse_busy(group))
     if busy:
         known = [group for group in found.values() if isinstance(group, Group)]
-        waited = wait_for(clients, busy, timeout=deadline - time.monotonic(), delay=order.delay, known=known)
+        waited = wait_for(clients, busy, timeout=deadline - time.monotonic(), delay=inquiry.delay, known=known)
         for key, end in waited.items():
             if end.error or end.group is None:
                 cases[key].fail(end.error)
             else:
                 groups[key] = end.group
-    _check(clients, order, cases, groups)
+    _check(clients, inquiry, cases, groups)
     return {key: group for key, group in groups.items() if not cases[key].progress.error}
 
 
@@ -110,14 +111,18 @@ def _refuse_busy(group: Group) -> str:
     )
 
 
-def _check(clients: Clients, order: Order, cases: Mapping[str, Case], groups: Mapping[str, Group]) -> None:
-    versions = engine_versions(clients, groups.values())
-    user_groups = describe_user_groups(clients, order.user_groups) if order.user_groups else {}
+def _check(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], groups: Mapping[str, Group]) -> None:
+    versions = engine_versions(clients, groups.values()) if inquiry.kinds else {}
+    wanted = {key: inquiry.user_groups_of(key) for key in groups}
+    user_groups = describe_user_groups(clients, itertools.chain(*wanted.values())) if inquiry.user_groups else {}
     for key, group in groups.items():
         try:
-            check_preconditions(group, order.kinds, versions)
-            if set(order.user_groups) - set(group.user_group_ids):
-                check_attachable(group, order.user_groups, user_groups)
+            if inquiry.kinds:
+                check_preconditions(group, inquiry.kinds, versions)
+            else:
+                settled(group)  # raises where the group will never be available
+            if set(wanted[key]) - set(group.user_group_ids):
+                check_attachable(group, wanted[key], user_groups)
         except AuthError as error:
             cases[key].fail(str(error))
 

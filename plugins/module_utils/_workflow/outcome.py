@@ -50,6 +50,21 @@ class Progress:
         }
 
 
+@dataclass
+class Change(Progress):
+    """One group on its way through a change of access control.
+
+    ``called_at``: when the first call was made; ``done_at``: when the change was proved; in seconds since 1970.
+    """
+
+    called_at: float | None = None
+    done_at: float | None = None
+
+    def outcome(self) -> Outcome:
+        """Return the entry of RV(outcomes) for this group."""
+        return {**super().outcome(), "called_at": self.called_at, "done_at": self.done_at}
+
+
 def shown_states(states: Iterable[State], group: Group) -> dict[str, Any]:
     """Return a belief for a result: the mode where it is known, the tokens by their names, and what is possible."""
     possible = sorted(states)

@@ -1,0 +1,544 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From where a group stands to the steps that are left of a journey, whoever began it and wherever that was cut off.
+
+Pure: what a group accepts (the belief), where its tokens are kept (the store) and what the caller wants and consents to
+(the terms) come in as data. A journey has no memory of its own: that is what lets any run finish what another began.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from .errors import AuthError
+from .explain import Label, describe_all
+from .states import Mode, State
+
+
+class Journey(str, enum.Enum):
+    """The journeys, named like the roles that make them."""
+
+    ROTATE_TOKEN = "rotate_token"  # noqa: S105 - a role's name
+    ENABLE_AUTH = "enable_auth"
+    ENABLE_TLS = "enable_tls"
+    MIGRATE_RBAC_TO_AUTH = "migrate_rbac_to_auth"
+    MIGRATE_AUTH_TO_RBAC = "migrate_auth_to_rbac"
+    DISABLE_ACCESS_CONTROL = "disable_access_control"
+    ROLLBACK_TOKEN = "rollback_token"  # noqa: S105 - a role's name
+
+
+class Step(str, enum.Enum):
+    """One step of a journey: what a role makes one task of, for all groups that are due to it."""
+
+    PREFER_TLS = "prefer_tls"  #: TLS off -> preferred
+    CLIENTS_TLS = "clients_tls"  #: the clients' turn: to connect with TLS
+    REQUIRE_TLS = "require_tls"  #: TLS preferred -> required
+    ADOPT = "adopt"  #: AWSPENDING becomes AWSCURRENT, of a rotation that is about to be taken back
+    STAGE = "stage"  #: a token comes into AWSPENDING
+    USERS = "users"  #: the users and the user group are made
+    CLIENTS_USERS = "clients_users"  #: the clients' turn, before user groups decide
+    ATTACH = "attach"  #: DELETE: the user group decides
+    RECALL = "recall"  #: AWSPENDING becomes AWSCURRENT while user groups decide
+    CLIENTS_BEFORE = "clients_before"  #: the clients' turn, before user groups are taken away
+    ROTATE = "rotate"  #: the token in AWSPENDING is let in (and the user groups are taken away)
+    ROTATE_CURRENT = "rotate_current"  #: the same with the one in AWSCURRENT
+    PROVE = "prove"  #: every node lets in the token in AWSPENDING, and who was let in before
+    PROMOTE = "promote"  #: AWSPENDING becomes AWSCURRENT
+    CLEAR = "clear"  #: AWSCURRENT comes to say that there is no token
+    CLIENTS = "clients"  #: the clients' turn: to take what AWSCURRENT says
+    SET = "set"  #: the token in AWSCURRENT alone is let in
+    PROVE_ALONE = "prove_alone"  #: every node lets in the token in AWSCURRENT, and nobody else
+    ATTACH_OPEN = "attach_open"  #: DELETE: a user group decides that lets everyone in
+    DETACH = "detach"  #: the user groups are taken away, and nothing takes their place
+    ABANDON = "abandon"  #: the version with the token that was given up loses its labels
+    CLEAN_UP = "clean_up"  #: the users and user groups are deleted that were made for the way
+
+
+#: The steps in which it is the clients' turn: nothing is called.
+TURNS = (Step.CLIENTS_TLS, Step.CLIENTS_USERS, Step.CLIENTS_BEFORE, Step.CLIENTS)
+#: The steps that only a store of ours needs; a caller who hands tokens in does the like himself.
+_STORE_STEPS = (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.ABANDON)
+
+GIVEN_UP_BEFORE, GIVEN_UP_AFTER, GIVEN_UP_DONE = "current", "previous", "elsewhere"
+
+
+class Phase(str, enum.Enum):
+    """Which part of a journey is wanted: all of it, or what comes before the clients' turn, or what comes after."""
+
+    ALL = "all"
+    BEGIN = "begin"
+    FINISH = "finish"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a group's tokens are kept, by the names that the belief has for them; empty: there is none.
+
+    ``pending`` is empty where AWSPENDING is on what AWSCURRENT holds too, and ``leftover`` then says so. ``kept``: it
+    is Secrets Manager, and not a caller who hands the tokens in. ``abandoned``: the version that a rollback gives up is
+    the one in AWSCURRENT (``current``), in AWSPREVIOUS (``previous``) or in neither (``elsewhere``).
+    ``can_be_empty``: AWSCURRENT can say that there is no token.
+    """
+
+    current: str = ""
+    pending: str = ""
+    previous: str = ""
+    leftover: bool = False
+    abandoned: str = ""
+    kept: bool = True
+    can_be_empty: bool = True
+    name: str = ""
+
+    def seen_from(self, state: State, welcome: Iterable[str]) -> Store:
+        """Return the store of a caller who hands tokens in, as it would stand if he promoted when we do.
+
+        The token given counts as promoted once the group lets it in; ``welcome``: those that it lets in by RBAC.
+        """
+        if self.kept or not self.pending:
+            return self
+        inside = self.pending in welcome or (bool(state.tokens) and state.tokens[-1] == self.pending)
+        return replace(self, current=self.pending, pending="", previous=self.current) if inside else self
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is wanted, what the caller consents to, and what else was seen of the group.
+
+    ``age``: days since the token was last changed. ``welcome``: the tokens that an RBAC group lets in as the user named
+    default. ``losing``: the names of the users that stop working with RBAC. ``leftovers``: user groups or users exist
+    that a journey makes for the way only.
+    """
+
+    phase: Phase = Phase.ALL
+    tls: str = "required"
+    age: float | None = None
+    max_age: float = 90.0
+    force: bool = False
+    enable_tls: bool = False
+    accept_open_window: bool = False
+    accept_open_access: bool = False
+    user_group_id: str = ""
+    open_user_group_id: str = ""
+    welcome: frozenset[str] = frozenset()
+    losing: tuple[str, ...] = ()
+    leftovers: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """The steps that are left, in order, and what else is to be said; ``keep``: the tokens that RBAC has to let in."""
+
+    steps: tuple[Step, ...] = ()
+    note: str = ""
+    keep: tuple[str, ...] = ()
+
+
+class NoWay(AuthError):
+    """There is no way on from where the group stands; the message says why, and the way out."""
+
+
+class Drift(NoWay):
+    """The group does not accept what the store says is in force."""
+
+
+def find_way(
+    journey: Journey, group_id: str, states: Iterable[State], store: Store, terms: Terms, label: Label, settle: str = ""
+) -> Way:
+    """Return the steps that are left of ``journey``: the same ones from every state in which the group may be.
+
+    ``settle`` says what would settle an uncertainty. Raises :class:`NoWay`.
+    """
+    planner = _PLANNERS[journey]
+    states = sorted(states)
+    words = describe_all(states, label)
+    ways: list[Way] = []
+    obstacles: list[NoWay] = []
+    for state in states:
+        try:
+            way = planner(_Place(group_id, state, store.seen_from(state, terms.welcome), terms, label, words))
+            ways.append(_in_phase(journey, group_id, _kept(way, store), terms))
+        except NoWay as error:
+            obstacles.append(error)
+    # A user group that kept a token too few would shut clients out, and with one too many let a retired token in.
+    if not obstacles and len({(way.steps, frozenset(way.keep)) for way in ways}) == 1:
+        return ways[0]
+    if not ways and (len(set(map(str, obstacles))) == 1 or all(isinstance(one, Drift) for one in obstacles)):
+        raise obstacles[0]
+    raise NoWay(
+        f"{group_id}: {journey.value} is refused: what the group accepts is not known, and AWS never tells. It may be "
+        f"{words}, and what is left to do differs. To settle it: {settle}."
+    )
+
+
+def _kept(way: Way, store: Store) -> Way:
+    """Return ``way`` without what only a store of ours needs, where the caller keeps the tokens."""
+    return way if store.kept else replace(way, steps=tuple(step for step in way.steps if step not in _STORE_STEPS))
+
+
+def _in_phase(journey: Journey, group_id: str, way: Way, terms: Terms) -> Way:
+    """Cut ``way`` down to the phase that is wanted. Raises :class:`NoWay` for a finish before the begin has ended."""
+    turns = [number for number, step in enumerate(way.steps) if step in TURNS]
+    if terms.phase is Phase.ALL or not turns:
+        return way
+    if terms.phase is Phase.BEGIN:
+        note = "It is the clients' turn; the phase finish goes on from there." if turns[0] == 0 else way.note
+        return replace(way, steps=way.steps[: turns[0]], note=note)
+    before = way.steps[: turns[0]]
+    if set(before) - {Step.USERS}:
+        left = ", ".join(step.value for step in before)
+        raise NoWay(
+            f"{group_id}: {journey.value}_phase: finish is refused: the begin has not ended; left of it is {left}. Run "
+            f"it with {journey.value}_phase: begin (again), let the clients have their turn, then finish."
+        )
+    # The users are looked at once more: the token may have been rotated since.
+    return replace(way, steps=(*before, *way.steps[turns[0] + 1 :]))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where one group stands; ``words``: all that it may be."""
+
+    group_id: str
+    state: State
+    store: Store
+    terms: Terms
+    label: Label
+    words: str
+
+    def stop(self, journey: Journey, why: str, way_out: str) -> NoWay:
+        return NoWay(f"{self.group_id}: {journey.value} is refused: {why} Way out: {way_out}")
+
+    def drift(self, journey: Journey) -> Drift:
+        store = self.store
+        where = f" of the secret {store.name}" if store.name else ""
+        if not store.kept:
+            inside = {store.current, store.pending, store.previous} & set(self.state.tokens)
+            what = "accepts another token than those handed in" if inside else "does not accept any token handed in"
+            way_out = "hand in the token that is in force, as the previous one, too."
+        elif store.current in self.state.tokens:
+            what = f"accepts another token besides the one in AWSCURRENT{where} than its labels tell of"
+            way_out = (
+                "find out who changed it; once every client has the newest token, let in that alone with "
+                "elasticache.auth.replication_group_auth (auth_token_update_strategy: set), then repeat this."
+            )
+        else:
+            token = f"the token in AWSCURRENT{where}" if store.current else f"any token: AWSCURRENT{where} holds none"
+            what = f"does not accept {token}"
+            way_out = (
+                "find out who changed it; put the token in force into AWSCURRENT, then repeat this. If nobody has it, "
+                "go through user groups: they don't need it (elasticache.auth.replication_group_auth with "
+                "auth_token_update_strategy: delete)."
+            )
+        return Drift(
+            f"{self.group_id}: {journey.value} is refused: it is {self.words}, and {what} (drift). Way out: {way_out}"
+        )
+
+    def staged(self, journey: Journey) -> NoWay:
+        return self.stop(
+            journey,
+            f"the group is {self.words}, and another token is staged in AWSPENDING.",
+            "take it off, if no group accepts it (elasticache.auth.auth_secret with state: discarded), or finish the "
+            "change that it was staged for (the role rotate_token, or enable_auth for a group that is optional); then "
+            "repeat this.",
+        )
+
+    def elsewhere(self, journey: Journey, other: Journey) -> NoWay:
+        """Another journey leads on from here."""
+        return self.stop(journey, f"the group is {self.words}.", f"the role {other.value} leads on from there.")
+
+
+# --- The journeys ---------------------------------------------------------------------------------------------------
+
+_ALONE = (Step.SET, Step.PROVE_ALONE)
+_LAST = (Step.PROVE, Step.PROMOTE, Step.CLIENTS, *_ALONE)
+
+
+def _rotate_token(at: _Place) -> Way:
+    journey, store, state = Journey.ROTATE_TOKEN, at.store, at.state
+    current, pending, previous = store.current, store.pending, store.previous
+    tidy = (Step.PROMOTE,) if store.leftover else ()
+    if store.abandoned and state.tokens and not state.door_open:
+        raise at.elsewhere(journey, Journey.ROLLBACK_TOKEN)
+    match state.mode:
+        case Mode.OPEN | Mode.OPTIONAL:
+            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+        case Mode.RBAC:
+            raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
+        case Mode.REQUIRED if pending and state.tokens == (pending,):
+            return Way((Step.PROMOTE,), "The group has the staged token already, and no other.")
+        case Mode.REQUIRED if current and state.tokens == (current,):
+            if store.kept and not _due(at.terms):
+                return Way(tidy, _not_due(at.terms, staged=bool(pending)))
+            if not store.kept and not pending:
+                return Way((), "The group has the token handed in, and no other.")
+            # What was left in AWSPENDING goes first: on a secret's first version it would pass for a staged token.
+            adopt = (Step.ADOPT,) if store.leftover else ()
+            return Way((*adopt, *(() if pending else (Step.STAGE,)), Step.ROTATE, *_LAST))
+        case Mode.ROTATING if pending and state.tokens == (current, pending):
+            return Way(_LAST)
+        case Mode.ROTATING if current and previous and state.tokens == (previous, current):
+            return Way((*tidy, Step.CLIENTS, *_ALONE))
+        case Mode.ROTATING if current and state.tokens == (current, previous):
+            raise at.stop(
+                journey,
+                f"the group is {at.words}: the previous token was let in again after SET.",
+                "the role rollback_token goes back to it for good.",
+            )
+    raise at.drift(journey)
+
+
+def _due(terms: Terms) -> bool:
+    return terms.force or terms.age is None or terms.age > terms.max_age
+
+
+def _not_due(terms: Terms, *, staged: bool) -> str:
+    age = f"{terms.age:.1f}" if terms.age is not None else "?"
+    note = f"The token is {age} days old, and rotated when it is older than {terms.max_age:g}."
+    return f"{note} A token is staged in AWSPENDING, and waits for that." if staged else note
+
+
+def _enable_auth(at: _Place) -> Way:
+    journey, store, state = Journey.ENABLE_AUTH, at.store, at.state
+    if state.mode is Mode.OPEN:
+        before = _tls_steps(at) if at.terms.enable_tls or at.terms.tls == "required" else None
+        if before is None:
+            raise at.stop(
+                journey,
+                f"encryption in transit is in mode {at.terms.tls}, and AUTH needs it in mode required.",
+                "enable_auth_enable_tls: true does that first, with a turn of its own for the clients; or the role "
+                "enable_tls alone.",
+            )
+        if before and at.terms.phase is not Phase.ALL:
+            raise at.stop(
+                journey,
+                f"encryption in transit is in mode {at.terms.tls}, so that the clients have two turns, and a finish that "
+                "is repeated could not tell which of them they have had.",
+                "the role enable_tls first, with enable_tls_phase; then this one.",
+            )
+        return Way((*before, *_let_in(store), Step.CLIENTS, *_ALONE))
+    return _toward_required(at, journey)
+
+
+def _let_in(store: Store) -> tuple[Step, ...]:
+    """The steps that let a token in where no token of the store is in force: the staged one, or the one at hand."""
+    if store.pending:
+        return (Step.ROTATE, Step.PROVE, Step.PROMOTE)
+    if store.current:
+        return (Step.ROTATE_CURRENT, *((Step.PROMOTE,) if store.leftover else ()))
+    return (Step.STAGE, Step.ROTATE, Step.PROVE, Step.PROMOTE)
+
+
+def _toward_required(at: _Place, journey: Journey) -> Way:
+    """From a group that accepts a token already to one that requires it."""
+    store, state = at.store, at.state
+    tidy = (Step.PROMOTE,) if store.leftover else ()
+    match state.mode:
+        case Mode.RBAC:
+            raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
+        case Mode.OPEN:
+            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+        case Mode.OPTIONAL if store.pending and state.tokens == (store.pending,):
+            return Way(_LAST)
+        case Mode.OPTIONAL if store.current and state.tokens == (store.current,):
+            return Way((*tidy, Step.CLIENTS, *_ALONE))
+        case Mode.REQUIRED if store.pending and state.tokens == (store.pending,):
+            return Way((Step.PROMOTE,), "The group has the staged token already, and no other.")
+        case Mode.REQUIRED if store.current and state.tokens == (store.current,):
+            return Way(tidy, "AUTH is required already.")
+        case Mode.ROTATING if {store.current, store.pending, store.previous} >= set(state.tokens):
+            return Way((), "AUTH is required already; a rotation is half-way, the role rotate_token finishes it.")
+    raise at.drift(journey)
+
+
+def _tls_steps(at: _Place) -> tuple[Step, ...]:
+    if at.terms.tls == "required":
+        return ()
+    first = () if at.terms.tls == "preferred" else (Step.PREFER_TLS,)
+    return (*first, Step.CLIENTS_TLS, Step.REQUIRE_TLS)
+
+
+def _enable_tls(at: _Place) -> Way:
+    steps = _tls_steps(at)
+    return Way(steps, "" if steps else "Encryption in transit is required already.")
+
+
+def _migrate_rbac_to_auth(at: _Place) -> Way:
+    journey, store, state = Journey.MIGRATE_RBAC_TO_AUTH, at.store, at.state
+    if state.mode is not Mode.RBAC:
+        return _toward_required(at, journey)
+    if not at.terms.accept_open_window:
+        losing = ", ".join(at.terms.losing) or "none"
+        raise at.stop(
+            journey,
+            "AWS lets anyone in without credentials between the ROTATE that takes the user groups away and the SET "
+            f"that follows, and these users stop working: {losing}.",
+            "migrate_rbac_to_auth_accept_open_window: true, once that is acceptable.",
+        )
+    if store.current and store.current in at.terms.welcome:
+        # Clients can move to the token while the user groups still decide, so that the door is open for two calls only.
+        adopt = (Step.ADOPT,) if store.leftover else ()
+        return Way((*adopt, Step.CLIENTS_BEFORE, Step.ROTATE_CURRENT, *_ALONE))
+    return Way((*_let_in(store), Step.CLIENTS, *_ALONE))
+
+
+def _migrate_auth_to_rbac(at: _Place) -> Way:
+    journey, store, state = Journey.MIGRATE_AUTH_TO_RBAC, at.store, at.state
+    known = {store.current, store.pending, store.previous} - {""}
+    match state.mode:
+        case Mode.RBAC if state.user_groups == (at.terms.user_group_id,):
+            return Way((), "The user group decides already.")
+        case Mode.RBAC:
+            raise at.stop(
+                journey,
+                f"the group is {at.words}, and the user group wanted is {at.terms.user_group_id}.",
+                "elasticache.auth.replication_group with user_group_ids changes one for the other.",
+            )
+        case Mode.OPEN:
+            raise at.stop(
+                journey,
+                "the group is open: there are no clients with a token to be kept in.",
+                "elasticache.auth.replication_group with user_group_ids attaches the user group.",
+            )
+        case Mode.OPTIONAL:
+            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+        case _ if set(state.tokens) <= known and store.current in state.tokens:
+            return Way((Step.USERS, Step.CLIENTS_USERS, Step.ATTACH), keep=state.tokens)
+    raise at.drift(journey)
+
+
+def _disable_access_control(at: _Place) -> Way:
+    journey, store = Journey.DISABLE_ACCESS_CONTROL, at.store
+    way = _to_open(at)
+    # What stands in the way of CLEAR has to be known before a door is opened, not after; and while a rollback is under
+    # way some clients have the other token, which ROTATE would shut out.
+    if {Step.ROTATE_CURRENT, Step.CLEAR} & set(way.steps) and store.abandoned:
+        raise at.elsewhere(journey, Journey.ROLLBACK_TOKEN)
+    if Step.CLEAR in way.steps and store.pending:
+        raise at.staged(journey)
+    return way
+
+
+def _to_open(at: _Place) -> Way:
+    journey, store, state, terms = Journey.DISABLE_ACCESS_CONTROL, at.store, at.state, at.terms
+    tidy = (Step.CLEAN_UP,) if terms.leftovers else ()
+    known = {store.current, store.pending, store.previous} - {""}
+    if state.mode is Mode.OPEN:
+        return Way(tidy, "The group is open already.")
+    if not terms.accept_open_access:
+        raise at.stop(
+            journey,
+            f"the group is {at.words}, and at the end everyone is let in who can reach it.",
+            "disable_access_control_accept_open_access: true, once that is acceptable.",
+        )
+    if not store.kept and store.pending and state.mode is not Mode.RBAC:
+        raise at.stop(
+            journey,
+            f"the group is {at.words}, and the newest token that it accepts is not the one handed in.",
+            "hand in that one in disable_access_control_auth_tokens.",
+        )
+    clear = (Step.CLEAR,) if store.can_be_empty and store.current else ()
+    opening = (Step.CLIENTS, Step.ATTACH_OPEN, Step.DETACH, Step.CLEAN_UP)
+    match state.mode:
+        case Mode.RBAC if state.user_groups == (terms.open_user_group_id,):
+            return Way((Step.DETACH, Step.CLEAN_UP))
+        case Mode.RBAC if store.current and terms.welcome - {store.current} and store.current in terms.welcome:
+            # Clients with the other token would be shut out at ROTATE; that journey has a turn for them before.
+            raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
+        case Mode.RBAC if state.user_groups == (terms.user_group_id,) and (store.current or not store.kept):
+            return Way((Step.ROTATE_CURRENT, *clear, *opening))
+        case Mode.RBAC if store.current and store.current in terms.welcome:
+            # Clients with the token stay in until each has learnt to do without.
+            return Way((Step.ROTATE_CURRENT, *clear, *opening))
+        case Mode.RBAC:
+            return Way((Step.CLIENTS, Step.DETACH, *tidy))
+        case Mode.OPTIONAL if set(state.tokens) <= known:
+            return Way((*clear, *opening))
+        case Mode.ROTATING if set(state.tokens) <= known:
+            # Clients with the older token would be shut out when the user groups are taken away.
+            raise at.elsewhere(journey, Journey.ROTATE_TOKEN)
+        case Mode.REQUIRED if store.current and state.tokens == (store.current,):
+            return Way((Step.USERS, Step.ATTACH, Step.ROTATE_CURRENT, *clear, *opening), keep=state.tokens)
+    raise at.drift(journey)
+
+
+def _rollback_token(at: _Place) -> Way:
+    way = _back(at)
+    if Step.ATTACH in way.steps and not at.terms.accept_open_window:
+        raise at.stop(
+            Journey.ROLLBACK_TOKEN,
+            f"the group is {at.words}. SET takes only the newer token, so that the way back leads through user groups "
+            "that let both in, and on leaving them AWS lets anyone in without credentials from ROTATE to SET.",
+            "rollback_token_accept_open_window: true, once that is acceptable; or finish the rotation (the role "
+            "rotate_token) and roll back then, which opens nothing but shuts out clients that still have the older "
+            "token, for the time in between.",
+        )
+    return way
+
+
+def _back(at: _Place) -> Way:
+    journey, store, state, terms = Journey.ROLLBACK_TOKEN, at.store, at.state, at.terms
+    current, pending, previous = store.current, store.pending, store.previous
+    tidy = (Step.CLEAN_UP,) if terms.leftovers else ()
+    handed_in = not store.kept and bool(current and previous and not pending)
+    promoted = handed_in or store.abandoned in (GIVEN_UP_AFTER, GIVEN_UP_DONE)
+    end = (Step.ABANDON,)
+    through_rbac = (Step.CLIENTS_BEFORE, Step.ROTATE_CURRENT, *_ALONE, *end, Step.CLEAN_UP)
+    older = pending or previous
+    # What a promotion left in AWSPENDING goes first: it is in the way of the token to go back to.
+    adopt = (Step.ADOPT,) if store.leftover else ()
+    match state.mode:
+        case Mode.OPEN:
+            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+        case Mode.RBAC if state.user_groups == (terms.user_group_id,):
+            return Way(through_rbac if promoted and not store.leftover else (Step.RECALL, *through_rbac))
+        case Mode.RBAC:
+            raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
+        case Mode.OPTIONAL if promoted and terms.leftovers and state.tokens == (current,):
+            return Way((*_ALONE, *end, Step.CLEAN_UP))
+        case Mode.OPTIONAL:
+            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+        case Mode.REQUIRED if state.tokens == (current,):
+            return _back_from_required(at, promoted, adopt, tidy)
+        case Mode.ROTATING if promoted and state.tokens == (previous, current):
+            return Way((*adopt, Step.CLIENTS, *_ALONE, *end, *tidy))
+        case Mode.ROTATING if promoted and state.tokens == (current, previous):
+            # The token that was given up was let in again, by the watch or by hand.
+            return Way((*adopt, Step.USERS, Step.ATTACH, *through_rbac), keep=state.tokens)
+        case Mode.ROTATING if promoted and pending:
+            raise at.staged(journey)
+        case Mode.ROTATING if state.tokens == (current, older):
+            if store.abandoned or not pending or not store.kept:
+                # It was let in again after SET, by the watch or by a rollback that was cut off.
+                stage = () if pending else (*adopt, Step.STAGE)
+                return Way((*stage, *_LAST, *end))
+            # The rotation was cut off before its promotion: promote first, so that the store knows which is which.
+            return Way((Step.ADOPT, Step.STAGE, Step.USERS, Step.ATTACH, Step.RECALL, *through_rbac), keep=state.tokens)
+        case Mode.ROTATING if state.tokens == (older, current):
+            return Way((*adopt, Step.STAGE, Step.USERS, Step.ATTACH, Step.RECALL, *through_rbac), keep=state.tokens)
+    raise at.drift(journey)
+
+
+def _back_from_required(at: _Place, promoted: bool, adopt: tuple[Step, ...], tidy: tuple[Step, ...]) -> Way:
+    store = at.store
+    if promoted:
+        abandon = (Step.ABANDON,) if store.abandoned else ()
+        return Way((*adopt, *abandon, *tidy), "The group has the token to go back to, and no other.")
+    if store.pending and store.kept and not store.abandoned:
+        raise at.staged(Journey.ROLLBACK_TOKEN)
+    if not store.pending and not store.previous:
+        return Way(tidy, "There is no token in AWSPREVIOUS to go back to.")
+    return Way((*adopt, Step.STAGE, Step.ROTATE, *_LAST, Step.ABANDON))
+
+
+_PLANNERS: Mapping[Journey, Callable[[_Place], Way]] = {
+    Journey.ROTATE_TOKEN: _rotate_token,
+    Journey.ENABLE_AUTH: _enable_auth,
+    Journey.ENABLE_TLS: _enable_tls,
+    Journey.MIGRATE_RBAC_TO_AUTH: _migrate_rbac_to_auth,
+    Journey.MIGRATE_AUTH_TO_RBAC: _migrate_auth_to_rbac,
+    Journey.DISABLE_ACCESS_CONTROL: _disable_access_control,
+    Journey.ROLLBACK_TOKEN: _rollback_token,
+}

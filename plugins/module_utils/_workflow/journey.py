@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at many groups, and plan for each what is left of a journey: nothing is changed in here."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._aws.clients import Clients
+from .._aws.errors import explain
+from .._aws.groups import OFF, REQUIRED, Group
+from .._aws.user_groups import UserGroup, find_user_groups
+from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
+from .._core.errors import AuthError
+from .._core.evidence import Answer, assume
+from .._core.explain import describe_all
+from .._core.journeys import TURNS, Journey, Phase, Step, Terms, Way, find_way
+from .._core.states import CallKind, Mode, State
+from .._data_plane.probe import NodeAnswer, Reach, as_evidence
+from .case import Case, Inquiry
+from .journey_calls import Setting, calls_of, told
+from .journey_store import Kept, read_kept
+from .look import look
+from .observe import Observation, check_preconditions, engine_versions, probe_groups
+from .outcome import Outcome, Progress
+from .tokens import TokenSet, label
+
+#: The journeys that pass through user groups of their own, or end in one.
+WITH_USERS = (Journey.MIGRATE_AUTH_TO_RBAC, Journey.DISABLE_ACCESS_CONTROL, Journey.ROLLBACK_TOKEN)
+#: The journeys that users may lose access by.
+_LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
+#: The journeys that may begin before there is a secret.
+_FROM_NOTHING = (Journey.ENABLE_AUTH, Journey.MIGRATE_RBAC_TO_AUTH)
+
+_ID_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of every group. The ids of users and user groups may hold ``{replication_group_id}``."""
+
+    journey: Journey
+    phase: Phase = Phase.ALL
+    max_age: float = 90.0
+    force: bool = False
+    enable_tls: bool = False
+    create_secret: bool = False
+    accept_open_window: bool = False
+    accept_open_access: bool = False
+    assume_state: Mode | None = None
+    user_group_id: str = ""
+    user_id: str = ""
+    open_user_group_id: str = ""
+    inquiry: Inquiry = field(default_factory=Inquiry)
+    check_mode: bool = False
+
+
+@dataclass
+class Planned(Progress):
+    """One group and what is left of its journey."""
+
+    way: Way = field(default_factory=Way)
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    stands: str = ""
+    on_evidence: str = ""
+    heard: bool = False
+    age: float | None = None
+    secret: str = ""
+    engine: str = ""
+    open_since: float | None = None
+    users: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def outcome(self) -> Outcome:
+        """Return the entry of RV(outcomes) for this group."""
+        common = super().outcome()
+        del common["actions"], common["after"]
+        return {
+            **common,
+            "steps": [step.value for step in self.way.steps],
+            "calls": self.calls,
+            "stands": self.stands,
+            "on_evidence": self.on_evidence,
+            "nodes_answer": self.heard,
+            "auth_token_age_days": self.age,
+            "secret_name": self.secret or None,
+            "engine": self.engine or None,
+            "open_since": self.open_since,
+            "keep": list(self.way.keep),
+            "users": self.users,
+        }
+
+
+def plan_journeys(
+    clients: Clients, request: Request, params: Mapping[str, Any], ids: Sequence[str], *, hide: Callable[[str], None]
+) -> list[Planned]:
+    """Return the plan for each group. Raises :class:`AuthError` for what concerns no single group."""
+    begun = time.monotonic()
+    planned = {key: Planned(key) for key in ids}
+    user_ids = _resolved(request, ids)
+    kept: dict[str, Kept | AuthError] = dict.fromkeys(ids, Kept())
+    if request.journey is not Journey.ENABLE_TLS:
+        may_be_made = request.create_secret and request.journey in _FROM_NOTHING
+        kept = read_kept(clients, params, ids, may_be_made=may_be_made, hide=hide)
+    cases = {}
+    for key, one in kept.items():
+        if isinstance(one, AuthError):
+            planned[key].error = str(one)
+        else:
+            planned[key].secret = one.store.name
+            cases[key] = Case(planned[key], one.tokens, begun)
+    look(clients, request.inquiry, cases, begun + request.inquiry.timeout)
+    seen = {key: case.seen for key, case in cases.items() if case.seen and not planned[key].error}
+    others = _others(clients, request, seen, user_ids)
+    answers = _answers(clients, request, seen)
+    versions = engine_versions(clients, [observation.group for observation in seen.values()])
+    for key, observation in seen.items():
+        one = kept[key]
+        if not isinstance(one, Kept):
+            continue
+        try:
+            _plan(request, planned[key], observation, one, _Around(others, answers.get(key, ()), user_ids[key]))
+            _check(planned[key].way, observation.group, versions)
+        except AuthError as error:
+            planned[key].error = str(error)
+            planned[key].way, planned[key].calls = Way(), []
+    for one_planned in planned.values():
+        _tell(request, one_planned)
+        one_planned.duration = time.monotonic() - begun
+    return list(planned.values())
+
+
+# --- What is around the groups --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Ids:
+    """The users and user groups of one group's journey."""
+
+    user_group: str = ""
+    user: str = ""
+    open_user_group: str = ""
+
+
+@dataclass(frozen=True)
+class _Others:
+    """The user groups and users that were looked up."""
+
+    user_groups: Mapping[str, UserGroup] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Around:
+    others: _Others
+    answers: Iterable[NodeAnswer]
+    ids: _Ids
+
+
+def _resolved(request: Request, ids: Iterable[str]) -> dict[str, _Ids]:
+    """Return the users and user groups for each group. Raises :class:`AuthError` for those that can't be."""
+    resolved = {}
+    owners: dict[str, str] = {}
+    for key in ids:
+        found = []
+        for option in ("user_group_id", "user_id", "open_user_group_id"):
+            name = str(getattr(request, option)).replace("{replication_group_id}", key).lower()
+            if len(name) > _ID_LENGTH:
+                raise AuthError(
+                    f"{key}: {option}: {name} has {len(name)} characters, AWS takes {_ID_LENGTH}. Shorten it."
+                )
+            if option == "user_id" and name == AWS_USER:
+                raise AuthError(
+                    f"{key}: user_id: the user with the id {AWS_USER} is AWS's own, and its password can't be set. "
+                    f"Name another id; a user of another id can have the name {DEFAULT_NAME}."
+                )
+            if name and request.journey in WITH_USERS and owners.setdefault(f"{option} {name}", key) != key:
+                raise AuthError(
+                    f"{owners[f'{option} {name}']}, {key}: they would share {option}: {name}, and with it the token of "
+                    "one would let clients into the other. Put {replication_group_id} into it."
+                )
+            found.append(name)
+        resolved[key] = _Ids(*found)
+    return resolved
+
+
+def _others(clients: Clients, request: Request, seen: Mapping[str, Observation], ids: Mapping[str, _Ids]) -> _Others:
+    wanted_groups: list[str] = []
+    wanted_users: list[str] = []
+    for key, observation in seen.items():
+        if request.journey in _LEAVING_RBAC:
+            wanted_groups += observation.group.user_group_ids
+        if request.journey in WITH_USERS:
+            wanted_groups += filter(None, (ids[key].user_group, ids[key].open_user_group))
+            wanted_users += filter(None, (ids[key].user,))
+    if not wanted_groups and not wanted_users:
+        return _Others()
+    try:
+        user_groups = find_user_groups(clients, wanted_groups)
+        for user_group in user_groups.values():
+            wanted_users += user_group.user_ids
+        return _Others(user_groups, describe_users(clients, wanted_users))
+    except Exception as error:
+        text = explain(error, "elasticache:DescribeUserGroups and elasticache:DescribeUsers", clients.region)
+        raise AuthError(text) from error
+
+
+def _answers(clients: Clients, request: Request, seen: Mapping[str, Observation]) -> dict[str, tuple[NodeAnswer, ...]]:
+    """Ask the nodes of groups without a token: whether they can be asked at all, and with RBAC about the tokens, as who
+    presents one of these alone is the user named default.
+    """
+    if request.journey is Journey.ENABLE_TLS:
+        return {}
+    asked = [one.group for one in seen.values() if not one.group.auth_token_enabled and one.group.tls == REQUIRED]
+    tokens = {key: one.tokens if one.group.user_group_ids else TokenSet() for key, one in seen.items()}
+    return probe_groups(clients, asked, tokens, request.inquiry.probing)
+
+
+# --- Planning -------------------------------------------------------------------------------------------------------
+
+
+def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around: _Around) -> None:
+    """Fill in the plan of one group. Raises :class:`AuthError` where there is none."""
+    group, ids, others = seen.group, around.ids, around.others
+    answers = tuple(around.answers)
+    probe = as_evidence(answers)
+    welcome = frozenset(name for name, answer in (probe.tokens.items() if probe else ()) if answer is Answer.ACCEPTED)
+    belief = seen.belief
+    if request.assume_state is not None and belief.certain is None:
+        token = kept.store.current
+        if request.assume_state is Mode.ROTATING:
+            token = kept.store.pending or token
+        belief = assume(belief, request.assume_state, token=token or None, live=True) or belief
+    states = belief.states
+    if request.journey is Journey.ENABLE_TLS:
+        states = frozenset({min(states)})  # only the API's word on encryption counts
+    one.age = _age(group)
+    one.engine = group.engine
+    one.heard = seen.heard or any(answer.reach is Reach.ANSWERED for answer in answers)
+    one.stands = _stands(request, group, states)
+    one.on_evidence = _evidence(seen, answers)
+    one.users = _users(group, others, welcome, kept.store.current) if request.journey in _LEAVING_RBAC else []
+    one.open_since = _open_since(seen, states)
+    terms = Terms(
+        phase=request.phase,
+        tls=group.tls,
+        age=one.age,
+        max_age=request.max_age,
+        force=request.force,
+        enable_tls=request.enable_tls,
+        accept_open_window=request.accept_open_window,
+        accept_open_access=request.accept_open_access,
+        user_group_id=ids.user_group,
+        open_user_group_id=ids.open_user_group,
+        welcome=welcome,
+        losing=tuple(f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["kept"]),
+        leftovers=request.journey is not Journey.MIGRATE_AUTH_TO_RBAC
+        and (bool({ids.user_group, ids.open_user_group} & set(others.user_groups)) or ids.user in others.users),
+    )
+    one.way = find_way(request.journey, group.id, states, kept.store, terms, label, _settling(request, seen))
+    if Step.USERS in one.way.steps:
+        _check_users(group, around)
+    one.calls = calls_of(
+        one.way,
+        Setting(
+            request.journey,
+            group.id,
+            kept.store.name,
+            kept.exists,
+            kept.store.leftover,
+            bool(group.user_group_ids),
+            group.user_group_ids,
+            ids.user_group,
+            ids.open_user_group,
+            (ids.user,) if ids.user else (),
+        ),
+    )
+
+
+def _age(group: Group) -> float | None:
+    if not group.token_date:
+        return None
+    moved = datetime.datetime.fromisoformat(group.token_date)
+    return round((datetime.datetime.now(datetime.timezone.utc) - moved).total_seconds() / 86400, 4)
+
+
+def _open_since(seen: Observation, states: Iterable[State]) -> float | None:
+    """Return since when the door has stood open beside a token, in seconds since 1970: at the earliest."""
+    if not all(state.mode is Mode.OPTIONAL for state in states) or not seen.group.token_date:
+        return None
+    moved = datetime.datetime.fromisoformat(seen.group.token_date).timestamp()
+    return min(moved, seen.entry.written_at) if seen.entry else moved
+
+
+def _stands(request: Request, group: Group, states: Iterable[State]) -> str:
+    tls = "" if group.tls == REQUIRED else f", encryption in transit {group.tls}"
+    if request.journey is Journey.ENABLE_TLS:
+        return f"encryption in transit {group.tls}"
+    return f"{describe_all(states, label)}{tls}"
+
+
+def _evidence(seen: Observation, answers: Sequence[NodeAnswer]) -> str:
+    nodes = (*seen.answers, *answers)
+    heard = sum(answer.reach is Reach.ANSWERED for answer in nodes)
+    said = ["the API"]
+    if nodes:
+        said.append(f"the answers of {heard} of {len(nodes)} nodes")
+    if seen.belief.recorded:
+        said.append("the record in its tags")
+    if seen.belief.drift:
+        said.append("the record contradicts (drift)")
+    if seen.belief.foreign:
+        said.append("the nodes accept a token that is not at hand")
+    return ", ".join(said)
+
+
+def _settling(request: Request, seen: Observation) -> str:
+    ways = []
+    if request.inquiry.probing.mode == "never":
+        ways.append("use probe: auto, so that the nodes are asked")
+    elif not seen.heard:
+        ways.append("run where the nodes can be reached, so that they are asked")
+    if not seen.tokens.complete:
+        ways.append("hand in the token that was in force before, too")
+    if request.assume_state is None:
+        ways.append("name the state in assume_state, if you know it")
+    return "; or ".join(ways) or "make the change step by step, with elasticache.auth.replication_group_auth"
+
+
+def _users(group: Group, others: _Others, welcome: Iterable[str], current: str) -> list[dict[str, Any]]:
+    """Return the users of the group's user groups; ``kept``: clients that authenticate so are let in afterwards too."""
+    found = []
+    for user_group_id in group.user_group_ids:
+        user_group = others.user_groups.get(user_group_id)
+        for user_id in user_group.user_ids if user_group else ():
+            user = others.users.get(user_id)
+            if user:
+                found.append(
+                    {
+                        "user_id": user.id,
+                        "user_name": user.name,
+                        "access_string": user.access_string,
+                        "user_group_id": user_group_id,
+                        "kept": user.name == DEFAULT_NAME and bool(current) and current in set(welcome),
+                    }
+                )
+    return found
+
+
+def _check_users(group: Group, around: _Around) -> None:
+    """Raise :class:`AuthError` where the users or the user group can't be made, or belong to others."""
+    ids, others = around.ids, around.others
+    user_group = others.user_groups.get(ids.user_group)
+    user = others.users.get(ids.user)
+    if user and user.name != DEFAULT_NAME:
+        raise AuthError(
+            f"{group.id}: user_id: there is a user {user.id} already, with the name {user.name}, and clients that send "
+            f"only a token are the user named {DEFAULT_NAME}. Name another id."
+        )
+    if user_group is None:
+        return
+    elsewhere = sorted(set(user_group.replication_groups) - {group.id})
+    if elsewhere:
+        raise AuthError(
+            f"{group.id}: user_group_id: the user group {user_group.id} is used by {', '.join(elsewhere)} too, and the "
+            "token of one would let clients into the others. Name another one, or one that does not exist yet."
+        )
+    for user_id in user_group.user_ids:
+        member = others.users.get(user_id)
+        if member and member.name == DEFAULT_NAME and member.id != ids.user:
+            raise AuthError(
+                f"{group.id}: user_group_id: the user group {user_group.id} has a user named {DEFAULT_NAME} already, "
+                f"{member.id}, and takes no second one. Name that in user_id if its password may become the token, or "
+                "name another user group."
+            )
+
+
+def _check(way: Way, group: Group, versions: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise :class:`AuthError` where AWS would refuse one of the steps whatever the tokens are."""
+    ready = replace(group, tls=REQUIRED) if Step.REQUIRE_TLS in way.steps or Step.CLIENTS_TLS in way.steps else group
+    if {Step.ROTATE, Step.ROTATE_CURRENT, Step.SET} & set(way.steps):
+        check_preconditions(ready, (CallKind.ROTATE,), versions)
+    if {Step.ATTACH, Step.ATTACH_OPEN} & set(way.steps):
+        check_preconditions(ready, (CallKind.DELETE,), versions)
+    if Step.PREFER_TLS in way.steps and group.tls == OFF:
+        least = {"redis": (7, 0, 5), "valkey": (7, 2)}.get(group.engine)
+        version = versions.get(group.id)
+        if least and version and version < least:
+            raise AuthError(
+                f"{group.id}: its engine is {group.engine} {'.'.join(map(str, version))}, and encryption in transit "
+                f"can be turned on from {group.engine} {'.'.join(map(str, least))} on. Upgrade it first."
+            )
+
+
+def _tell(request: Request, one: Planned) -> None:
+    """Put the plan into words."""
+    if one.error:
+        return
+    one.lines = told(one.way, one.calls)
+    note = f" {one.way.note}" if one.way.note else ""
+    turn = any(step in TURNS for step in one.way.steps)
+    if not one.way.steps:
+        one.msg = f"{one.id}: nothing to do. It stands at {one.stands}.{note}"
+    else:
+        some = f"{len(one.calls)} calls to make{', and the clients have their turn' if turn else ''}"
+        one.msg = f"{one.id}: {some}. It stands at {one.stands}.{note}"
+    one.changed = request.check_mode and bool(one.calls)
+
+
+def diff_of_plans(planned: Iterable[Planned]) -> list[dict[str, Any]]:
+    """Return Ansible's diff: of each group where it stands, on what evidence, and what is to be called, in order."""
+    return [
+        {
+            "prepared": "\n".join(
+                (
+                    one.id,
+                    f"  stands:   {one.stands or '?'}" + (f", token {one.age:.1f} days old" if one.age else ""),
+                    f"  evidence: {one.on_evidence or '-'}",
+                    *((f"  refused:  {one.error}",) if one.error else ()),
+                    *(f"  {line}" for line in one.lines),
+                    *(("  nothing to do",) if not one.lines and not one.error else ()),
+                    "",
+                )
+            )
+        }
+        for one in planned
+    ]

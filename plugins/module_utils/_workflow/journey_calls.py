@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The API calls that a step of a journey makes, as a plan shows them: in order, and without a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._aws import modify, secrets, user_groups, users
+from .._aws.secrets import ABANDONED, CURRENT, PENDING, PREVIOUS
+from .._core.journeys import TURNS, Journey, Step, Way
+from .._core.record import TAG_KEY
+from .._core.states import Call, CallKind
+
+ELASTICACHE, SECRETS_MANAGER = "elasticache", "secretsmanager"
+_WORDS = {
+    Step.CLIENTS_TLS: "to connect with TLS",
+    Step.CLIENTS_USERS: "before user groups decide",
+    Step.CLIENTS_BEFORE: "before user groups stop to decide",
+    Step.CLIENTS: "to take what is current",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the calls are about. ``exists``: the secret does. ``in_rbac``: user groups decide when the journey goes on.
+
+    ``user_ids``: the users that are made for it.
+    """
+
+    journey: Journey
+    group_id: str
+    secret: str = ""
+    exists: bool = True
+    leftover: bool = False
+    in_rbac: bool = False
+    attached: tuple[str, ...] = ()
+    user_group_id: str = ""
+    open_user_group_id: str = ""
+    user_ids: tuple[str, ...] = ()
+
+
+def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
+    """Return the calls of every step, in order: step, service, action and parameters, tokens masked."""
+    shown: list[dict[str, Any]] = []
+    in_rbac, attached = setting.in_rbac, setting.attached
+    for step in way.steps:
+        shown += [
+            {"step": step.value, "service": service, "action": action, "parameters": parameters}
+            for service, action, parameters in _calls(step, setting, in_rbac, attached)
+        ]
+        if step in (Step.ATTACH, Step.ATTACH_OPEN):
+            attached = (setting.user_group_id if step is Step.ATTACH else setting.open_user_group_id,)
+        in_rbac = step in (Step.ATTACH, Step.ATTACH_OPEN) or (
+            in_rbac
+            and step
+            not in (
+                Step.ROTATE,
+                Step.ROTATE_CURRENT,
+                Step.DETACH,
+            )
+        )
+    return shown
+
+
+def _calls(
+    step: Step, setting: Setting, in_rbac: bool, attached: tuple[str, ...]
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    group = setting.group_id
+    match step:
+        case Step.PREFER_TLS | Step.REQUIRE_TLS:
+            mode = "preferred" if step is Step.PREFER_TLS else "required"
+            members = {"TransitEncryptionEnabled": True, "TransitEncryptionMode": mode}
+            yield ELASTICACHE, modify.ACTION, {"ReplicationGroupId": group, "ApplyImmediately": True, **members}
+        case Step.STAGE if setting.journey is Journey.ROLLBACK_TOKEN:
+            yield _label(setting, ABANDONED, "MoveToVersionId", CURRENT)
+            yield _label(setting, PENDING, "MoveToVersionId", PREVIOUS)
+        case Step.STAGE:
+            if not setting.exists:
+                yield SECRETS_MANAGER, secrets.CREATE, {"Name": setting.secret}
+            yield _put(setting, PENDING)
+        case Step.PROMOTE | Step.ADOPT | Step.RECALL:
+            if not (step is Step.PROMOTE and setting.leftover):
+                yield _label(setting, CURRENT, "MoveToVersionId", PENDING)
+            yield _label(setting, PENDING, "RemoveFromVersionId", CURRENT)
+        case Step.CLEAR:
+            yield _put(setting, CURRENT)
+        case Step.ABANDON:
+            yield _label(setting, PREVIOUS, "RemoveFromVersionId", PREVIOUS)
+            yield _label(setting, ABANDONED, "RemoveFromVersionId", PREVIOUS)
+        case Step.ROTATE | Step.ROTATE_CURRENT:
+            yield from _change(group, Call(CallKind.REMOVE_AND_ROTATE if in_rbac else CallKind.ROTATE, "token"))
+        case Step.SET:
+            yield from _change(group, Call(CallKind.SET, "token"))
+        case Step.ATTACH | Step.ATTACH_OPEN:
+            ids = (setting.user_group_id if step is Step.ATTACH else setting.open_user_group_id,)
+            if step is Step.ATTACH_OPEN:
+                yield ELASTICACHE, user_groups.CREATE, {"UserGroupId": ids[0], "UserIds": [users.AWS_USER]}
+            yield from _change(group, Call(CallKind.DELETE, user_groups=ids))
+        case Step.DETACH:
+            call = modify.shown(group, Call(CallKind.REMOVE_USER_GROUPS, user_groups=attached))
+            yield ELASTICACHE, call["action"], call["parameters"]
+        case Step.USERS:
+            for user_id in setting.user_ids:
+                yield ELASTICACHE, users.CREATE, {"UserId": user_id, "Passwords": [modify.MASK]}
+            members = {"UserGroupId": setting.user_group_id, "UserIds": list(setting.user_ids)}
+            yield ELASTICACHE, user_groups.CREATE, members
+        case Step.CLEAN_UP:
+            for user_group_id in filter(None, (setting.user_group_id, setting.open_user_group_id)):
+                yield ELASTICACHE, user_groups.DELETE, {"UserGroupId": user_group_id}
+            for user_id in setting.user_ids:
+                yield ELASTICACHE, users.DELETE, {"UserId": user_id}
+
+
+def _put(setting: Setting, stage: str) -> tuple[str, str, dict[str, Any]]:
+    members = {"SecretId": setting.secret, "SecretString": modify.MASK, "VersionStages": [stage]}
+    return SECRETS_MANAGER, secrets.PUT, members
+
+
+def _label(setting: Setting, stage: str, member: str, of: str) -> tuple[str, str, dict[str, Any]]:
+    members = {"SecretId": setting.secret, "VersionStage": stage, member: f"(that of {of})"}
+    return SECRETS_MANAGER, secrets.LABEL, members
+
+
+def _change(group: str, call: Call) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """A change of access control, with the record ahead of it and after it."""
+    shown = modify.shown(group, call)
+    record = {"ResourceName": f"replicationgroup:{group}", "Tags": [TAG_KEY]}
+    yield ELASTICACHE, "AddTagsToResource", record
+    yield ELASTICACHE, shown["action"], shown["parameters"]
+    yield ELASTICACHE, "AddTagsToResource", record
+
+
+def told(way: Way, calls: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the plan in lines: each call in order, and where it is the clients' turn."""
+    calls = list(calls)
+    lines = []
+    for step in way.steps:
+        if step in TURNS:
+            lines.append(f"the clients' turn: {_WORDS[step]}")
+        for call in calls:
+            if call["step"] == step.value:
+                members = ", ".join(f"{name}={_text(value)}" for name, value in call["parameters"].items())
+                lines.append(f"{call['service']}:{call['action']}({members})")
+    return [f"{number:2}. {line}" for number, line in enumerate(lines, 1)]
+
+
+def _text(value: Any) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the tokens of a journey are kept: read from Secrets Manager, or handed in by the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._aws.clients import Clients
+from .._aws.secrets import (
+    ABANDONED,
+    CURRENT,
+    PENDING,
+    PREVIOUS,
+    STAGES,
+    Secret,
+    StoredToken,
+    describe_secret,
+    read_token,
+)
+from .._core.errors import AuthError
+from .._core.journeys import GIVEN_UP_AFTER, GIVEN_UP_BEFORE, GIVEN_UP_DONE, Store
+from .._core.tokens import rule_violations
+from .._fan_out import fan_out
+from .secret_plan import names_of
+from .tokens import GIVEN, PREVIOUS_TOKEN, Token, TokenSet, collect, distinct
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The tokens of one group, and where they are kept. ``exists``: there is a secret."""
+
+    tokens: TokenSet = field(default_factory=TokenSet)
+    store: Store = field(default_factory=Store)
+    exists: bool = True
+
+
+def read_kept(
+    clients: Clients,
+    params: Mapping[str, Any],
+    ids: Iterable[str],
+    *,
+    may_be_made: bool,
+    hide: Callable[[str], None],
+) -> dict[str, Kept | AuthError]:
+    """Return where the tokens of each group are kept; each error is the group's own.
+
+    ``may_be_made``: a secret that does not exist is one without tokens yet. ``hide`` is told every value read from
+    Secrets Manager. Raises :class:`AuthError` for what concerns no single group: two of them share a secret.
+    """
+    ids = list(ids)
+    source: Mapping[str, Any] = params.get("auth_token_secret") or {}
+    if not source:
+        return _handed_in(clients, params, ids, hide)
+    names = names_of(source["name"], ids, option="auth_token_secret.")
+    read = fan_out(ids, lambda key: _read(clients, key, names[key], source.get("key"), may_be_made, hide))
+    return {
+        key: kept if isinstance(kept, (Kept, AuthError)) else AuthError(f"{key}: the secret could not be read: {kept}")
+        for key, kept in read.items()
+    }
+
+
+def _handed_in(
+    clients: Clients, params: Mapping[str, Any], ids: Iterable[str], hide: Callable[[str], None]
+) -> dict[str, Kept | AuthError]:
+    kept: dict[str, Kept | AuthError] = {}
+    for key, tokens in collect(clients, params, ids, hide=hide, needed=True).items():
+        if isinstance(tokens, AuthError):
+            kept[key] = tokens
+            continue
+        previous = PREVIOUS_TOKEN if PREVIOUS_TOKEN in tokens.names else ""
+        kept[key] = Kept(tokens, Store(current=previous, pending=GIVEN, kept=False, can_be_empty=False))
+    return kept
+
+
+def _read(
+    clients: Clients, group_id: str, name: str, key: str | None, may_be_made: bool, hide: Callable[[str], None]
+) -> Kept:
+    secret = describe_secret(clients, name, group_id)
+    if secret is None:
+        if may_be_made:
+            return Kept(TokenSet(complete=True), Store(name=name, can_be_empty=bool(key)), exists=False)
+        raise AuthError(
+            f"{group_id}: there is no secret {name} in {clients.region}. Create it with the token in force, or check "
+            "auth_token_secret.name and region."
+        )
+    if not secret.labels and not may_be_made:
+        raise AuthError(f"{group_id}: the secret {name} is empty. Store the token in force in its SecretString.")
+    stored: dict[str, StoredToken] = {}
+    for stage in (stage for stage in STAGES if stage in secret.labels):
+        token = _token(clients, group_id, name, stage, key)
+        if token:
+            hide(token.value)
+            stored[stage] = token
+    pending = stored.get(PENDING)
+    violations = rule_violations(pending.value) if pending else []
+    if violations:
+        raise AuthError(
+            f"{group_id}: AWSPENDING of the secret {name} is not a valid AUTH token: {'; '.join(violations)}. If no "
+            "group accepts it, take it off (elasticache.auth.auth_secret with state: discarded), then repeat this."
+        )
+    tokens = distinct(None, (Token(stage, one.value, one.version_id) for stage, one in stored.items()), complete=True)
+    return Kept(tokens, _store(name, key, secret, stored, tokens))
+
+
+def _token(clients: Clients, group_id: str, name: str, stage: str, key: str | None) -> StoredToken | None:
+    try:
+        return read_token(clients, name, stage, key, group_id)
+    except AuthError as error:
+        if stage == PENDING:
+            raise AuthError(
+                f"{error} That is about AWSPENDING: if no group accepts what is staged there, "
+                "elasticache.auth.auth_secret with state: discarded takes the label off."
+            ) from None
+        raise
+
+
+def _store(name: str, key: str | None, secret: Secret, stored: Mapping[str, StoredToken], tokens: TokenSet) -> Store:
+    by_value = {token.value: token.name for token in tokens.all}
+    at = {stage: by_value[token.value] for stage, token in stored.items()}
+    current, pending = at.get(CURRENT, ""), at.get(PENDING, "")
+    abandoned = ""
+    if ABANDONED in secret.labels:
+        given_up = secret.labels[ABANDONED]
+        abandoned = {secret.labels.get(PREVIOUS): GIVEN_UP_AFTER, secret.labels.get(CURRENT): GIVEN_UP_BEFORE}.get(
+            given_up, GIVEN_UP_DONE
+        )
+    return Store(
+        current=current,
+        pending="" if pending == current else pending,
+        previous="" if at.get(PREVIOUS, "") == current else at.get(PREVIOUS, ""),
+        leftover=bool(pending) and pending == current,
+        abandoned=abandoned,
+        can_be_empty=bool(key),
+        name=name,
+    )
