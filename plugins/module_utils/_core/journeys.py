@@ -314,8 +314,8 @@ def _enable_auth(at: _Place) -> Way:
         if before and at.terms.phase is not Phase.ALL:
             raise at.stop(
                 journey,
-                f"encryption in transit is in mode {at.terms.tls}, so that the clients have two turns, and a finish that "
-                "is repeated could not tell which of them they have had.",
+                f"encryption in transit is in mode {at.terms.tls}, so that the clients have two turns, and a finish "
+                "that is repeated could not tell which of them they have had.",
                 "the role enable_tls first, with enable_tls_phase; then this one.",
             )
         return Way((*before, *_let_in(store), Step.CLIENTS, *_ALONE))
@@ -428,9 +428,10 @@ def _to_open(at: _Place) -> Way:
     if state.mode is Mode.OPEN:
         return Way(tidy, "The group is open already.")
     if not terms.accept_open_access:
+        losing = f"; these users stop working: {', '.join(terms.losing)}" if terms.losing else ""
         raise at.stop(
             journey,
-            f"the group is {at.words}, and at the end everyone is let in who can reach it.",
+            f"the group is {at.words}, and at the end everyone is let in who can reach it{losing}.",
             "disable_access_control_accept_open_access: true, once that is acceptable.",
         )
     if not store.kept and store.pending and state.mode is not Mode.RBAC:

@@ -19,7 +19,7 @@ from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
 from .._core.errors import AuthError
 from .._core.evidence import Answer, assume
 from .._core.explain import describe_all
-from .._core.journeys import TURNS, Journey, Phase, Step, Terms, Way, find_way
+from .._core.journeys import TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
 from .._core.states import CallKind, Mode, State
 from .._data_plane.probe import NodeAnswer, Reach, as_evidence
 from .case import Case, Inquiry
@@ -28,6 +28,7 @@ from .journey_store import Kept, read_kept
 from .look import look
 from .observe import Observation, check_preconditions, engine_versions, probe_groups
 from .outcome import Outcome, Progress
+from .rbac import checked_id
 from .tokens import TokenSet, label
 
 #: The journeys that pass through user groups of their own, or end in one.
@@ -102,11 +103,13 @@ def plan_journeys(
     """Return the plan for each group. Raises :class:`AuthError` for what concerns no single group."""
     begun = time.monotonic()
     planned = {key: Planned(key) for key in ids}
-    user_ids = _resolved(request, ids)
+    resolved = _resolved(request, ids)
+    user_ids = {key: one for key, one in resolved.items() if isinstance(one, _Ids)}
     kept: dict[str, Kept | AuthError] = dict.fromkeys(ids, Kept())
     if request.journey is not Journey.ENABLE_TLS:
         may_be_made = request.create_secret and request.journey in _FROM_NOTHING
         kept = read_kept(clients, params, ids, may_be_made=may_be_made, hide=hide)
+    kept |= {key: error for key, error in resolved.items() if isinstance(error, AuthError)}
     cases = {}
     for key, one in kept.items():
         if isinstance(one, AuthError):
@@ -162,31 +165,55 @@ class _Around:
     ids: _Ids
 
 
-def _resolved(request: Request, ids: Iterable[str]) -> dict[str, _Ids]:
-    """Return the users and user groups for each group. Raises :class:`AuthError` for those that can't be."""
-    resolved = {}
+def _resolved(request: Request, ids: Iterable[str]) -> dict[str, _Ids | AuthError]:
+    """Return the users and user groups for each group; each error is the group's own.
+
+    Raises :class:`AuthError` where two groups would share one.
+    """
+    resolved: dict[str, _Ids | AuthError] = {}
     owners: dict[str, str] = {}
     for key in ids:
-        found = []
-        for option in ("user_group_id", "user_id", "open_user_group_id"):
-            name = str(getattr(request, option)).replace("{replication_group_id}", key).lower()
-            if len(name) > _ID_LENGTH:
+        try:
+            resolved[key] = found = _ids_of(request, key)
+        except AuthError as error:
+            resolved[key] = error
+            continue
+        for option, name in (
+            ("user_group_id", found.user_group),
+            ("user_id", found.user),
+            ("open_user_group_id", found.open_user_group),
+        ):
+            owner = owners.setdefault(f"{option} {name}", key)
+            if name and owner != key and request.journey in WITH_USERS:
                 raise AuthError(
-                    f"{key}: {option}: {name} has {len(name)} characters, AWS takes {_ID_LENGTH}. Shorten it."
+                    f"{owner}, {key}: they would share {option}: {name}, and with it the token of one would let "
+                    "clients into the other. Put {replication_group_id} into it."
                 )
-            if option == "user_id" and name == AWS_USER:
-                raise AuthError(
-                    f"{key}: user_id: the user with the id {AWS_USER} is AWS's own, and its password can't be set. "
-                    f"Name another id; a user of another id can have the name {DEFAULT_NAME}."
-                )
-            if name and request.journey in WITH_USERS and owners.setdefault(f"{option} {name}", key) != key:
-                raise AuthError(
-                    f"{owners[f'{option} {name}']}, {key}: they would share {option}: {name}, and with it the token of "
-                    "one would let clients into the other. Put {replication_group_id} into it."
-                )
-            found.append(name)
-        resolved[key] = _Ids(*found)
     return resolved
+
+
+def _ids_of(request: Request, key: str) -> _Ids:
+    """Return the users and user groups for one group. Raises :class:`AuthError` for those that can't be."""
+    found = []
+    for option in ("user_group_id", "user_id", "open_user_group_id"):
+        name = str(getattr(request, option)).replace("{replication_group_id}", key).lower()
+        if len(name) > _ID_LENGTH:
+            raise AuthError(f"{key}: {option}: {name} has {len(name)} characters, AWS takes {_ID_LENGTH}. Shorten it.")
+        if name:
+            name = checked_id(name, f"{key}: {option}", "user" if option == "user_id" else "user group")
+        if option == "user_id" and name == AWS_USER:
+            raise AuthError(
+                f"{key}: user_id: the user with the id {AWS_USER} is AWS's own, and its password can't be set. "
+                f"Name another id; a user of another id can have the name {DEFAULT_NAME}."
+            )
+        found.append(name)
+    ids = _Ids(*found)
+    if ids.user_group and ids.user_group == ids.open_user_group:
+        raise AuthError(
+            f"{key}: user_group_id and open_user_group_id are both {ids.user_group}, but the one lets in the token and "
+            "the other everyone. Give them different ids."
+        )
+    return ids
 
 
 def _others(clients: Clients, request: Request, seen: Mapping[str, Observation], ids: Mapping[str, _Ids]) -> _Others:
@@ -262,7 +289,15 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         leftovers=request.journey is not Journey.MIGRATE_AUTH_TO_RBAC
         and (bool({ids.user_group, ids.open_user_group} & set(others.user_groups)) or ids.user in others.users),
     )
-    one.way = find_way(request.journey, group.id, states, kept.store, terms, label, _settling(request, seen))
+    try:
+        one.way = find_way(request.journey, group.id, states, kept.store, terms, label, _settling(request, seen))
+    except NoWay as error:
+        if seen.belief.drift and not isinstance(error, Drift):
+            raise AuthError(
+                f"{error} Someone else has changed the token since this collection last did (drift): find out who, and "
+                "which tokens are in force."
+            ) from None
+        raise
     if Step.USERS in one.way.steps:
         _check_users(group, around)
     one.calls = calls_of(

@@ -47,10 +47,13 @@ def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
     """Return the calls of every step, in order: step, service, action and parameters, tokens masked."""
     shown: list[dict[str, Any]] = []
     in_rbac, attached = setting.in_rbac, setting.attached
+    # The first of these steps finds AWSPENDING on what AWSCURRENT holds, and only takes it off.
+    promotions = [step for step in way.steps if step in (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE)]
+    leftover = promotions[0] if setting.leftover and promotions else None
     for step in way.steps:
         shown += [
             {"step": step.value, "service": service, "action": action, "parameters": parameters}
-            for service, action, parameters in _calls(step, setting, in_rbac, attached)
+            for service, action, parameters in _calls(step, setting, in_rbac, attached, tidying=step is leftover)
         ]
         if step in (Step.ATTACH, Step.ATTACH_OPEN):
             attached = (setting.user_group_id if step is Step.ATTACH else setting.open_user_group_id,)
@@ -67,7 +70,7 @@ def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
 
 
 def _calls(
-    step: Step, setting: Setting, in_rbac: bool, attached: tuple[str, ...]
+    step: Step, setting: Setting, in_rbac: bool, attached: tuple[str, ...], *, tidying: bool
 ) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     group = setting.group_id
     match step:
@@ -83,7 +86,7 @@ def _calls(
                 yield SECRETS_MANAGER, secrets.CREATE, {"Name": setting.secret}
             yield _put(setting, PENDING)
         case Step.PROMOTE | Step.ADOPT | Step.RECALL:
-            if not (step is Step.PROMOTE and setting.leftover):
+            if not tidying:
                 yield _label(setting, CURRENT, "MoveToVersionId", PENDING)
             yield _label(setting, PENDING, "RemoveFromVersionId", CURRENT)
         case Step.CLEAR:

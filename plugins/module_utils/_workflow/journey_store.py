@@ -110,12 +110,16 @@ def _token(clients: Clients, group_id: str, name: str, stage: str, key: str | No
     try:
         return read_token(clients, name, stage, key, group_id)
     except AuthError as error:
-        if stage == PENDING:
-            raise AuthError(
-                f"{error} That is about AWSPENDING: if no group accepts what is staged there, "
-                "elasticache.auth.auth_secret with state: discarded takes the label off."
-            ) from None
-        raise
+        if stage == CURRENT:
+            raise
+        # What is there may be in force, so that it is not passed over; but a good AWSCURRENT alone does not mend it.
+        way_out = {
+            PENDING: "if no group accepts what is staged there, elasticache.auth.auth_secret with state: discarded "
+            "takes the label off.",
+            PREVIOUS: "if no group accepts what is there, take the label off that version "
+            "(secretsmanager:UpdateSecretVersionStage).",
+        }
+        raise AuthError(f"{error} That is about {stage}: {way_out[stage]}") from None
 
 
 def _store(name: str, key: str | None, secret: Secret, stored: Mapping[str, StoredToken], tokens: TokenSet) -> Store:

@@ -1,0 +1,414 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""A world for the journeys: one group, its secret, its user groups and its clients, and what each step does to them.
+
+Written from what the roles do and from elasticache-facts; AWS itself is :mod:`unit.core.aws_model`, with everything
+refused that nobody has shown. A token's name serves as its value here; the planner knows it by its staging label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from unit.core import aws_model
+
+from ansible_collections.elasticache.auth.plugins.module_utils._core import journeys, states
+from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Phase, Step, Store, Terms
+
+CURRENT, PENDING, PREVIOUS, MARK = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", "elasticache.auth/abandoned"
+#: The user group that a journey makes, the one that lets everyone in, and one of the user's.
+OWN, ANYONE, THEIRS = "own", "anyone", "theirs"
+GIVEN, GIVEN_BEFORE = "given", "previous token"
+NONE: str | None = None
+
+
+class StepFailedError(Exception):
+    """A module or AWS refuses what a step does."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Versions by number, ``""``: one that says that there is no token; ``labels`` puts a staging label on a number."""
+
+    versions: tuple[str, ...] = ()
+    labels: tuple[tuple[str, int], ...] = ()
+    keyed: bool = True
+
+    @property
+    def at(self) -> dict[str, int]:
+        return dict(self.labels)
+
+    def value(self, label: str) -> str | None:
+        number = self.at.get(label)
+        return None if number is None else self.versions[number]
+
+    def put(self, value: str, *stages: str) -> Secret:
+        secret = replace(self, versions=(*self.versions, value))
+        for stage in stages:
+            secret = secret.move(stage, len(self.versions))
+        return secret
+
+    def move(self, label: str, number: int) -> Secret:
+        """Secrets Manager puts AWSPREVIOUS on the version that AWSCURRENT leaves."""
+        labels = self.at
+        if label == CURRENT and CURRENT in labels and labels[CURRENT] != number:
+            labels[PREVIOUS] = labels[CURRENT]
+        labels[label] = number
+        return replace(self, labels=tuple(sorted(labels.items())))
+
+    def off(self, label: str) -> Secret:
+        return replace(self, labels=tuple(one for one in self.labels if one[0] != label))
+
+
+def secret(*, keyed: bool = True, **at: str) -> Secret:
+    """Return a secret with a version for each value; the labels by the names of those above, in lower case."""
+    made = Secret(keyed=keyed)
+    numbers: dict[str, int] = {}
+    names = {"current": CURRENT, "pending": PENDING, "previous": PREVIOUS, "mark": MARK}
+    for name, value in at.items():
+        if value not in numbers:
+            numbers[value] = len(made.versions)
+            made = made.put(value)
+        made = replace(made, labels=tuple(sorted((*made.labels, (names[name], numbers[value])))))
+    return made
+
+
+@dataclass(frozen=True)
+class World:
+    """``own``, ``theirs``: the tokens that let a client in as the user named default of that user group.
+
+    ``own``, ``user``: ``None`` where there is none (yet). ``handed``: the tokens handed in, the previous one first, in
+    the place of a secret. ``clients``: what the clients present: those that have not had their turn, and those that
+    came since and read AWSCURRENT. ``plain``: some connect without TLS.
+    """
+
+    group: aws_model.Group
+    secret: Secret = field(default_factory=Secret)
+    clients: frozenset[str | None] = frozenset()
+    tls: str = "required"
+    plain: bool = False
+    age: float = 100.0
+    own: bool = False
+    user: frozenset[str] | None = None
+    anyone: bool = False
+    theirs: frozenset[str] = frozenset()
+    handed: tuple[str, str] | None = None
+
+    def serves(self, credential: str | None) -> bool:
+        """Whether a client that presents ``credential`` (``None``: nothing) is served."""
+        if not self.group.user_groups:
+            return self.group.anyone if credential is None else credential in self.group.tokens
+        if self.group.user_groups == {ANYONE}:
+            return credential is None
+        inside = (self.user or frozenset()) if self.group.user_groups == {OWN} else self.theirs
+        return credential in inside
+
+    @property
+    def in_force(self) -> frozenset[str]:
+        """The tokens of ours that are accepted."""
+        if self.group.user_groups == {OWN}:
+            return self.user or frozenset()
+        return self.group.tokens
+
+    @property
+    def truth(self) -> str | None:
+        """The credential that clients are told to use; ``""`` is none."""
+        return self.handed[1] if self.handed else self.secret.value(CURRENT)
+
+
+# --- What the planner sees
+
+
+def seen(world: World, journey: Journey, phase: Phase, *, heard: bool) -> tuple[states.State, Store, Terms]:
+    """Return what the planner is told of ``world``; ``heard``: the nodes answer where user groups decide."""
+    names, store = _store(world)
+    group = replace(world.group, slots=tuple(names.get(slot, slot) if slot else slot for slot in world.group.slots))
+    welcome = {name for value, name in names.items() if heard and world.group.user_groups and world.serves(value)}
+    terms = Terms(
+        phase=phase,
+        tls=world.tls,
+        age=world.age,
+        enable_tls=True,
+        accept_open_window=True,
+        accept_open_access=True,
+        user_group_id=OWN,
+        open_user_group_id=ANYONE,
+        welcome=frozenset(welcome),
+        leftovers=journey is not Journey.MIGRATE_AUTH_TO_RBAC and (world.own or world.anyone or world.user is not None),
+    )
+    return aws_model.state_of(group), store, terms
+
+
+def _store(world: World) -> tuple[dict[str, str], Store]:
+    """Return the planner's names by value, the first label of a value being its name, and the store by those names."""
+    if world.handed:
+        previous, given = world.handed
+        names = {given: GIVEN, **({previous: GIVEN_BEFORE} if previous else {})}
+        return names, Store(names[previous] if previous else "", GIVEN, kept=False, can_be_empty=False)
+    names = {}
+    for label in (CURRENT, PENDING, PREVIOUS):
+        value = world.secret.value(label)
+        if value:
+            names.setdefault(value, label)
+    at = {label: names.get(world.secret.value(label) or "", "") for label in (CURRENT, PENDING, PREVIOUS)}
+    numbers = world.secret.at
+    marked = numbers.get(MARK)
+    abandoned = ""
+    if marked is not None:
+        abandoned = journeys.GIVEN_UP_DONE
+        if marked == numbers.get(CURRENT):
+            abandoned = journeys.GIVEN_UP_BEFORE
+        elif marked == numbers.get(PREVIOUS):
+            abandoned = journeys.GIVEN_UP_AFTER
+    return names, Store(
+        current=at[CURRENT],
+        pending="" if at[PENDING] == at[CURRENT] else at[PENDING],
+        previous="" if at[PREVIOUS] == at[CURRENT] else at[PREVIOUS],
+        leftover=bool(at[PENDING]) and at[PENDING] == at[CURRENT],
+        abandoned=abandoned,
+        can_be_empty=world.secret.keyed,
+        name="the/secret",
+    )
+
+
+def plan(world: World, journey: Journey, phase: Phase, *, heard: bool) -> journeys.Way:
+    """Return what the planner says in ``world``."""
+    state, store, terms = seen(world, journey, phase, heard=heard)
+    return journeys.find_way(journey, "rg", [state], store, terms, str)
+
+
+# --- What the steps do: each yields the world after every single call
+
+
+def carry_out(world: World, journey: Journey, way: journeys.Way) -> Iterator[World]:
+    """Make the steps of ``way``; yields the world after each call and after each turn of the clients."""
+    for step in way.steps:
+        for after in _STEPS[step](world, journey, way.keep):
+            world = _restarted(world, after)
+            yield world
+
+
+def _restarted(before: World, after: World) -> World:
+    """Some clients start anew whenever AWSCURRENT says something else, and take it at once."""
+    if after.truth == before.truth or before.truth is None:
+        return after  # a secret that has just been made has no readers yet
+    return replace(after, clients=after.clients | {after.truth or NONE})
+
+
+def take_turn(world: World, journey: Journey, step: Step) -> World:
+    """The clients do what their turn asks of them."""
+    if step is Step.CLIENTS_TLS:
+        return replace(world, plain=False)
+    if step is Step.CLIENTS_USERS:
+        return world
+    if journey is Journey.DISABLE_ACCESS_CONTROL and step is Step.CLIENTS:
+        return replace(world, clients=frozenset({NONE}))
+    return replace(world, clients=frozenset({world.truth or NONE}))
+
+
+def _modify(world: World, request: Mapping[str, object]) -> World:
+    """One ModifyReplicationGroup; whatever nobody has shown fails here, and the core's own account has to agree."""
+    try:
+        group = aws_model.modify(world.group, dict(request), aws_model.VARIANTS[0])
+    except aws_model.Refused as error:
+        raise StepFailedError(f"{request} in {world.group}: {error}") from error
+    if world.tls != "required":
+        raise StepFailedError("the AUTH token modification needs encryption in transit")
+    return replace(world, group=group, age=0.0 if group.date != world.group.date else world.age)
+
+
+def _token_call(world: World, token: str | None, strategy: str) -> Iterator[World]:
+    if not token:
+        raise StepFailedError(f"there is no token to {strategy}")
+    request: dict[str, object] = {"AuthToken": token, "AuthTokenUpdateStrategy": strategy}
+    if world.group.user_groups and strategy == "ROTATE":
+        request["RemoveUserGroups"] = True
+    yield _modify(world, request)
+
+
+def _with_secret(world: World, changed: Secret) -> World:
+    return replace(world, secret=changed)
+
+
+def _turn(step: Step) -> Callable[[World, Journey, tuple[str, ...]], Iterator[World]]:
+    def take(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+        yield take_turn(world, journey, step)
+
+    return take
+
+
+def _tls(mode: str) -> Callable[[World, Journey, tuple[str, ...]], Iterator[World]]:
+    def change(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+        if world.group != aws_model.Group():
+            raise StepFailedError("no TLS member is taken with access control on")
+        if (world.tls, mode) not in (("off", "preferred"), ("preferred", "required")):
+            raise StepFailedError(f"TLS {world.tls} to {mode}")
+        yield replace(world, tls=mode)
+
+    return change
+
+
+def _stage(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    now = world.secret
+    if journey is Journey.ROLLBACK_TOKEN:
+        yield from _stage_previous(world)
+        return
+    if CURRENT not in now.at:
+        if now.keyed:
+            now = now.put("", CURRENT)
+            yield _with_secret(world, now)
+            yield _with_secret(world, now.put(_new_token(now), PENDING))
+        else:
+            yield _with_secret(world, now.put(_new_token(now), CURRENT, PENDING))
+        return
+    if PENDING in now.at:
+        first = now.at[PENDING] == now.at[CURRENT] and PREVIOUS not in now.at
+        if first or now.value(PENDING) != now.value(CURRENT):
+            return  # a token is staged already
+    if now.at.get(MARK) == now.at[CURRENT]:
+        raise StepFailedError("half way back")
+    yield _with_secret(world, now.put(_new_token(now), PENDING))
+
+
+def _new_token(now: Secret) -> str:
+    return f"new{len(now.versions)}"
+
+
+def _stage_previous(world: World) -> Iterator[World]:
+    now, at = world.secret, world.secret.at
+    back = MARK in at and at[MARK] != at[CURRENT]
+    if back and at.get(PREVIOUS) in (None, at[MARK]) and at.get(PENDING) in (None, at[CURRENT]):
+        return  # it has gone back already
+    if at.get(PENDING) not in (None, at.get(PREVIOUS)):
+        raise StepFailedError("AWSPENDING holds another token than AWSPREVIOUS")
+    if back or PREVIOUS not in at or now.value(PREVIOUS) in ("", now.value(CURRENT)):
+        raise StepFailedError("nothing to go back to")
+    if MARK not in at:
+        now = now.move(MARK, at[CURRENT])
+        yield _with_secret(world, now)
+    if PENDING not in at:
+        yield _with_secret(world, now.move(PENDING, at[PREVIOUS]))
+
+
+def _promote(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    now, at = world.secret, world.secret.at
+    if PENDING not in at:
+        return
+    if now.value(PENDING) != now.value(CURRENT):
+        now = now.move(CURRENT, at[PENDING])
+        yield _with_secret(world, now)
+    yield _with_secret(world, now.off(PENDING))
+
+
+def _clear(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    now, at = world.secret, world.secret.at
+    if not now.keyed:
+        raise StepFailedError("a bare secret can't say that there is no token")
+    if at.get(PENDING) not in (None, at[CURRENT]):
+        raise StepFailedError("AWSPENDING holds another version than AWSCURRENT")
+    if now.value(CURRENT) == "":
+        return
+    if at.get(MARK) == at[CURRENT]:
+        raise StepFailedError("half way back")
+    if PENDING in at:
+        now = now.off(PENDING)
+        yield _with_secret(world, now)
+    yield _with_secret(world, now.put("", CURRENT))
+
+
+def _abandon(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    now, at = world.secret, world.secret.at
+    if MARK not in at:
+        return
+    if at[MARK] in (at[CURRENT], at.get(PENDING)):
+        raise StepFailedError("the version is in use")
+    for label in (PREVIOUS, MARK):
+        if at.get(label) == at[MARK]:
+            now = now.off(label)
+            yield _with_secret(world, now)
+
+
+def _users(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    # The role reads them by their labels now, which may have moved since the plan was made.
+    by_name = {name: value for value, name in _store(world)[0].items()} if world.handed else {}
+    tokens = {by_name.get(name) or world.secret.value(name) or "" for name in keep}
+    if not 1 <= len(tokens) <= 2 or "" in tokens:
+        raise StepFailedError(f"a user has one or two passwords, not {len(tokens)}")
+    world = replace(world, user=frozenset(tokens))
+    yield world
+    yield replace(world, own=True)
+
+
+def _attach(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    if not world.own:
+        raise StepFailedError("there is no user group to attach")
+    yield _modify(world, {"AuthTokenUpdateStrategy": "DELETE", "UserGroupIdsToAdd": [OWN]})
+
+
+def _attach_open(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    world = replace(world, anyone=True)
+    yield world
+    yield _modify(world, {"AuthTokenUpdateStrategy": "DELETE", "UserGroupIdsToAdd": [ANYONE]})
+
+
+def _detach(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    yield _modify(world, {"UserGroupIdsToRemove": sorted(world.group.user_groups)})
+
+
+def _clean_up(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    if world.group.user_groups & {OWN, ANYONE}:
+        raise StepFailedError("the user group decides still")
+    for without in ({"anyone": False}, {"own": False}, {"user": None}):
+        changed = replace(world, **without)
+        if changed != world:
+            world = changed
+            yield world
+
+
+def _rotate(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    yield from _token_call(world, world.handed[1] if world.handed else world.secret.value(PENDING), "ROTATE")
+
+
+def _rotate_current(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    yield from _token_call(world, world.truth, "ROTATE")
+
+
+def _set(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    yield from _token_call(world, world.truth, "SET")
+
+
+def _prove(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    pending = world.handed[1] if world.handed else world.secret.value(PENDING)
+    if not pending or not world.serves(pending):
+        raise StepFailedError("the token in AWSPENDING is not accepted")
+    yield world
+
+
+def _prove_alone(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    if world.group.slots != (world.truth,):
+        raise StepFailedError(f"{world.group} accepts more, or other, than {world.truth}")
+    yield world
+
+
+_STEPS: Mapping[Step, Callable[[World, Journey, tuple[str, ...]], Iterator[World]]] = {
+    **{step: _turn(step) for step in journeys.TURNS},
+    Step.PREFER_TLS: _tls("preferred"),
+    Step.REQUIRE_TLS: _tls("required"),
+    Step.ADOPT: _promote,
+    Step.STAGE: _stage,
+    Step.USERS: _users,
+    Step.ATTACH: _attach,
+    Step.RECALL: _promote,
+    Step.ROTATE: _rotate,
+    Step.ROTATE_CURRENT: _rotate_current,
+    Step.PROVE: _prove,
+    Step.PROMOTE: _promote,
+    Step.CLEAR: _clear,
+    Step.SET: _set,
+    Step.PROVE_ALONE: _prove_alone,
+    Step.ATTACH_OPEN: _attach_open,
+    Step.DETACH: _detach,
+    Step.ABANDON: _abandon,
+    Step.CLEAN_UP: _clean_up,
+}

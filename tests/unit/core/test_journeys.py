@@ -1,0 +1,757 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""The journeys: what is left to do from where (tables), and that they arrive from wherever they are cut off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from unit.core import aws_model, journey_model
+from unit.core.journey_model import ANYONE, NONE, OWN, THEIRS, World, secret
+
+from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import (
+    TURNS,
+    Drift,
+    Journey,
+    NoWay,
+    Phase,
+    Step,
+    Store,
+    Terms,
+    Way,
+    find_way,
+)
+from ansible_collections.elasticache.auth.plugins.module_utils._core.states import (
+    OPEN,
+    State,
+    optional,
+    rbac,
+    required,
+    rotating,
+)
+
+Group = aws_model.Group
+
+
+# --- Tables: where it stands -> what is left --------------------------------------------------------------------------
+
+CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
+GIVEN, BEFORE = "given", "previous token"
+KEPT = Store(current=CURRENT, name="the/secret")
+STAGED = replace(KEPT, pending=PENDING)
+PROMOTED = replace(KEPT, previous=PREVIOUS)
+LEFT_BEHIND = replace(PROMOTED, leftover=True)
+EMPTY = Store(name="the/secret")
+HANDED_IN = Store(pending=GIVEN, kept=False, can_be_empty=False)
+HANDED_IN_BOTH = replace(HANDED_IN, current=BEFORE)
+OLD = Terms(age=91.0, user_group_id=OWN, open_user_group_id=ANYONE)
+CONSENT = replace(OLD, accept_open_window=True, accept_open_access=True, enable_tls=True)
+
+END = "clients set prove_alone"
+LAST = f"prove promote {END}"
+THROUGH = "clients_before rotate_current set prove_alone abandon clean_up"
+OPENING = "clients attach_open detach clean_up"
+
+
+def go(
+    journey: str,
+    states: State | list[State],
+    store: Store = KEPT,
+    terms: Terms = CONSENT,
+    settle: str = "ask the nodes",
+) -> Way:
+    states = [states] if isinstance(states, State) else states
+    return find_way(Journey(journey), "my-group", states, store, terms, lambda name: f"<{name}>", settle)
+
+
+def given_up(store: Store, where: str) -> Store:
+    return replace(store, abandoned=where)
+
+
+WAYS: list[tuple[str, State, Store, Terms, str]] = [
+    ("rotate_token", required(CURRENT), KEPT, OLD, f"stage rotate {LAST}"),
+    ("rotate_token", required(CURRENT), STAGED, OLD, f"rotate {LAST}"),
+    ("rotate_token", required(CURRENT), LEFT_BEHIND, OLD, f"adopt stage rotate {LAST}"),
+    ("rotate_token", required(CURRENT), KEPT, replace(OLD, age=90.0), ""),
+    ("rotate_token", required(CURRENT), KEPT, replace(OLD, age=1.0, force=True), f"stage rotate {LAST}"),
+    ("rotate_token", required(CURRENT), KEPT, replace(OLD, age=None), f"stage rotate {LAST}"),
+    ("rotate_token", required(CURRENT), LEFT_BEHIND, replace(OLD, age=1.0), "promote"),
+    ("rotate_token", rotating(CURRENT, PENDING), STAGED, OLD, LAST),
+    ("rotate_token", rotating(CURRENT, PENDING), STAGED, replace(OLD, age=1.0), LAST),
+    ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, END),
+    ("rotate_token", rotating(PREVIOUS, CURRENT), LEFT_BEHIND, OLD, f"promote {END}"),
+    ("rotate_token", required(PENDING), STAGED, OLD, "promote"),
+    ("rotate_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate prove {END}"),
+    ("rotate_token", required(BEFORE), HANDED_IN_BOTH, replace(OLD, age=1.0), f"rotate prove {END}"),
+    ("rotate_token", rotating(BEFORE, GIVEN), HANDED_IN_BOTH, OLD, END),
+    ("rotate_token", required(GIVEN), HANDED_IN, OLD, ""),
+    ("enable_auth", OPEN, EMPTY, OLD, f"stage rotate {LAST}"),
+    ("enable_auth", OPEN, STAGED, OLD, f"rotate {LAST}"),
+    ("enable_auth", OPEN, KEPT, OLD, f"rotate_current {END}"),
+    ("enable_auth", OPEN, LEFT_BEHIND, OLD, f"rotate_current promote {END}"),
+    ("enable_auth", OPEN, HANDED_IN, OLD, f"rotate prove {END}"),
+    (
+        "enable_auth",
+        OPEN,
+        EMPTY,
+        replace(CONSENT, tls="off"),
+        f"prefer_tls clients_tls require_tls stage rotate {LAST}",
+    ),
+    ("enable_auth", OPEN, EMPTY, replace(CONSENT, tls="preferred"), f"clients_tls require_tls stage rotate {LAST}"),
+    ("enable_auth", optional(PENDING), STAGED, OLD, LAST),
+    ("enable_auth", optional(CURRENT), KEPT, OLD, END),
+    ("enable_auth", optional(GIVEN), HANDED_IN, OLD, END),
+    ("enable_auth", required(CURRENT), KEPT, OLD, ""),
+    ("enable_auth", required(CURRENT), LEFT_BEHIND, OLD, "promote"),
+    ("enable_auth", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, ""),
+    ("enable_tls", OPEN, EMPTY, replace(OLD, tls="off"), "prefer_tls clients_tls require_tls"),
+    ("enable_tls", OPEN, EMPTY, replace(OLD, tls="preferred"), "clients_tls require_tls"),
+    ("enable_tls", OPEN, EMPTY, OLD, ""),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        KEPT,
+        replace(CONSENT, welcome=frozenset({CURRENT})),
+        "clients_before rotate_current set prove_alone",
+    ),
+    ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, f"rotate_current {END}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), EMPTY, CONSENT, f"stage rotate {LAST}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), STAGED, CONSENT, f"rotate {LAST}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), HANDED_IN, CONSENT, f"rotate prove {END}"),
+    ("migrate_rbac_to_auth", optional(PENDING), STAGED, OLD, LAST),
+    ("migrate_rbac_to_auth", optional(CURRENT), KEPT, OLD, END),
+    ("migrate_rbac_to_auth", required(CURRENT), KEPT, OLD, ""),
+    ("migrate_auth_to_rbac", required(CURRENT), KEPT, OLD, "users clients_users attach"),
+    ("migrate_auth_to_rbac", rotating(CURRENT, PENDING), STAGED, OLD, "users clients_users attach"),
+    ("migrate_auth_to_rbac", rbac(OWN), KEPT, OLD, ""),
+    ("disable_access_control", required(CURRENT), KEPT, CONSENT, f"users attach rotate_current clear {OPENING}"),
+    (
+        "disable_access_control",
+        required(CURRENT),
+        replace(KEPT, can_be_empty=False),
+        CONSENT,
+        f"users attach rotate_current {OPENING}",
+    ),
+    ("disable_access_control", required(GIVEN), HANDED_IN, CONSENT, f"users attach rotate_current {OPENING}"),
+    ("disable_access_control", rbac(OWN), KEPT, CONSENT, f"rotate_current clear {OPENING}"),
+    ("disable_access_control", optional(CURRENT), KEPT, CONSENT, f"clear {OPENING}"),
+    ("disable_access_control", optional(PREVIOUS), Store(previous=PREVIOUS), CONSENT, OPENING),
+    ("disable_access_control", rbac(ANYONE), EMPTY, CONSENT, "detach clean_up"),
+    ("disable_access_control", rbac(THEIRS), EMPTY, CONSENT, "clients detach"),
+    ("disable_access_control", OPEN, EMPTY, OLD, ""),
+    ("disable_access_control", OPEN, EMPTY, replace(OLD, leftovers=True), "clean_up"),
+    ("rollback_token", required(CURRENT), PROMOTED, OLD, f"stage rotate {LAST} abandon"),
+    ("rollback_token", required(CURRENT), LEFT_BEHIND, OLD, f"adopt stage rotate {LAST} abandon"),
+    ("rollback_token", rotating(CURRENT, PENDING), given_up(STAGED, "current"), OLD, f"{LAST} abandon"),
+    ("rollback_token", rotating(CURRENT, PREVIOUS), PROMOTED, OLD, f"stage {LAST} abandon"),
+    ("rollback_token", rotating(PREVIOUS, CURRENT), given_up(PROMOTED, "previous"), OLD, f"{END} abandon"),
+    ("rollback_token", required(CURRENT), given_up(PROMOTED, "previous"), OLD, "abandon"),
+    ("rollback_token", required(CURRENT), given_up(KEPT, "elsewhere"), OLD, "abandon"),
+    ("rollback_token", required(CURRENT), KEPT, OLD, ""),
+    ("rollback_token", rotating(PREVIOUS, CURRENT), PROMOTED, CONSENT, f"stage users attach recall {THROUGH}"),
+    ("rollback_token", rotating(CURRENT, PENDING), STAGED, CONSENT, f"adopt stage users attach recall {THROUGH}"),
+    ("rollback_token", rbac(OWN), given_up(STAGED, "current"), OLD, f"recall {THROUGH}"),
+    ("rollback_token", rbac(OWN), given_up(PROMOTED, "previous"), OLD, THROUGH),
+    (
+        "rollback_token",
+        optional(CURRENT),
+        given_up(PROMOTED, "previous"),
+        replace(OLD, leftovers=True),
+        "set prove_alone abandon clean_up",
+    ),
+    ("rollback_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate prove {END}"),
+    (
+        "rollback_token",
+        rotating(GIVEN, BEFORE),
+        HANDED_IN_BOTH,
+        CONSENT,
+        f"users attach {THROUGH.replace(' abandon', '')}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("journey", "state", "store", "terms", "steps"), WAYS)
+def test_what_is_left(journey: str, state: State, store: Store, terms: Terms, steps: str) -> None:
+    assert [step.value for step in go(journey, state, store, terms).steps] == steps.split()
+
+
+REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
+    ("rotate_token", OPEN, KEPT, OLD, ("the group is open", "the role enable_auth")),
+    ("rotate_token", optional(CURRENT), KEPT, OLD, ("the role enable_auth",)),
+    ("rotate_token", rbac(THEIRS), KEPT, OLD, ("rbac (theirs)", "the role migrate_rbac_to_auth")),
+    ("rotate_token", rotating(CURRENT, PREVIOUS), PROMOTED, OLD, ("let in again", "the role rollback_token")),
+    ("rotate_token", rotating(CURRENT, PENDING), given_up(STAGED, "current"), OLD, ("the role rollback_token",)),
+    ("enable_auth", OPEN, EMPTY, replace(OLD, tls="preferred"), ("mode preferred", "enable_auth_enable_tls: true")),
+    (
+        "enable_auth",
+        OPEN,
+        EMPTY,
+        replace(CONSENT, tls="off", phase=Phase.BEGIN),
+        ("two turns", "the role enable_tls first, with enable_tls_phase"),
+    ),
+    ("enable_auth", rbac(THEIRS), KEPT, OLD, ("the role migrate_rbac_to_auth",)),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        KEPT,
+        replace(OLD, losing=("app (on ~*)",)),
+        ("without credentials", "app (on ~*)", "migrate_rbac_to_auth_accept_open_window: true"),
+    ),
+    ("migrate_rbac_to_auth", OPEN, KEPT, CONSENT, ("the role enable_auth",)),
+    ("migrate_auth_to_rbac", rbac(THEIRS), KEPT, OLD, ("wanted is own", "elasticache.auth.replication_group")),
+    ("migrate_auth_to_rbac", OPEN, KEPT, OLD, ("elasticache.auth.replication_group with user_group_ids",)),
+    ("migrate_auth_to_rbac", optional(CURRENT), KEPT, OLD, ("the role enable_auth",)),
+    ("disable_access_control", required(CURRENT), KEPT, OLD, ("disable_access_control_accept_open_access: true",)),
+    ("disable_access_control", rotating(PREVIOUS, CURRENT), PROMOTED, CONSENT, ("the role rotate_token",)),
+    ("disable_access_control", required(CURRENT), STAGED, CONSENT, ("staged in AWSPENDING", "state: discarded")),
+    ("disable_access_control", required(CURRENT), given_up(KEPT, "current"), CONSENT, ("the role rollback_token",)),
+    ("disable_access_control", required(BEFORE), HANDED_IN_BOTH, CONSENT, ("disable_access_control_auth_tokens",)),
+    (
+        "disable_access_control",
+        rbac(THEIRS),
+        PROMOTED,
+        replace(CONSENT, welcome=frozenset({CURRENT, PREVIOUS})),
+        ("the role migrate_rbac_to_auth",),
+    ),
+    ("rollback_token", OPEN, KEPT, OLD, ("the role enable_auth",)),
+    ("rollback_token", optional(CURRENT), PROMOTED, OLD, ("the role enable_auth",)),
+    ("rollback_token", rbac(THEIRS), KEPT, OLD, ("the role migrate_rbac_to_auth",)),
+    ("rollback_token", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, ("rollback_token_accept_open_window: true",)),
+    ("rollback_token", rotating(CURRENT, PENDING), STAGED, OLD, ("rollback_token_accept_open_window: true",)),
+    ("rollback_token", required(CURRENT), STAGED, OLD, ("staged in AWSPENDING", "state: discarded")),
+    (
+        "rollback_token",
+        rotating(CURRENT, PENDING),
+        given_up(STAGED, "elsewhere"),
+        CONSENT,
+        ("staged in AWSPENDING", "state: discarded"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("journey", "state", "store", "terms", "words"), REFUSALS)
+def test_a_refusal_names_the_group_and_the_way_out(
+    journey: str, state: State, store: Store, terms: Terms, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(NoWay) as refusal:
+        go(journey, state, store, terms)
+    text = str(refusal.value)
+    assert text.startswith(f"my-group: {journey} is refused: ")
+    assert "Way out: " in text
+    assert not isinstance(refusal.value, Drift)
+    for word in words:
+        assert word in text
+
+
+TOKEN_JOURNEYS = [journey.value for journey in Journey if journey is not Journey.ENABLE_TLS]
+
+
+@pytest.mark.parametrize("journey", TOKEN_JOURNEYS)
+@pytest.mark.parametrize(
+    ("state", "store", "words"),
+    [
+        (required("an unknown token"), PROMOTED, "does not accept the token in AWSCURRENT of the secret the/secret"),
+        (required("an unknown token"), EMPTY, "AWSCURRENT of the secret the/secret holds none"),
+        (required(PREVIOUS), PROMOTED, "does not accept the token in AWSCURRENT"),
+    ],
+)
+def test_drift(journey: str, state: State, store: Store, words: str) -> None:
+    with pytest.raises(Drift, match=words) as refusal:
+        go(journey, state, store)
+    assert str(refusal.value).startswith("my-group: ")
+    assert "put the token in force into AWSCURRENT" in str(refusal.value)
+
+
+@pytest.mark.parametrize("journey", ["rotate_token", "enable_auth", "migrate_auth_to_rbac", "rollback_token"])
+def test_drift_does_not_deny_the_token_that_is_accepted(journey: str) -> None:
+    for state in (rotating("an unknown token", CURRENT), rotating(CURRENT, "an unknown token")):
+        with pytest.raises(Drift) as refusal:
+            go(journey, state, PROMOTED)
+        assert "does not accept" not in str(refusal.value)
+        assert "replication_group_auth" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (required("an unknown token"), "does not accept any token handed in"),
+        (rotating("an unknown token", GIVEN), "accepts another token than those handed in"),
+    ],
+)
+def test_drift_from_the_tokens_handed_in(state: State, words: str) -> None:
+    with pytest.raises(Drift, match=words) as refusal:
+        go("rotate_token", state, HANDED_IN)
+    assert "hand in the token that is in force" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "store", "keep"),
+    [
+        (required(CURRENT), KEPT, {CURRENT}),
+        (rotating(CURRENT, PENDING), STAGED, {CURRENT, PENDING}),
+        (rotating(PREVIOUS, CURRENT), PROMOTED, {CURRENT, PREVIOUS}),
+    ],
+)
+def test_user_groups_keep_every_token_in_force(state: State, store: Store, keep: set[str]) -> None:
+    assert set(go("migrate_auth_to_rbac", state, store).keep) == keep
+
+
+# --- Not knowing ------------------------------------------------------------------------------------------------------
+
+
+def test_states_with_the_same_steps_left_need_no_telling_apart() -> None:
+    assert go("rotate_token", [required("x"), required("x")], replace(KEPT, current="x"), OLD).steps
+    both = [rbac(OWN), OPEN]
+    assert go("enable_tls", both, EMPTY, replace(OLD, tls="preferred")).steps == (Step.CLIENTS_TLS, Step.REQUIRE_TLS)
+    done = go("enable_auth", [required(CURRENT), rotating(PREVIOUS, CURRENT)], PROMOTED)
+    assert done.steps == ()
+
+
+@pytest.mark.parametrize(
+    ("journey", "states", "store"),
+    [
+        ("rotate_token", [required(CURRENT), rotating(PREVIOUS, CURRENT)], PROMOTED),
+        ("rotate_token", [optional(CURRENT), required(CURRENT)], KEPT),
+        ("rollback_token", [required(CURRENT), required("an unknown token")], PROMOTED),
+        # The same steps, but a user group for one state shuts clients out in the other, or lets a retired token in.
+        ("migrate_auth_to_rbac", [required(CURRENT), rotating(PREVIOUS, CURRENT)], PROMOTED),
+    ],
+)
+def test_states_with_other_steps_left_are_to_be_settled_first(journey: str, states: list[State], store: Store) -> None:
+    with pytest.raises(NoWay) as refusal:
+        go(journey, states, store)
+    text = str(refusal.value)
+    assert text.startswith(f"my-group: {journey} is refused: what the group accepts is not known")
+    assert text.endswith("To settle it: ask the nodes.")
+    for state in states:
+        assert f"{state.mode.value} (<" in text
+
+
+def test_states_that_are_all_refused_alike_are_refused_so() -> None:
+    with pytest.raises(NoWay, match="the role enable_auth leads on") as refusal:
+        go("rotate_token", [optional(CURRENT), optional(PENDING)], STAGED)
+    assert "optional (<AWSCURRENT>) or optional (<AWSPENDING>)" in str(refusal.value)
+    with pytest.raises(Drift):
+        go("rotate_token", [required("an unknown token"), rotating("an unknown token", CURRENT)], KEPT)
+
+
+# --- Phases -----------------------------------------------------------------------------------------------------------
+
+PHASES: list[tuple[str, State, Store, Phase, str]] = [
+    ("rotate_token", required(CURRENT), KEPT, Phase.BEGIN, "stage rotate prove promote"),
+    ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, Phase.BEGIN, ""),
+    ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, Phase.FINISH, "set prove_alone"),
+    ("rotate_token", required(PENDING), STAGED, Phase.FINISH, "promote"),
+    ("enable_auth", required(CURRENT), KEPT, Phase.FINISH, ""),
+    ("migrate_auth_to_rbac", required(CURRENT), KEPT, Phase.BEGIN, "users"),
+    ("migrate_auth_to_rbac", required(CURRENT), KEPT, Phase.FINISH, "users attach"),
+    ("disable_access_control", required(CURRENT), KEPT, Phase.BEGIN, "users attach rotate_current clear"),
+    (
+        "disable_access_control",
+        optional(PREVIOUS),
+        Store(previous=PREVIOUS),
+        Phase.FINISH,
+        "attach_open detach clean_up",
+    ),
+    ("rollback_token", rbac(OWN), given_up(PROMOTED, "previous"), Phase.BEGIN, ""),
+    (
+        "rollback_token",
+        rbac(OWN),
+        given_up(PROMOTED, "previous"),
+        Phase.FINISH,
+        THROUGH.removeprefix("clients_before "),
+    ),
+]
+
+
+@pytest.mark.parametrize(("journey", "state", "store", "phase", "steps"), PHASES)
+def test_phases(journey: str, state: State, store: Store, phase: Phase, steps: str) -> None:
+    assert [step.value for step in go(journey, state, store, replace(CONSENT, phase=phase)).steps] == steps.split()
+
+
+@pytest.mark.parametrize(
+    ("journey", "state", "store", "left"),
+    [
+        ("rotate_token", required(CURRENT), KEPT, "stage, rotate, prove, promote"),
+        ("rotate_token", rotating(CURRENT, PENDING), STAGED, "prove, promote"),
+        ("enable_auth", OPEN, KEPT, "rotate_current"),
+        ("disable_access_control", optional(CURRENT), KEPT, "clear"),
+        ("rollback_token", rbac(OWN), given_up(STAGED, "current"), "recall"),
+    ],
+)
+def test_a_finish_before_the_begin_has_ended_is_refused(journey: str, state: State, store: Store, left: str) -> None:
+    with pytest.raises(NoWay) as refusal:
+        go(journey, state, store, replace(CONSENT, phase=Phase.FINISH))
+    assert str(refusal.value).startswith(f"my-group: {journey}_phase: finish is refused")
+    assert f"left of it is {left}. " in str(refusal.value)
+    assert f"{journey}_phase: begin" in str(refusal.value)
+
+
+def test_a_begin_at_the_clients_turn_says_so() -> None:
+    way = go("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, replace(OLD, phase=Phase.BEGIN))
+    assert (way.steps, way.note) == ((), "It is the clients' turn; the phase finish goes on from there.")
+
+
+def test_a_staged_token_that_waits_is_told_of() -> None:
+    assert "staged in AWSPENDING" in go("rotate_token", required(CURRENT), STAGED, replace(OLD, age=1.0)).note
+
+
+# --- Killed anywhere, any number of times ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A world in which a journey begins, and what holds at its end.
+
+    ``opens``: a door that was shut may be open on the way. ``heard``: the nodes answer where user groups decide.
+    """
+
+    name: str
+    journey: Journey
+    world: World
+    goal: Callable[[World, World], bool]
+    opens: bool = False
+    heard: bool = True
+
+
+def alone(start: World, now: World) -> bool:
+    """Only the token in AWSCURRENT is accepted, and nothing is under way or left over."""
+    tidy = not {journey_model.PENDING, journey_model.MARK} & set(now.secret.at)
+    return bool(now.truth) and now.group.slots == (now.truth,) and tidy and not _leftovers(now)
+
+
+def alone_beside_a_staged_one(start: World, now: World) -> bool:
+    kept = now.secret.value(journey_model.PENDING) == start.secret.value(journey_model.PENDING)
+    return now.group.slots == (now.truth,) and kept
+
+
+def rotated(start: World, now: World) -> bool:
+    newest = start.group.slots[-1]
+    return alone(start, now) and (now.truth == newest if len(start.group.slots) == 2 else now.truth != newest)
+
+
+def gone_back(start: World, now: World) -> bool:
+    """To the token ``a`` in all scenes."""
+    return alone(start, now) and now.truth == "a" and journey_model.PREVIOUS not in now.secret.at
+
+
+def with_users(start: World, now: World) -> bool:
+    return now.group.user_groups == {OWN} and now.user == start.group.tokens
+
+
+def open_to_all(start: World, now: World) -> bool:
+    untrue = now.secret.keyed and bool(now.secret.value(journey_model.CURRENT))
+    return now.group.slots == (None,) and not _leftovers(now) and (not untrue or not start.serves(start.truth))
+
+
+def encrypted(start: World, now: World) -> bool:
+    return now.tls == "required" and now.group == start.group
+
+
+def _leftovers(now: World) -> bool:
+    return now.own or now.anyone or now.user is not None
+
+
+def _world(*slots: str | None, clients: tuple[str | None, ...] = (), **members: object) -> World:
+    world = World(Group(slots), clients=frozenset(clients or slots))
+    return replace(world, **members)  # type: ignore[arg-type]
+
+
+def _in_rbac(tokens: tuple[str, ...] = (), clients: tuple[str | None, ...] = (), **members: object) -> World:
+    world = World(Group((), frozenset({THEIRS})), theirs=frozenset(tokens), clients=frozenset(clients or tokens))
+    return replace(world, **members)  # type: ignore[arg-type]
+
+
+def _bare(now: journey_model.Secret) -> journey_model.Secret:
+    return replace(now, keyed=False)
+
+
+def _rotate_scenes() -> Iterator[Scene]:
+    journey = Journey.ROTATE_TOKEN
+    for keyed in (True, False):
+        kind = "json" if keyed else "bare"
+        starts = {
+            "required": _world("a", secret=secret(current="a")),
+            "with a previous token": _world("a", secret=secret(previous="z", current="a")),
+            "with a token staged": _world("a", secret=secret(current="a", pending="b")),
+            "with AWSPENDING left behind": _world("a", secret=secret(previous="z", current="a", pending="a")),
+            "with a first version": _world("a", secret=secret(current="a", pending="a")),
+            "rotating": _world("a", "b", secret=secret(current="a", pending="b", previous="z")),
+            "rotating and promoted": _world("a", "b", secret=secret(previous="a", current="b")),
+        }
+        for name, world in starts.items():
+            yield Scene(
+                f"rotate {name}, {kind}", journey, replace(world, secret=replace(world.secret, keyed=keyed)), rotated
+            )
+    yield Scene("rotate, handed in", journey, _world("a", handed=("a", "b")), rotated)
+
+
+def _enable_scenes() -> Iterator[Scene]:
+    journey = Journey.ENABLE_AUTH
+    for tls in ("required", "preferred", "off"):
+        plain = tls != "required"
+        starts = {
+            "no secret": journey_model.Secret(),
+            "no secret, bare": journey_model.Secret(keyed=False),
+            "none yet": secret(current=""),
+            "staged": secret(current="", pending="t"),
+            "at hand": secret(current="t"),
+            "at hand, bare first version": _bare(secret(current="t", pending="t")),
+            "cleared before": secret(previous="z", current=""),
+        }
+        for name, kept in starts.items():
+            yield Scene(f"enable, {name}, TLS {tls}", journey, _world(None, secret=kept, tls=tls, plain=plain), alone)
+        yield Scene(
+            f"enable, handed in, TLS {tls}", journey, _world(None, handed=("", "t"), tls=tls, plain=plain), alone
+        )
+        if plain:
+            yield Scene(f"TLS {tls}", Journey.ENABLE_TLS, _world(None, tls=tls, plain=True), encrypted)
+    yield Scene("enable, optional", journey, _world(None, "t", secret=secret(current="t")), alone)
+
+
+def _rbac_scenes() -> Iterator[Scene]:
+    journey = Journey.MIGRATE_RBAC_TO_AUTH
+    for heard in (True, False):
+        told = "heard" if heard else "unheard"
+        starts = {
+            "welcome": (_in_rbac(("t",), secret=secret(current="t")), alone),
+            "welcome, AWSPENDING left behind": (
+                _in_rbac(("t",), secret=secret(previous="s", current="t", pending="t")),
+                alone,
+            ),
+            "unwelcome": (_in_rbac(secret=secret(current="t")), alone),
+            "no secret": (_in_rbac(), alone),
+            "no secret, bare": (_in_rbac(secret=journey_model.Secret(keyed=False)), alone),
+            "staged": (_in_rbac(secret=secret(current="", pending="t")), alone),
+            "handed in": (_in_rbac(("t",), handed=("", "t")), alone),
+        }
+        if heard:
+            staged_too = _in_rbac(("t",), secret=secret(current="t", pending="u"))
+            starts["two welcome"] = (_in_rbac(("s", "t"), secret=secret(previous="s", current="t")), alone)
+            starts["welcome, another staged"] = (staged_too, alone_beside_a_staged_one)
+        for name, (world, goal) in starts.items():
+            yield Scene(f"from RBAC, {name}, {told}", journey, world, goal, opens=True, heard=heard)
+    for name, world in {
+        "required": _world("a", secret=secret(current="a", previous="z")),
+        "rotating": _world("a", "b", secret=secret(current="a", pending="b")),
+        "rotating and promoted": _world("a", "b", secret=secret(previous="a", current="b")),
+        "handed in": _world("a", handed=("", "a")),
+    }.items():
+        yield Scene(f"to RBAC, {name}", Journey.MIGRATE_AUTH_TO_RBAC, world, with_users)
+
+
+def _disable_scenes() -> Iterator[Scene]:
+    for heard in (True, False):
+        starts = {
+            "required": _world("a", secret=secret(current="a")),
+            "required, with a previous": _world("a", secret=secret(previous="z", current="a")),
+            "required, AWSPENDING left behind": _world("a", secret=secret(previous="z", current="a", pending="a")),
+            "required, bare": _world("a", secret=_bare(secret(current="a"))),
+            "optional": _world(None, "a", secret=secret(current="a")),
+            "from their users": _in_rbac(("a",), secret=secret(current="a")) if heard else None,
+            "handed in": _world("a", handed=("", "a")),
+        }
+        told = "heard" if heard else "unheard"
+        for name, world in starts.items():
+            if world:
+                yield Scene(
+                    f"disable, {name}, {told}",
+                    Journey.DISABLE_ACCESS_CONTROL,
+                    world,
+                    open_to_all,
+                    opens=True,
+                    heard=heard,
+                )
+
+
+def _rollback_scenes() -> Iterator[Scene]:
+    journey = Journey.ROLLBACK_TOKEN
+    for keyed in (True, False):
+        starts = {
+            "required": (_world("b", secret=secret(previous="a", current="b")), False),
+            "required, AWSPENDING left behind": (
+                _world("b", secret=secret(previous="a", current="b", pending="b")),
+                False,
+            ),
+            "rotating": (_world("a", "b", secret=secret(current="a", pending="b", previous="z")), True),
+            "rotating, no previous": (_world("a", "b", secret=secret(current="a", pending="b")), True),
+            "rotating and promoted": (_world("a", "b", secret=secret(previous="a", current="b")), True),
+            "rotating, AWSPENDING left behind": (
+                _world("a", "b", secret=secret(previous="a", current="b", pending="b")),
+                True,
+            ),
+            "let in again": (_world("b", "a", secret=secret(previous="a", current="b")), False),
+            "let in again, AWSPENDING left behind": (
+                _world("b", "a", secret=secret(previous="a", current="b", pending="b")),
+                False,
+            ),
+            "the given up one let in again": (
+                _world("a", "b", secret=secret(previous="b", current="a", mark="b")),
+                True,
+            ),
+        }
+        for name, (world, opens) in starts.items():
+            made = replace(world, secret=replace(world.secret, keyed=keyed))
+            kind = "json" if keyed else "bare"
+            for heard in (True, False):
+                told = "heard" if heard else "unheard"
+                yield Scene(f"back, {name}, {kind}, {told}", journey, made, gone_back, opens=opens, heard=heard)
+    for heard in (True, False):
+        told = "heard" if heard else "unheard"
+        given = _world("b", handed=("b", "a"))
+        yield Scene(f"back, handed in, {told}", journey, given, gone_back, heard=heard)
+        between = _world("a", "b", handed=("b", "a"))
+        yield Scene(f"back, rotating, handed in, {told}", journey, between, gone_back, opens=True, heard=heard)
+
+
+def _two_turns(scene: Scene) -> bool:
+    return scene.journey is Journey.ENABLE_AUTH and scene.world.tls != "required"
+
+
+SCENES = [*_rotate_scenes(), *_enable_scenes(), *_rbac_scenes(), *_disable_scenes(), *_rollback_scenes()]
+ORDER = list(Step)
+
+
+def promises(scene: Scene, now: World) -> None:
+    """Fail where something is broken at this very moment."""
+    start, where = scene.world, f"{scene.name}: {now}"
+    refused = {client for client in now.clients if not now.serves(client)}
+    assert not refused, f"clients with {refused} are refused in {where}"
+    assert now.tls != "required" or not now.plain, f"clients without TLS are refused in {where}"
+    current = now.truth
+    if current is not None and not now.handed:
+        never = now.group == start.group and not start.serves(current or NONE)
+        never = never or (current == start.truth and not start.serves(current or NONE))
+        bare_and_open = scene.journey is Journey.DISABLE_ACCESS_CONTROL and not now.secret.keyed
+        assert never or bare_and_open or now.serves(current or NONE), f"AWSCURRENT is not accepted in {where}"
+    if not now.handed:
+        labelled = {now.secret.value(label) for label in now.secret.at if label != journey_model.MARK}
+        assert now.in_force <= labelled, f"a token in force is lost in {where}"
+    assert scene.opens or start.serves(NONE) or not now.serves(NONE), f"the door is open in {where}"
+
+
+def way_of(scene: Scene, world: World, phase: Phase = Phase.ALL) -> Way:
+    way = journey_model.plan(world, scene.journey, phase, heard=scene.heard)
+    # The roles have their tasks in the order of the steps, each once.
+    numbers = [ORDER.index(step) for step in way.steps]
+    assert numbers == sorted(set(numbers)), f"{scene.name}: no role makes {way.steps} in this order"
+    return way
+
+
+def explored(starts: set[World], run: Callable[[World], list[World]]) -> dict[World, list[World]]:
+    """Return every world in which a run can be cut off, however often, with the way from there to the run's end."""
+    found: dict[World, list[World]] = {}
+    left = set(starts)
+    while left:
+        world = left.pop()
+        found[world] = run(world)
+        left |= set(found[world]) - found.keys()
+        assert len(found) < 3000, "it goes on for ever"
+    return found
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_a_journey_arrives_from_wherever_it_is_cut_off(scene: Scene) -> None:
+    promises(scene, scene.world)
+
+    def run(world: World) -> list[World]:
+        trail = []
+        for now in journey_model.carry_out(world, scene.journey, way_of(scene, world)):
+            promises(scene, now)
+            trail.append(now)
+        end = trail[-1] if trail else world
+        assert scene.goal(scene.world, end), f"{scene.name}: from {world} it ends in {end}"
+        assert way_of(scene, end).steps == (), f"{scene.name}: there is more to do in {end}"
+        return trail
+
+    assert len(explored({scene.world}, run)) > 1
+
+
+@pytest.mark.parametrize("scene", [s for s in SCENES if not _two_turns(s)], ids=lambda scene: scene.name)
+def test_begin_and_finish_arrive_however_often_either_is_cut_off(scene: Scene) -> None:
+    def begin(world: World) -> list[World]:
+        return run(world, Phase.BEGIN)
+
+    def finish(world: World) -> list[World]:
+        trail = run(world, Phase.FINISH)
+        end = trail[-1] if trail else world
+        assert scene.goal(scene.world, end), f"{scene.name}: from {world} it ends in {end}"
+        return trail
+
+    def run(world: World, phase: Phase) -> list[World]:
+        way = way_of(scene, world, phase)
+        assert not set(way.steps) & set(TURNS)
+        trail = []
+        for now in journey_model.carry_out(world, scene.journey, way):
+            promises(scene, now)
+            trail.append(now)
+        return trail
+
+    begun = explored({scene.world}, begin)
+    turned = set()
+    for world, trail in begun.items():
+        end = trail[-1] if trail else world
+        # Whether the users are as they have to be is for their modules to see.
+        assert not set(way_of(scene, end, Phase.BEGIN).steps) - {Step.USERS}, "a begin is repeated in vain"
+        left = way_of(scene, end).steps
+        turns = [step for step in left if step in TURNS]
+        now = journey_model.take_turn(end, scene.journey, turns[0]) if turns else end
+        promises(scene, now)
+        turned.add(now)
+    explored(turned, finish)
+
+
+def _reached(scene: Scene) -> set[World]:
+    """Return every world that a run of the scene can leave behind, wherever it is cut off."""
+    return set(
+        explored({scene.world}, lambda world: list(journey_model.carry_out(world, scene.journey, way_of(scene, world))))
+    )
+
+
+@pytest.mark.parametrize("journey", Journey)
+def test_a_journey_goes_on_from_another_one_or_refuses(journey: Journey) -> None:
+    """Wherever a journey was cut off, none of the others breaks a promise: it refuses, or its steps can be made."""
+    opens = journey in (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL, Journey.ROLLBACK_TOKEN)
+    gone = refused = 0
+    for world, heard in sorted({(world, s.heard) for s in SCENES for world in _reached(s)}, key=repr):
+        leaving = journey in (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
+        if leaving and not heard and world.group.user_groups:
+            continue  # then the plan names every user as one who loses, and the caller consents to that
+        if journey is Journey.DISABLE_ACCESS_CONTROL and world.theirs == frozenset() and world.group.user_groups:
+            continue  # users of whom nothing is known: between their turn and DETACH they are let in by no way
+        scene = Scene(f"{journey.value}", journey, world, alone, opens, heard)
+        try:
+            way = way_of(scene, world)
+        except NoWay:
+            refused += 1
+            continue
+        gone += 1
+        for now in journey_model.carry_out(world, journey, way):
+            promises(scene, now)
+    assert gone > 0
+    assert refused > 0 or journey is Journey.ENABLE_TLS
+
+
+def test_the_journey_that_a_refusal_points_to_goes_on() -> None:
+    """No refusal sends a caller round in circles."""
+    followed = 0
+    for world, heard in sorted({(world, s.heard) for s in SCENES for world in _reached(s)}, key=repr):
+        for first in Journey:
+            journey, passed = first, [first]
+            while True:
+                try:
+                    journey_model.plan(world, journey, Phase.ALL, heard=heard)
+                except NoWay as error:
+                    found = re.search(r"the role (\w+)", str(error))
+                    if not found or "discarded" in str(error):
+                        break  # it is up to the caller
+                    journey = Journey(found[1])
+                    assert journey not in passed, f"from {world} by {passed} back to {journey}"
+                    passed.append(journey)
+                    followed += 1
+                else:
+                    break
+    assert followed > 0

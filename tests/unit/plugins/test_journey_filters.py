@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""The filters of the roles: which groups are due to a step, and what each host is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.elasticache.auth.plugins.filter.journeys import (
+    FilterModule,
+    batch_groups,
+    due_groups,
+    journey_report,
+    own_groups,
+)
+
+
+def planned(*steps: str, **members: Any) -> dict[str, Any]:
+    """One outcome of the module auth_plan."""
+    return {
+        "changed": False,
+        "failed": False,
+        "msg": "one: nothing to do. It is open.",
+        "steps": list(steps),
+        "nodes_answer": True,
+        "stands": "open",
+        "on_evidence": "the API",
+        "open_since": None,
+        **members,
+    }
+
+
+def done(*actions: str, **members: Any) -> dict[str, Any]:
+    """One outcome of a module that makes a step."""
+    return {
+        "changed": bool(actions),
+        "failed": False,
+        "msg": "one: done.",
+        "actions": [{"action": action} for action in actions],
+        **members,
+    }
+
+
+def result(**outcomes: dict[str, Any]) -> dict[str, Any]:
+    return {"outcomes": outcomes}
+
+
+def loop(*items: tuple[Any, dict[str, Any]]) -> dict[str, Any]:
+    """What a loop over groups registers."""
+    return {"results": [{"item": item, **one} for item, one in items]}
+
+
+def after(*states: str, open_: bool | None = None) -> dict[str, Any]:
+    return {"possible_states": list(states), "unauthenticated_access": open_}
+
+
+def test_all_filters_are_there() -> None:
+    assert set(FilterModule().filters()) >= {"batch_groups", "due_groups", "journey_report", "own_groups"}
+
+
+# --- batch_groups
+
+
+@pytest.mark.parametrize(
+    ("hosts", "hostvars", "ids"),
+    [
+        ([], {}, []),
+        (["one", "two"], {"one": {}, "two": {}}, ["one", "two"]),
+        (["h1"], {"h1": {"replication_group_id": " Sessions "}}, ["sessions"]),
+        (["ONE"], {"ONE": {}}, ["one"]),
+        (["localhost"], {"localhost": {"replication_group_id": "one"}}, ["one"]),
+    ],
+)
+def test_batch_groups(hosts: list[str], hostvars: dict[str, dict[str, Any]], ids: list[str]) -> None:
+    assert batch_groups(hosts, hostvars) == ids
+
+
+def test_localhost_is_no_group() -> None:
+    with pytest.raises(AnsibleFilterError, match="_replication_groups"):
+        batch_groups(["localhost"], {"localhost": {}})
+
+
+# --- due_groups
+
+PLAN = result(one=planned("stage", "rotate"), two=planned("rotate", nodes_answer=False), three=planned())
+
+
+@pytest.mark.parametrize(
+    ("options", "due"),
+    [
+        ({"step": "stage"}, ["one"]),
+        ({"step": "rotate"}, ["one", "two"]),
+        ({"step": ["stage", "set"]}, ["one"]),
+        ({"step": "set"}, []),
+        ({"step": "rotate", "results": [result(one=done(failed=True))]}, ["two"]),
+        ({"step": "rotate", "results": [result(one=done("x"))]}, ["one", "two"]),
+        ({"step": "rotate", "results": [{}, {"skipped": True}, {"changed": False}]}, ["one", "two"]),
+        ({"step": "rotate", "results": [loop(("two", {"failed": True}), ("one", {}))]}, ["one"]),
+        ({"step": "rotate", "results": [loop(({"group": "one"}, {"failed": True}))]}, ["two"]),
+        ({"step": "rotate", "without": ["ONE"]}, ["two"]),
+        ({"step": "rotate", "proving": True}, ["one"]),
+    ],
+)
+def test_due_groups(options: dict[str, Any], due: list[str]) -> None:
+    assert due_groups(PLAN, **options) == due
+
+
+def test_a_group_without_a_plan_is_due_to_nothing() -> None:
+    refused = result(one=planned(failed=True, steps=None), two=planned("rotate"))
+    assert due_groups(refused, "rotate") == ["two"]
+
+
+def test_a_plan_that_failed_as_a_whole_has_no_groups() -> None:
+    assert due_groups({"failed": True, "msg": "no credentials"}, "rotate") == []
+
+
+# --- own_groups
+
+
+@pytest.mark.parametrize(
+    ("host", "variables", "own"),
+    [
+        ("two", {}, ["two"]),
+        ("h1", {"replication_group_id": "One"}, ["one"]),
+        ("bastion", {}, ["one", "two", "three"]),
+    ],
+)
+def test_own_groups(host: str, variables: dict[str, Any], own: list[str]) -> None:
+    assert own_groups(PLAN, host, {host: variables}) == own
+
+
+# --- journey_report
+
+
+def report(plan: dict[str, Any], results: list[dict[str, Any]], *ids: str, exposure: bool = False) -> dict[str, Any]:
+    return journey_report(plan, results, ids or ("one",), exposure)
+
+
+def test_nothing_to_do_is_told_in_the_words_of_the_plan() -> None:
+    told = report(result(one=planned()), [{}])
+    assert (told["changed"], told["failed"]) == (False, False)
+    assert told["lines"] == ["one: nothing to do. It is open."]
+
+
+def test_what_was_done_is_told_with_before_and_after() -> None:
+    plan = result(one=planned("rotate", "promote", stands="required (a)"))
+    rotated = result(one=done("ModifyReplicationGroup", after=after("rotating (a, b)")))
+    promoted = result(one=done("UpdateSecretVersionStage", "UpdateSecretVersionStage"))
+    told = report(plan, [rotated, promoted])
+    assert told["changed"] is True
+    (line,) = told["lines"]
+    assert line.startswith("one: ")
+    for words in ("rotating (a, b)", "required (a)", "rotate, promote"):
+        assert words in line
+    group = told["groups"]["one"]
+    assert group["actions"] == ["ModifyReplicationGroup", "UpdateSecretVersionStage", "UpdateSecretVersionStage"]
+    assert (group["stood"], group["evidence"], group["stands"]) == ("required (a)", "the API", "rotating (a, b)")
+    assert "doors" not in group
+
+
+def test_an_uncertain_state_is_told_as_such() -> None:
+    told = report(result(one=planned("rotate")), [result(one=done("X", after=after("required (a)", "optional (a)")))])
+    assert told["groups"]["one"]["stands"] == "required (a) or optional (a)"
+
+
+def test_the_first_failure_is_what_is_told() -> None:
+    first = result(one=done("X", failed=True, msg="one: ROTATE is refused."))
+    second = result(one=done(failed=True, msg="one: something later."))
+    told = report(result(one=planned("rotate", "set")), [first, second])
+    assert (told["failed"], told["changed"]) == (True, True)
+    assert told["lines"] == ["one: ROTATE is refused."]
+
+
+def test_a_refused_plan_is_a_failure() -> None:
+    told = report(result(one=planned(failed=True, msg="one: rotate_token is refused.")), [])
+    assert (told["failed"], told["changed"]) == (True, False)
+    assert told["lines"] == ["one: rotate_token is refused."]
+
+
+def test_each_host_is_told_of_its_own_groups_only() -> None:
+    plan = result(one=planned("rotate"), two=planned("rotate"))
+    told = report(plan, [result(one=done("X"), two=done(failed=True, msg="two: no."))], "one")
+    assert list(told["groups"]) == ["one"]
+    assert told["failed"] is False
+
+
+def test_ids_that_were_not_planned_are_left_out() -> None:
+    assert report(result(one=planned()), [], "one", "other")["lines"] == ["one: nothing to do. It is open."]
+
+
+def test_loops_over_groups_count_too_and_skipped_items_do_not() -> None:
+    plan = result(one=planned("users"), two=planned("users"))
+    users = loop(
+        ("one", {"changed": True, "failed": False, "msg": "made", "actions": [{"action": "CreateUser"}]}),
+        ({"group": "two"}, {"changed": True, "skipped": True}),
+    )
+    told = report(plan, [users], "one", "two")
+    assert told["groups"]["one"]["actions"] == ["CreateUser"]
+    assert told["groups"]["two"]["changed"] is False
+
+
+def door(open_: bool | None, called: float | None, ended: float | None) -> dict[str, Any]:
+    return result(one=done("X", after=after("somewhere", open_=open_), called_at=called, done_at=ended))
+
+
+@pytest.mark.parametrize(
+    ("open_since", "results", "seconds"),
+    [
+        (None, [door(True, 100.0, 110.0), door(False, 120.0, 130.25)], 30.2),
+        (None, [door(True, 100.0, 110.0)], None),
+        (None, [door(False, 100.0, 110.0)], None),
+        (50.0, [door(False, 120.0, 130.0)], 80.0),
+        (50.0, [door(None, 60.0, 70.0), door(False, 120.0, 130.0)], 80.0),
+        (None, [], None),
+    ],
+)
+def test_exposure(open_since: float | None, results: list[dict[str, Any]], seconds: float | None) -> None:
+    told = report(result(one=planned("set", open_since=open_since)), results, exposure=True)
+    assert told["groups"]["one"]["exposure_seconds"] == seconds
+    assert ("Everyone was let in for" in told["lines"][0]) == (seconds is not None)
+
+
+def test_exposure_is_told_only_where_it_is_asked_for() -> None:
+    told = report(result(one=planned("set")), [door(True, 100.0, 110.0), door(False, 120.0, 130.0)])
+    assert "exposure_seconds" not in told["groups"]["one"]
