@@ -57,6 +57,11 @@ def own_groups(plan: Mapping[str, Any], host: str, hostvars: Mapping[str, Mappin
     return [own] if own in ids else ids
 
 
+def spoken_for(hosts: Iterable[str], plan: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the ids of those planned groups that any of ``hosts`` speaks for."""
+    return sorted({key for host in hosts for key in own_groups(plan, host, hostvars)})
+
+
 def journey_report(
     plan: Mapping[str, Any], results: Iterable[Mapping[str, Any]], ids: Iterable[str], exposure: bool = False
 ) -> dict[str, Any]:
@@ -120,8 +125,9 @@ def _add(group: dict[str, Any], outcome: Mapping[str, Any]) -> None:
         return
     group["changed"] = group["changed"] or bool(outcome.get("changed"))
     group["actions"] += [action.get("action") for action in outcome.get("actions") or ()]
-    if not group["failed"] and (outcome.get("failed") or outcome.get("changed")):
-        group["msg"] = outcome.get("msg")
+    if outcome.get("failed") or outcome.get("changed"):
+        # What follows a failure is its remedy: the previous token is let in again.
+        group["msg"] = f"{group['msg']} That was tried: {outcome.get('msg')}" if group["failed"] else outcome.get("msg")
     group["failed"] = group["failed"] or bool(outcome.get("failed"))
     after = outcome.get("after") or {}
     if after.get("transit_encryption_mode") and not after.get("possible_states"):
@@ -165,5 +171,6 @@ class FilterModule:
             "due_groups": due_groups,
             "journey_report": journey_report,
             "own_groups": own_groups,
+            "spoken_for": spoken_for,
             "token_of": token_of,
         }

@@ -200,8 +200,11 @@ def next_version_id(arn: str, labels: Mapping[str, str], attempt: int = 0) -> st
     return str(uuid.uuid5(_VERSION_IDS, f"{arn}/{labels.get(CURRENT, '')}/{attempt}"))
 
 
-def describe_secret(clients: Clients, name: str, group_id: str) -> Secret | None:
-    """Return the secret without what it holds, ``None`` where there is none. Raises :class:`AuthError`."""
+def describe_secret(clients: Clients, name: str, group_id: str, option: str = "") -> Secret | None:
+    """Return the secret without what it holds, ``None`` where there is none; ``option`` as in :func:`secret_name`.
+
+    Raises :class:`AuthError`.
+    """
     try:
         answer = clients.patiently(lambda: clients.secrets.describe_secret(SecretId=name))
     except Exception as error:
@@ -209,7 +212,7 @@ def describe_secret(clients: Clients, name: str, group_id: str) -> Secret | None
             return None
         raise told(error, "DescribeSecret", name, group_id, clients.region) from error
     if answer.get("DeletedDate"):
-        raise _scheduled_for_deletion(group_id, name, "")
+        raise _scheduled_for_deletion(group_id, name, option)
     versions: Mapping[str, list[str]] = answer.get("VersionIdsToStages") or {}
     labels = {stage: version for version, stages in versions.items() for stage in stages}
     return Secret(answer["ARN"], labels, primary_region=answer.get("PrimaryRegion") or "")

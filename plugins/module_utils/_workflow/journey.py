@@ -271,7 +271,8 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     one.heard = seen.heard or any(answer.reach is Reach.ANSWERED for answer in answers)
     one.stands = _stands(request, group, states)
     one.on_evidence = _evidence(seen, answers)
-    one.users = _users(group, others, welcome, kept.store.current) if request.journey in _LEAVING_RBAC else []
+    let_in = kept.store.current if kept.store.kept else kept.store.pending
+    one.users = _users(group, others, welcome, let_in) if request.journey in _LEAVING_RBAC else []
     one.open_since = _open_since(seen, states)
     terms = Terms(
         phase=request.phase,
@@ -313,6 +314,10 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
             ids.user_group,
             ids.open_user_group,
             (ids.user,) if ids.user else (),
+            frozenset(others.user_groups),
+            frozenset(others.users),
+            # As carry_out does: what is not certain is not written down, but an older announcement is taken back.
+            foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
         ),
     )
 
@@ -363,7 +368,7 @@ def _settling(request: Request, seen: Observation) -> str:
     if not seen.tokens.complete:
         ways.append("hand in the token that was in force before, too")
     if request.assume_state is None:
-        ways.append("name the state in assume_state, if you know it")
+        ways.append(f"name the state in assume_state ({request.journey.value}_assume_state), if you know it")
     return "; or ".join(ways) or "make the change step by step, with elasticache.auth.replication_group_auth"
 
 
@@ -439,7 +444,7 @@ def _tell(request: Request, one: Planned) -> None:
     one.lines = told(one.way, one.calls)
     note = f" {one.way.note}" if one.way.note else ""
     turn = any(step in TURNS for step in one.way.steps)
-    if not one.way.steps:
+    if not one.way.steps or not (one.calls or turn):
         one.msg = f"{one.id}: nothing to do. It stands at {one.stands}.{note}"
     else:
         some = f"{len(one.calls)} calls to make{', and the clients have their turn' if turn else ''}"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._aws import modify, secrets, user_groups, users
@@ -16,6 +16,7 @@ from .._core.record import TAG_KEY
 from .._core.states import Call, CallKind
 
 ELASTICACHE, SECRETS_MANAGER = "elasticache", "secretsmanager"
+_TAG = "AddTagsToResource"
 _WORDS = {
     Step.CLIENTS_TLS: "to connect with TLS",
     Step.CLIENTS_USERS: "before user groups decide",
@@ -28,7 +29,7 @@ _WORDS = {
 class Setting:
     """What the calls are about. ``exists``: the secret does. ``in_rbac``: user groups decide when the journey goes on.
 
-    ``user_ids``: the users that are made for it.
+    ``user_ids``: the users that are made for it. ``foretold``: the first change can be written ahead.
     """
 
     journey: Journey
@@ -41,6 +42,18 @@ class Setting:
     user_group_id: str = ""
     open_user_group_id: str = ""
     user_ids: tuple[str, ...] = ()
+    existing_user_groups: frozenset[str] = frozenset()
+    existing_users: frozenset[str] = frozenset()
+    foretold: bool = True
+
+    def after(self, step: Step) -> Setting:
+        """Return it with the users and user groups that ``step`` makes."""
+        if step is Step.USERS:
+            made = self.existing_user_groups | {self.user_group_id}
+            return replace(self, existing_user_groups=made, existing_users=self.existing_users | {*self.user_ids})
+        if step is Step.ATTACH_OPEN:
+            return replace(self, existing_user_groups=self.existing_user_groups | {self.open_user_group_id})
+        return self
 
 
 def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
@@ -57,15 +70,12 @@ def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
         ]
         if step in (Step.ATTACH, Step.ATTACH_OPEN):
             attached = (setting.user_group_id if step is Step.ATTACH else setting.open_user_group_id,)
-        in_rbac = step in (Step.ATTACH, Step.ATTACH_OPEN) or (
-            in_rbac
-            and step
-            not in (
-                Step.ROTATE,
-                Step.ROTATE_CURRENT,
-                Step.DETACH,
-            )
-        )
+        leaving = step in (Step.ROTATE, Step.ROTATE_CURRENT, Step.DETACH)
+        in_rbac = step in (Step.ATTACH, Step.ATTACH_OPEN) or (in_rbac and not leaving)
+        setting = setting.after(step)
+    tagged = [number for number, call in enumerate(shown) if call["action"] == _TAG]
+    if tagged and not setting.foretold:
+        del shown[tagged[0]]
     return shown
 
 
@@ -100,7 +110,7 @@ def _calls(
             yield from _change(group, Call(CallKind.SET, "token"))
         case Step.ATTACH | Step.ATTACH_OPEN:
             ids = (setting.user_group_id if step is Step.ATTACH else setting.open_user_group_id,)
-            if step is Step.ATTACH_OPEN:
+            if step is Step.ATTACH_OPEN and ids[0] not in setting.existing_user_groups:
                 yield ELASTICACHE, user_groups.CREATE, {"UserGroupId": ids[0], "UserIds": [users.AWS_USER]}
             yield from _change(group, Call(CallKind.DELETE, user_groups=ids))
         case Step.DETACH:
@@ -108,14 +118,18 @@ def _calls(
             yield ELASTICACHE, call["action"], call["parameters"]
         case Step.USERS:
             for user_id in setting.user_ids:
-                yield ELASTICACHE, users.CREATE, {"UserId": user_id, "Passwords": [modify.MASK]}
-            members = {"UserGroupId": setting.user_group_id, "UserIds": list(setting.user_ids)}
-            yield ELASTICACHE, user_groups.CREATE, members
+                if user_id not in setting.existing_users:
+                    yield ELASTICACHE, users.CREATE, {"UserId": user_id, "Passwords": [modify.MASK]}
+            if setting.user_group_id not in setting.existing_user_groups:
+                members = {"UserGroupId": setting.user_group_id, "UserIds": list(setting.user_ids)}
+                yield ELASTICACHE, user_groups.CREATE, members
         case Step.CLEAN_UP:
-            for user_group_id in filter(None, (setting.user_group_id, setting.open_user_group_id)):
-                yield ELASTICACHE, user_groups.DELETE, {"UserGroupId": user_group_id}
+            for user_group_id in (setting.open_user_group_id, setting.user_group_id):
+                if user_group_id in setting.existing_user_groups:
+                    yield ELASTICACHE, user_groups.DELETE, {"UserGroupId": user_group_id}
             for user_id in setting.user_ids:
-                yield ELASTICACHE, users.DELETE, {"UserId": user_id}
+                if user_id in setting.existing_users:
+                    yield ELASTICACHE, users.DELETE, {"UserId": user_id}
 
 
 def _put(setting: Setting, stage: str) -> tuple[str, str, dict[str, Any]]:
@@ -132,9 +146,9 @@ def _change(group: str, call: Call) -> Iterator[tuple[str, str, Mapping[str, Any
     """A change of access control, with the record ahead of it and after it."""
     shown = modify.shown(group, call)
     record = {"ResourceName": f"replicationgroup:{group}", "Tags": [TAG_KEY]}
-    yield ELASTICACHE, "AddTagsToResource", record
+    yield ELASTICACHE, _TAG, record
     yield ELASTICACHE, shown["action"], shown["parameters"]
-    yield ELASTICACHE, "AddTagsToResource", record
+    yield ELASTICACHE, _TAG, record
 
 
 def told(way: Way, calls: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -23,6 +23,7 @@ from .._aws.secrets import (
 )
 from .._core.errors import AuthError
 from .._core.journeys import GIVEN_UP_AFTER, GIVEN_UP_BEFORE, GIVEN_UP_DONE, Store
+from .._core.secret_text import OPTION_PREFIX
 from .._core.tokens import rule_violations
 from .._fan_out import fan_out
 from .secret_plan import names_of
@@ -55,7 +56,7 @@ def read_kept(
     source: Mapping[str, Any] = params.get("auth_token_secret") or {}
     if not source:
         return _handed_in(clients, params, ids, hide)
-    names = names_of(source["name"], ids, option="auth_token_secret.")
+    names = names_of(source["name"], ids, option=OPTION_PREFIX)
     read = fan_out(ids, lambda key: _read(clients, key, names[key], source.get("key"), may_be_made, hide))
     return {
         key: kept if isinstance(kept, (Kept, AuthError)) else AuthError(f"{key}: the secret could not be read: {kept}")
@@ -79,7 +80,7 @@ def _handed_in(
 def _read(
     clients: Clients, group_id: str, name: str, key: str | None, may_be_made: bool, hide: Callable[[str], None]
 ) -> Kept:
-    secret = describe_secret(clients, name, group_id)
+    secret = describe_secret(clients, name, group_id, OPTION_PREFIX)
     if secret is None:
         if may_be_made:
             return Kept(TokenSet(complete=True), Store(name=name, can_be_empty=bool(key)), exists=False)
