@@ -2,6 +2,7 @@
 #
 #   make demo      a token rotated under live clients, against the emulator
 #   make test      unit and integration tests          PYTEST_ARGS="-k rotate -x"
+#   make chaos     all journeys, killed everywhere     ARGS="--journeys rotate_token --conditions default"
 #   make lint      all linters, each also a target     lint-ruff lint-types lint-shell lint-ansible lint-docs
 #                  of its own                          lint-importer lint-sanity SANITY_ARGS="--test pylint"
 #   make emulator  a local ElastiCache                  ARGS="--port 5600"
@@ -31,10 +32,10 @@ IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PA
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
 LINTERS := lint-ruff lint-types lint-shell lint-sanity lint-ansible lint-docs lint-importer
 
-.PHONY: help setup demo test emulator build lint $(LINTERS) tree changelog clean
+.PHONY: help setup demo test chaos emulator build lint $(LINTERS) tree changelog clean
 
 help:
-	@sed -n '3,9s/^# \{0,1\}//p' Makefile
+	@sed -n '3,10s/^# \{0,1\}//p' Makefile
 
 # --- What everything else needs -------------------------------------------------------------------------------------
 
@@ -77,6 +78,10 @@ emulator: setup
 # Last on PATH, for redis-cli: one of the machine's own is preferred, since it may be built with TLS.
 test: setup
 	PATH="$$PATH:$(CURDIR)/$(BIN)" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+# Hours; one journey under one condition takes some minutes.
+chaos: setup
+	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(ARGS)
 
 # --- The artifact ---------------------------------------------------------------------------------------------------
 

@@ -64,9 +64,16 @@ def create_user_group(emulator: Emulator, group: str = USERS, password: str = A)
         UserId=f"{group}-user", UserName="default", Engine="redis", AccessString="on ~* +@all", Passwords=[password]
     )
     client.create_user_group(UserGroupId=group, Engine="valkey", UserIds=[f"{group}-user"])
+    wait_for_users(emulator, group)
+    return group
+
+
+def wait_for_users(emulator: Emulator, group: str) -> None:
+    """Wait until a user group is active."""
+    client = emulator.client("elasticache")
     for dummy in range(400):
         if client.describe_user_groups(UserGroupId=group)["UserGroups"][0]["Status"] == "active":
-            return group
+            return
         time.sleep(0.02)
     pytest.fail(f"user group {group} is still not active")
 

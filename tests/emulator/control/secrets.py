@@ -27,4 +27,4 @@ def reset_default_version(self: FakeSecret, secret_version: dict[str, Any], vers
 
 def install() -> None:
     """Patch moto, once for the process."""
-    FakeSecret.reset_default_version = reset_default_version
+    FakeSecret.reset_default_version = reset_default_version  # type: ignore[method-assign] # the point of it

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Every journey under every condition, killed at every point: a table, and what did not go as promised."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+
+from conftest import Emulator, start_emulator
+from rich.console import Console
+from rich.markup import escape
+
+from chaos.conditions import CONDITIONS, Condition, named
+from chaos.journeys import JOURNEYS, Journey
+from chaos.report import rows, table, violations
+from chaos.trial import KillPoint, Trial, attempt, every, kill_points
+
+_BROKEN, _INTERRUPTED = 1, 130
+_WIDTH = 130
+
+_emulators: list[Emulator] = []
+#: In a worker: whether a trial is under way, and whether somebody wants all to end.
+_busy, _interrupted = threading.Event(), threading.Event()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial to be made, by names: a journey's functions don't go from one process to another."""
+
+    journey: str
+    condition: Condition
+    point: KillPoint | None = None
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="chaos",
+        description="Kill every journey before and after each call that changes something, and run it again.",
+        epilog="exit status: 0 as promised, 1 not as promised, 2 a wrong argument, 130 interrupted",
+    )
+    made.add_argument("--journeys", default=",".join(JOURNEYS), help="some of: %(default)s")
+    made.add_argument("--conditions", default=",".join(CONDITIONS), help="some of: %(default)s")
+    made.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="trials at a time, each with an emulator (%(default)s)"
+    )
+    made.add_argument(
+        "--every", type=int, default=1, metavar="K", help="only every K-th kill point (default: all of them)"
+    )
+    return made
+
+
+def _start() -> None:
+    """In a worker: an emulator of its own, which ends with it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, _interrupt)
+    _emulators.append(start_emulator("--data-plane", "light", "--create-seconds", "0.05"))
+    atexit.register(_emulators[0].close)
+
+
+def _interrupt(*_signal: object) -> None:
+    """End the trial that is under way, once. An idle one stays: its end would make the pool kill others."""
+    again = _interrupted.is_set()
+    _interrupted.set()
+    if _busy.is_set() and not again:
+        raise KeyboardInterrupt
+
+
+def _work(job: Job) -> Trial:
+    """In a worker: make a trial. One that could not be made is one that did not arrive."""
+    if _interrupted.is_set():
+        raise KeyboardInterrupt  # a job that was already handed to this worker
+    _busy.set()
+    try:
+        return attempt(_emulators[0], JOURNEYS[job.journey], job.condition, job.point)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # pytest's own outcomes, which the scenes raise, are no Exceptions
+        why = f"the trial itself broke:\n{traceback.format_exc()}"
+        return Trial(job.journey, job.condition.name, job.point, True, False, 0, 0, None, (), (), 0.0, (why,))
+    finally:
+        _busy.clear()
+
+
+def trials(journeys: Sequence[Journey], conditions: Sequence[Condition], workers: int, step: int) -> Iterator[Trial]:
+    """Make all of them, as many at a time as there are workers.
+
+    Where a journey can be killed under a condition is what its first run, which isn't killed, shows.
+    """
+    with ProcessPoolExecutor(workers, initializer=_start) as pool:
+        first = [Job(journey.name, condition) for condition in conditions for journey in journeys]
+        waiting: dict[Future[Trial], Job] = {pool.submit(_work, job): job for job in first}
+        try:
+            while waiting:
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    job, trial = waiting.pop(future), future.result()
+                    if job.point is None:
+                        points = every(kill_points(len(trial.calls)), step)
+                        more = [Job(job.journey, job.condition, point) for point in points]
+                        waiting |= {pool.submit(_work, one): one for one in more}
+                    yield trial
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end(*_signal: object) -> None:
+    """End as Ctrl-C does, which reaches the workers too."""
+    for worker in multiprocessing.active_children():
+        if worker.pid is not None:
+            os.kill(worker.pid, signal.SIGINT)
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the command line; returns the exit status."""
+    signal.signal(signal.SIGTERM, _end)
+    parsed = parser().parse_args()
+    names = [name for name in parsed.journeys.split(",") if name]
+    unknown = [name for name in names if name not in JOURNEYS]
+    if unknown or not names or parsed.workers < 1 or parsed.every < 1:
+        parser().error(f"no journey {', '.join(unknown)}" if unknown else "nothing to do")
+    try:
+        conditions = named(parsed.conditions.split(","))
+    except ValueError as error:
+        parser().error(str(error))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    begun, done = time.monotonic(), []
+    try:
+        for trial in trials([JOURNEYS[name] for name in names], conditions, parsed.workers, parsed.every):
+            done.append(trial)
+            where = f"killed {trial.point}" if trial.point else f"not killed, {len(trial.calls)} calls"
+            how = "[bold red]not as promised[/]" if trial.problems else "arrived" if trial.reached else "not reached"
+            console.print(f"{trial.journey}, {trial.condition}, {where}: {how} ({trial.seconds:.1f} s)")
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    order = {name: index for index, name in enumerate(names)}
+    done.sort(key=lambda trial: (order[trial.journey], [one.name for one in conditions].index(trial.condition)))
+    found = rows(done)
+    console.print(table(found, time.monotonic() - begun))
+    broken = violations(done)
+    for one in broken:
+        console.print(escape(one), style="red")
+    return 0 if all(row.clean for row in found) and not broken else _BROKEN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Killed anywhere: a few kill points of each journey (``make chaos`` has them all), and that the harness notices.
+
+What must be noticed is done by wrong playbooks (``chaos/samples.py``): one that takes the old token from clients before
+they are given the new one, one that uses a token that no store knows, one that forgets, one that stops half-way.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from integration.scenes import A, B, C, rotate
+
+from chaos import samples
+from chaos.clients import live
+from chaos.command import marked, started
+from chaos.conditions import CONDITIONS
+from chaos.journeys import GROUP, JOURNEYS, Journey, only_one_token, required_group
+from chaos.judge import failures_that_count
+from chaos.report import violations
+from chaos.store import KEY, secret_name
+from chaos.trial import KillPoint, Trial, attempt, kill_points, spread
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+DEFAULT = CONDITIONS["default"][0]
+#: Kill points of each journey.
+KILLED = 2
+
+pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.05)
+
+
+def tokens_of(emulator: Emulator) -> set[str]:
+    """Every token that was in force."""
+    return {token for moment in emulator.group(GROUP)["history"] for token in moment["slots"] if token}
+
+
+def store_current(emulator: Emulator, token: str) -> None:
+    """Put another token into AWSCURRENT."""
+    text = json.dumps({KEY: token})
+    emulator.client("secretsmanager").put_secret_value(SecretId=secret_name(GROUP), SecretString=text)
+
+
+def tell(trial: Trial) -> str:
+    """What went wrong, for a failure's report."""
+    return "\n".join(violations([trial]))
+
+
+@pytest.mark.parametrize("journey", JOURNEYS.values(), ids=list(JOURNEYS))
+@pytest.mark.parametrize("number", range(KILLED))
+def test_killed_anywhere(emulator: Emulator, journey: Journey, number: int) -> None:
+    point = spread(kill_points(journey.calls), KILLED)[number]
+    trial = attempt(emulator, journey, DEFAULT, point)
+    assert trial.reached, f"it did not come to {point}: it makes fewer calls than chaos/journeys.py says"
+    assert trial.arrived, tell(trial)
+    assert not trial.problems, tell(trial)
+    assert all(trial.served)
+
+
+# --- The harness itself -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("point", [KillPoint(3, "after"), KillPoint(6, "before")], ids=str)
+def test_a_rotation_that_carries_on_is_clean(emulator: Emulator, point: KillPoint) -> None:
+    """The point is where ROTATE was carried out, and where the token is promoted but not yet all labels are moved."""
+    trial = attempt(emulator, samples.SAMPLE, DEFAULT, point)
+    assert trial.reached
+    assert (trial.arrived, trial.client_failures, trial.tokens_lost, trial.exposure) == (True, 0, 0, 0.0), tell(trial)
+    assert not trial.problems
+    assert len(trial.served) == 2
+    assert all(trial.served)
+
+
+def test_a_call_that_is_halted_before_is_made_by_the_second_run(emulator: Emulator) -> None:
+    trial = attempt(emulator, samples.SAMPLE, DEFAULT, KillPoint(3, "before"))
+    assert trial.arrived, tell(trial)
+    assert trial.calls.count("elasticache:ModifyReplicationGroup") == 3  # one of them was not carried out
+
+
+def test_a_point_that_is_not_reached_counts_for_nothing(emulator: Emulator) -> None:
+    trial = attempt(emulator, samples.rotation(samples.STAGE), DEFAULT, KillPoint(9, "before"))
+    assert not trial.reached
+    assert not trial.arrived
+    assert trial.calls == ("secretsmanager:PutSecretValue",)
+
+
+def test_it_notices_a_client_that_is_refused(emulator: Emulator) -> None:
+    tasks = (samples.STAGE, samples.ROTATE, samples.SET_TOO_EARLY, samples.WAIT, samples.PROMOTE)
+    trial = attempt(emulator, samples.rotation(*tasks), DEFAULT)
+    assert trial.arrived, tell(trial)
+    assert trial.client_failures > 0
+    assert any("client on AWSCURRENT while required: " in problem for problem in trial.problems)
+    assert not any("previous token" in problem for problem in trial.problems)  # SET has ended its time
+    told = tell(trial)
+    assert not [token for token in tokens_of(emulator) if token in told]
+
+
+def test_it_notices_a_previous_token_that_is_pushed_out(emulator: Emulator) -> None:
+    """Two ROTATEs without a SET: the token that clients still use is refused, and no SET has ended its time."""
+    required_group(emulator, GROUP)
+    rotate(emulator, B, GROUP)
+    with live(emulator, GROUP, A) as clients:
+        clients.wait_served()
+        assert clients.previous is not None
+        rotate(emulator, C, GROUP)
+        store_current(emulator, B)
+        for dummy in range(400):
+            time.sleep(0.05)
+            if clients.previous.failures:
+                break
+    assert clients.previous.failures
+    history = emulator.group(GROUP)["history"]
+    assert failures_that_count(clients.previous.failures, history, only_one_token) == clients.previous.failures
+    assert {failure.mode for failure in clients.previous.failures} == {"rotating"}
+
+
+def test_it_notices_a_token_that_no_store_knows(emulator: Emulator) -> None:
+    tasks = (samples.ROTATE_WITHOUT_STORE, samples.STAGE_AFTERWARDS, samples.PROMOTE, samples.SET)
+    # Undisturbed, it is in the store at the end; killed in between, it is nowhere.
+    trial = attempt(emulator, samples.rotation(*tasks), DEFAULT, KillPoint(2, "after"))
+    assert trial.arrived, tell(trial)
+    assert trial.tokens_lost == 1
+    assert any("no label kept it when the process was killed" in problem for problem in trial.problems), tell(trial)
+    stopped = attempt(emulator, samples.rotation(samples.ROTATE_WITHOUT_STORE), DEFAULT)
+    assert stopped.tokens_lost == 1
+    assert any("it never was stored" in problem for problem in stopped.problems), tell(stopped)
+
+
+def test_it_notices_a_journey_that_does_not_arrive(emulator: Emulator) -> None:
+    half_way = attempt(emulator, samples.rotation(samples.STAGE, samples.ROTATE), DEFAULT)
+    assert not half_way.arrived
+    assert "the group is rotating and not required" in half_way.problems
+
+    # Not killed it arrives; after a kill it has forgotten what it had rotated in.
+    tasks = (samples.FORGET, samples.STAGE, samples.ROTATE, samples.PROMOTE, samples.SET)
+    trial = attempt(emulator, samples.rotation(*tasks), DEFAULT, KillPoint(3, "after"))
+    assert not trial.arrived
+    assert any(problem.startswith("it failed with status 2") for problem in trial.problems), tell(trial)
+
+
+def test_kill_ends_what_has_lost_its_parent(tmp_path: Path) -> None:
+    script = "(setsid sleep 600 &) ; setsid sleep 600 & sleep 600"
+    with started(["bash", "-c", script], tmp_path, {"PATH": "/usr/bin:/bin"}) as command:
+
+        def alive() -> list[psutil.Process]:
+            return [process for process in marked(command.mark) if process.name() == "sleep"]
+
+        while len(alive()) < 3:
+            assert command.returncode is None
+        processes = alive()
+        command.kill()
+        # Whoever is to take note of their end may not have done so yet.
+        assert not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
