@@ -102,8 +102,7 @@ def _outcomes(result: object, only: set[str] | None = None) -> Iterator[tuple[st
                 yield key, outcomes[key]
         return
     for one in result.get("results") or ():
-        item = one.get("item")
-        key = str(item.get("group") if isinstance(item, Mapping) else item)
+        key = str(one.get("item"))
         if only is None or key in only:
             yield key, {"changed": False, "failed": False, "msg": "", **one}
 

@@ -19,7 +19,7 @@ from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
 from .._core.errors import AuthError
 from .._core.evidence import Answer, assume
 from .._core.explain import describe_all
-from .._core.journeys import TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
+from .._core.journeys import GIVEN_UP_BEFORE, TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
 from .._core.states import CallKind, Mode, State
 from .._data_plane.probe import NodeAnswer, Reach, as_evidence
 from .case import Case, Inquiry
@@ -260,7 +260,8 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     belief = seen.belief
     if request.assume_state is not None and belief.certain is None:
         token = kept.store.current
-        if request.assume_state is Mode.ROTATING:
+        if request.assume_state is Mode.ROTATING and kept.store.abandoned != GIVEN_UP_BEFORE:
+            # What is staged is the newer one, unless it is the older one that a rollback goes back to.
             token = kept.store.pending or token
         belief = assume(belief, request.assume_state, token=token or None, live=True) or belief
     states = belief.states

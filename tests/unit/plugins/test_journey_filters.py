@@ -99,7 +99,7 @@ PLAN = result(one=planned("stage", "rotate"), two=planned("rotate", nodes_answer
         ({"step": "rotate", "results": [result(one=done("x"))]}, ["one", "two"]),
         ({"step": "rotate", "results": [{}, {"skipped": True}, {"changed": False}]}, ["one", "two"]),
         ({"step": "rotate", "results": [loop(("two", {"failed": True}), ("one", {}))]}, ["one"]),
-        ({"step": "rotate", "results": [loop(({"group": "one"}, {"failed": True}))]}, ["two"]),
+        ({"step": "rotate", "results": [loop(("one", {"failed": True}))]}, ["two"]),
         ({"step": "rotate", "without": ["ONE"]}, ["two"]),
         ({"step": "rotate", "proving": True}, ["one"]),
     ],
@@ -166,12 +166,12 @@ def test_an_uncertain_state_is_told_as_such() -> None:
     assert told["groups"]["one"]["stands"] == "required (a) or optional (a)"
 
 
-def test_the_first_failure_is_what_is_told() -> None:
-    first = result(one=done("X", failed=True, msg="one: ROTATE is refused."))
-    second = result(one=done(failed=True, msg="one: something later."))
+def test_a_failure_is_told_with_what_was_tried_after_it() -> None:
+    first = result(one=done("X", failed=True, msg="one: clients are refused."))
+    second = result(one=done(failed=True, msg="one: ROTATE is refused."))
     told = report(result(one=planned("rotate", "set")), [first, second])
     assert (told["failed"], told["changed"]) == (True, True)
-    assert told["lines"] == ["one: ROTATE is refused."]
+    assert told["lines"] == ["one: clients are refused. That was tried: one: ROTATE is refused."]
 
 
 def test_a_refused_plan_is_a_failure() -> None:
@@ -195,7 +195,7 @@ def test_loops_over_groups_count_too_and_skipped_items_do_not() -> None:
     plan = result(one=planned("users"), two=planned("users"))
     users = loop(
         ("one", {"changed": True, "failed": False, "msg": "made", "actions": [{"action": "CreateUser"}]}),
-        ({"group": "two"}, {"changed": True, "skipped": True}),
+        ("two", {"changed": True, "skipped": True}),
     )
     told = report(plan, [users], "one", "two")
     assert told["groups"]["one"]["actions"] == ["CreateUser"]
