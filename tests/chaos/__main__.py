@@ -24,7 +24,7 @@ from rich.markup import escape
 from chaos.conditions import CONDITIONS, Condition, named
 from chaos.journeys import JOURNEYS, Journey
 from chaos.report import rows, table, violations
-from chaos.trial import KillPoint, Trial, attempt, every, kill_points
+from chaos.trial import KillPoint, Trial, attempt, every, kill_points, sample
 
 _BROKEN, _INTERRUPTED = 1, 130
 _WIDTH = 130
@@ -57,6 +57,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--every", type=int, default=1, metavar="K", help="only every K-th kill point (default: all of them)"
+    )
+    made.add_argument(
+        "--sample",
+        type=int,
+        default=0,
+        metavar="N",
+        help="only N kill points of each journey, others under each condition, and no run that is not killed",
     )
     return made
 
@@ -93,13 +100,24 @@ def _work(job: Job) -> Trial:
         _busy.clear()
 
 
-def trials(journeys: Sequence[Journey], conditions: Sequence[Condition], workers: int, step: int) -> Iterator[Trial]:
+def first_jobs(journeys: Sequence[Journey], conditions: Sequence[Condition], sampled: int) -> list[Job]:
+    """What to begin with: a run of each journey under each condition that isn't killed, or a sample of kill points."""
+    if not sampled:
+        return [Job(journey.name, condition) for condition in conditions for journey in journeys]
+    return [
+        Job(journey.name, condition, point)
+        for turn, condition in enumerate(conditions)
+        for journey in journeys
+        for point in sample(kill_points(journey.calls), sampled, turn)
+    ]
+
+
+def trials(first: Sequence[Job], workers: int, step: int) -> Iterator[Trial]:
     """Make all of them, as many at a time as there are workers.
 
     Where a journey can be killed under a condition is what its first run, which isn't killed, shows.
     """
     with ProcessPoolExecutor(workers, initializer=_start) as pool:
-        first = [Job(journey.name, condition) for condition in conditions for journey in journeys]
         waiting: dict[Future[Trial], Job] = {pool.submit(_work, job): job for job in first}
         try:
             while waiting:
@@ -128,7 +146,7 @@ def main() -> int:
     parsed = parser().parse_args()
     names = [name for name in parsed.journeys.split(",") if name]
     unknown = [name for name in names if name not in JOURNEYS]
-    if unknown or not names or parsed.workers < 1 or parsed.every < 1:
+    if unknown or not names or parsed.workers < 1 or parsed.every < 1 or parsed.sample < 0:
         parser().error(f"no journey {', '.join(unknown)}" if unknown else "nothing to do")
     try:
         conditions = named(parsed.conditions.split(","))
@@ -139,7 +157,8 @@ def main() -> int:
         console.width = _WIDTH
     begun, done = time.monotonic(), []
     try:
-        for trial in trials([JOURNEYS[name] for name in names], conditions, parsed.workers, parsed.every):
+        first = first_jobs([JOURNEYS[name] for name in names], conditions, parsed.sample)
+        for trial in trials(first, parsed.workers, parsed.every):
             done.append(trial)
             where = f"killed {trial.point}" if trial.point else f"not killed, {len(trial.calls)} calls"
             how = "[bold red]not as promised[/]" if trial.problems else "arrived" if trial.reached else "not reached"

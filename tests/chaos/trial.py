@@ -75,6 +75,12 @@ def every(points: Sequence[KillPoint], step: int) -> list[KillPoint]:
     return [points[index - index % 2 + turn % 2] for turn, index in enumerate(range(0, len(points), step))]
 
 
+def sample(points: Sequence[KillPoint], number: int, turn: int) -> list[KillPoint]:
+    """So many of all kill points, others in every ``turn``: over many of them each point is met, before and after."""
+    count = min(number, len(points))
+    return [points[(7 * turn + index * len(points) // count) % len(points)] for index in range(count)]
+
+
 def spread(points: Sequence[KillPoint], number: int) -> list[KillPoint]:
     """So many of all kill points, after and before calls in turn, far from each other and always the same."""
     calls = len(points) // 2

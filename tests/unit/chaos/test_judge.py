@@ -10,11 +10,11 @@ import pytest
 from integration.scenes import A, B, C
 
 from chaos.conditions import CONDITIONS, named
-from chaos.journeys import only_one_token
+from chaos.journeys import JOURNEYS, only_one_token
 from chaos.judge import Failure, Kill, exposure_seconds, failures_that_count, lost_tokens, tokens_in_force
 from chaos.report import rows, violations
 from chaos.store import Store, Version, token_in
-from chaos.trial import KillPoint, Trial, every, kill_points, spread
+from chaos.trial import KillPoint, Trial, every, kill_points, sample, spread
 from emulator.settings import VARIANTS
 
 
@@ -103,6 +103,14 @@ def test_kill_points() -> None:
     assert every(points, 1) == points
     assert [str(point) for point in every(points, 2)][:3] == ["before call 1", "after call 2", "before call 3"]
     assert [str(point) for point in every(points, 6)] == ["before call 1", "after call 4", "before call 7"]
+
+
+@pytest.mark.parametrize("calls", sorted({journey.calls for journey in JOURNEYS.values()}))
+def test_a_sample_meets_every_point_in_the_end(calls: int) -> None:
+    points = kill_points(calls)
+    assert {point for turn in range(len(points)) for point in sample(points, 1, turn)} == set(points)
+    assert len(set(sample(points, 3, 2))) == 3
+    assert len(sample(points, 99, 0)) == len(points)
 
 
 def trial(**members: Any) -> Trial:
