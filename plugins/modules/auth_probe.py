@@ -54,6 +54,8 @@ options:
   expect:
     description:
       - By name of a credential, and for V(unauthenticated), whether it has to be V(accepted) or V(refused).
+      - V(not_refused) is fulfilled, too, by nodes that accept whatever token, as those of a group may whose token is
+        optional; they tell nothing about this one.
     type: dict
 extends_documentation_fragment:
   - amazon.aws.common.modules

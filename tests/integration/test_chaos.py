@@ -65,6 +65,15 @@ def test_killed_anywhere(emulator: Emulator, journey: Journey, number: int) -> N
     assert all(trial.served)
 
 
+@pytest.mark.parametrize("name", ["enable_auth", "migrate_rbac_to_auth"])
+def test_nodes_that_accept_any_token_while_it_is_optional(emulator: Emulator, name: str) -> None:
+    """Then they can't prove the one that is rotated in, and the journey goes on by the API's word and the record."""
+    condition = next(one for one in CONDITIONS["variants"] if one.name == "optional-wrong-token=ok")
+    trial = attempt(emulator, JOURNEYS[name], condition)
+    assert trial.arrived, tell(trial)
+    assert not trial.problems, tell(trial)
+
+
 def test_a_way_back_that_was_no_more_than_marked(emulator: Emulator) -> None:
     """AWSPENDING then is the older of the two tokens, whatever assume_state takes it for in a rotation."""
     trial = attempt(emulator, JOURNEYS["rollback_token/half-way"], DEFAULT, KillPoint(3, "before"))

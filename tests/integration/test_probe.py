@@ -184,8 +184,16 @@ def test_a_node_that_accepts_any_token(emulator: Emulator) -> None:
         ended = probe(emulator, credentials=OLD_AND_NEW, expect={"new": wanted})
         assert ended.failed
         assert ended.msg.startswith(f"{GROUP}: new is untold, not {wanted}. ")
-    told = probe(emulator, credentials=OLD_AND_NEW)
+    told = probe(emulator, credentials=OLD_AND_NEW, expect={"new": "not_refused"})
+    assert not told.failed, told.msg
     assert told.of(GROUP)["answers"] == {"unauthenticated": "accepted", "old": "untold", "new": "untold"}
+
+
+def test_a_token_that_is_refused_is_not_one_that_is_not(emulator: Emulator) -> None:
+    scene(emulator, "required")
+    ended = probe(emulator, credentials=OLD_AND_NEW, expect={"old": "not_refused", "new": "not_refused"})
+    assert ended.failed
+    assert ended.msg.startswith(f"{GROUP}: new is refused, not not_refused. ")
 
 
 class TestBadInput:
@@ -208,7 +216,7 @@ class TestBadInput:
             ),
             (
                 {"expect": {"unauthenticated": "yes"}},
-                "expect: unauthenticated has to be accepted or refused.",
+                "expect: unauthenticated has to be accepted, refused or not_refused.",
             ),
             ({"replication_group_id": "a--b"}, None),
             (

@@ -347,7 +347,7 @@ def test_the_token_comes_from_a_secret_and_never_through_ansible(emulator: Emula
     assert truth["slots"] == [TOKEN]
     assert f"required:v.{stored['VersionId']}" in truth["tags"][RECORD]
     unchanged(emulator, **wanted)
-    refused(emulator, "has no version in AWSPENDING", auth_token_secret={**source, "stage": "AWSPENDING"})
+    refused(emulator, "holds no token in AWSPENDING (yet)", auth_token_secret={**source, "stage": "AWSPENDING"})
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from .tokens import by_group, no_token_in
 
 UNAUTHENTICATED = "unauthenticated"
 ACCEPTED, REFUSED, DIFFERS, UNTOLD = "accepted", "refused", "differs", "untold"
+#: An expectation that nodes fulfil, too, which accept whatever token and so tell nothing about this one.
+NOT_REFUSED = "not_refused"
 
 
 @dataclass
@@ -44,8 +46,8 @@ def check_credentials(credentials: Iterable[Mapping[str, Any]], expect: Mapping[
     for name, wanted in (expect or {}).items():
         if name != UNAUTHENTICATED and name not in names:
             raise AuthError(f"expect: there is no credential named {name}; there is {', '.join(names) or 'none'}.")
-        if wanted not in (ACCEPTED, REFUSED):
-            raise AuthError(f"expect: {name} has to be {ACCEPTED} or {REFUSED}.")
+        if wanted not in (ACCEPTED, REFUSED, NOT_REFUSED):
+            raise AuthError(f"expect: {name} has to be {ACCEPTED}, {REFUSED} or {NOT_REFUSED}.")
 
 
 def probe_all(
@@ -136,7 +138,12 @@ def summarize(answers: Sequence[NodeAnswer], names: Iterable[str]) -> dict[str, 
 
 def unmet(group_id: str, answers: Mapping[str, str], expect: Mapping[str, str]) -> str:
     """Return the error about expectations that are not met; empty where all are."""
-    wrong = [f"{name} is {answers[name]}, not {wanted}" for name, wanted in expect.items() if answers[name] != wanted]
+    fulfilled = {NOT_REFUSED: (ACCEPTED, UNTOLD)}
+    wrong = [
+        f"{name} is {answers[name]}, not {wanted}"
+        for name, wanted in expect.items()
+        if answers[name] not in fulfilled.get(wanted, (wanted,))
+    ]
     if not wrong:
         return ""
     return f"{group_id}: {'; '.join(wrong)}. See outcomes['{group_id}'].evidence.nodes for each node."

@@ -19,7 +19,7 @@ def reset_default_version(self: FakeSecret, secret_version: dict[str, Any], vers
     for version in self.versions.values():
         stages = version["version_stages"]
         was_current = "AWSCURRENT" in stages
-        gone = {"AWSPREVIOUS", *secret_version["version_stages"]}
+        gone = {"AWSCURRENT", "AWSPREVIOUS", *secret_version["version_stages"]}
         version["version_stages"] = [stage for stage in stages if stage not in gone] + ["AWSPREVIOUS"] * was_current
     self.versions[version_id] = secret_version
     self.default_version_id = version_id
