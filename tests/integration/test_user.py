@@ -767,8 +767,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"passwords": None, "password_secrets": [{"name": "app", "stage": "AWSPENDING"}]},
-        "the secret app holds no token in AWSPENDING (yet). Stage one, or name another label in "
-        "password_secrets.stage.",
+        (
+            "the secret app holds no token in AWSPENDING (yet). Stage one, or name another label in "
+            "password_secrets.stage."
+        ),
     ),
 ]
 
