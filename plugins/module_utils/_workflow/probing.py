@@ -62,6 +62,7 @@ def probe_all(
     """Return the answers of each group. Raises :class:`AuthError` for what concerns no single group."""
     begun = time.monotonic()
     probes = {key: GroupProbe(key) for key in ids}
+    credentials = [_by_group(credential) for credential in credentials]
     groups: dict[str, Group] = {}
     for key, found in require_all(clients, ids).items():
         if isinstance(found, AuthError):
@@ -95,6 +96,12 @@ def probe_all(
     return list(probes.values())
 
 
+def _by_group(credential: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the credential with its tokens by the ids as AWS has them, once for all groups."""
+    tokens = credential.get("auth_tokens")
+    return credential if tokens is None else {**credential, "auth_tokens": by_group(tokens)}
+
+
 def _read(
     clients: Clients, credentials: Iterable[Mapping[str, Any]], group_id: str, hide: Callable[[str], None]
 ) -> dict[str, Credential]:
@@ -103,7 +110,7 @@ def _read(
         value, source, tokens = (credential.get(name) for name in ("auth_token", "auth_token_secret", "auth_tokens"))
         whose = f"{group_id}: credentials: {credential['name']}"
         if tokens is not None:
-            value = by_group(tokens).get(group_id)
+            value = tokens.get(group_id)
             if not value:
                 raise AuthError(
                     f"{whose}: there is no token for it in auth_tokens. Give it there, under the group's id."

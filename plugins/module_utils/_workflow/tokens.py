@@ -139,7 +139,8 @@ def collect(
             for token in tokens.all if isinstance(tokens, TokenSet) else ():
                 hide(token.value)
     else:
-        sets = {key: _from_options(params, key, needed) for key in ids}
+        wanted, previous = (by_group(params.get(name)) for name in ("auth_tokens", "previous_auth_tokens"))
+        sets = {key: _from_options(params, key, wanted.get(key), previous.get(key), needed) for key in ids}
     return {key: _checked(key, tokens) if isinstance(tokens, TokenSet) else tokens for key, tokens in sets.items()}
 
 
@@ -148,10 +149,13 @@ def by_group(tokens: Mapping[Any, Any] | None) -> dict[str, str]:
     return {str(key).strip().lower(): str(value) for key, value in (tokens or {}).items() if value is not None}
 
 
-def _from_options(params: Mapping[str, Any], group_id: str, needed: bool) -> TokenSet | AuthError:
+def _from_options(
+    params: Mapping[str, Any], group_id: str, own: str | None, previous: str | None, needed: bool
+) -> TokenSet | AuthError:
+    """Return a group's tokens; ``own`` and ``previous`` are those that the options by group have for it."""
     value = params.get("auth_token")
     if value is None:
-        value = by_group(params.get("auth_tokens")).get(group_id)
+        value = own
     if value is None and needed:
         return AuthError(
             f"{group_id}: there is no token for it. Give it in auth_token, under its id in auth_tokens, "
@@ -163,7 +167,6 @@ def _from_options(params: Mapping[str, Any], group_id: str, needed: bool) -> Tok
             f"{group_id}: known_auth_tokens holds an empty text, which is no token. Leave it out; to say that there "
             "are no other tokens, give an empty list."
         )
-    previous = by_group(params.get("previous_auth_tokens")).get(group_id)
     wanted = Token(GIVEN, str(value)) if value is not None else None
     known = [Token(f"known token {number}", other) for number, other in enumerate(others or (), 1)]
     known += [Token(PREVIOUS_TOKEN, previous)] if previous else []
