@@ -61,6 +61,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.replication_groups
   - elasticache.auth.data_plane
   - elasticache.auth.attributes
@@ -149,7 +150,7 @@ outcomes:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
@@ -159,6 +160,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.probing
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
             "credentials": {
                 "type": "list",
@@ -186,7 +188,7 @@ def main() -> None:
         probing = options.probing(params)
         check_credentials(params["credentials"], params["expect"])
         probes = probe_all(
-            Clients(module),
+            clients_of(module),
             ids,
             params["credentials"],
             params["expect"] or {},

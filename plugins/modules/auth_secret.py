@@ -103,6 +103,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.replication_groups
   - elasticache.auth.attributes
 attributes:
@@ -278,7 +279,7 @@ outcomes:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.tokens import (
     DEFAULT_LENGTH,
@@ -344,6 +345,7 @@ def order_of(module: AnsibleAWSModule) -> SecretOrder:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
             "name": {"type": "str", "required": True},
             "key": {"type": "str", "no_log": False},
@@ -362,7 +364,7 @@ def main() -> None:
     )
     try:
         order = order_of(module)
-        progress = bring_secrets_about(Clients(module), order, hide=module.no_log_values.add)
+        progress = bring_secrets_about(clients_of(module), order, hide=module.no_log_values.add)
         verb = "would be changed" if module.check_mode else "changed"
         finish(module, progress, verb=verb, diff=label_diff(progress))
     except AuthError as error:

@@ -292,6 +292,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - amazon.aws.tags
   - elasticache.auth.replication_groups.wait
   - elasticache.auth.auth_tokens.stored
@@ -428,7 +429,7 @@ from typing import Any
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.settings import SETTINGS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
@@ -458,7 +459,7 @@ def manner_of(module: AnsibleAWSModule) -> Manner:
 
 def act(module: AnsibleAWSModule) -> Outcome:
     """Do what the options ask for. Raises AuthError for options that don't go together."""
-    params, clients = module.params, Clients(module)
+    params, clients = module.params, clients_of(module)
     manner, wanted = manner_of(module), wanted_of(params)
     if params["state"] == "absent":
         ending = Ending(params["final_snapshot_identifier"], params["retain_primary_cluster"])
@@ -505,6 +506,7 @@ def finish(module: AnsibleAWSModule, outcome: Outcome) -> None:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             "replication_group_id": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             **{setting.option: dict(setting.spec) for setting in SETTINGS},

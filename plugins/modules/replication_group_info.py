@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.auth_tokens
   - elasticache.auth.auth_tokens.stored
   - elasticache.auth.data_plane
@@ -203,7 +204,7 @@ outcomes:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.facts import gather
@@ -214,6 +215,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens 
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
             "replication_group_ids": {"type": "list", "elements": "str", "aliases": ["replication_group_id"]},
             **options.TOKENS_SPEC,
@@ -223,7 +225,7 @@ def main() -> None:
         mutually_exclusive=options.TOKENS_EXCLUSIVE,
         supports_check_mode=True,
     )
-    clients = Clients(module)
+    clients = clients_of(module)
     params = module.params
     try:
         ids = None if params["replication_group_ids"] is None else options.group_ids(params["replication_group_ids"])

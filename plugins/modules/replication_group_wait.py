@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.replication_groups
   - elasticache.auth.replication_groups.wait
   - elasticache.auth.attributes
@@ -99,7 +100,7 @@ outcomes:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
@@ -109,6 +110,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.waiting
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
             **options.WAIT_SPEC,
             "record": {"type": "bool", "default": True},
@@ -119,7 +121,7 @@ def main() -> None:
     try:
         options.check_waiting(params)
         waits = wait_until_settled(
-            Clients(module),
+            clients_of(module),
             options.group_ids(params["replication_group_ids"]),
             timeout=params["wait_timeout"],
             delay=params["wait_delay"],

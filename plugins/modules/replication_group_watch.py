@@ -48,6 +48,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.replication_groups
   - elasticache.auth.attributes
 attributes:
@@ -116,7 +117,7 @@ outcomes:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
@@ -129,14 +130,14 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.watchin
 
 def main() -> None:
     module = AnsibleAWSModule(
-        argument_spec={**options.GROUPS_SPEC, **WATCH_SPEC},
+        argument_spec={**options.ROLE_SPEC, **options.GROUPS_SPEC, **WATCH_SPEC},
         supports_check_mode=True,
     )
     params = module.params
     try:
         how = watching(params)
         ids = options.group_ids(params["replication_group_ids"])
-        watches = watch_all(Clients(module), ids, how, check_mode=module.check_mode)
+        watches = watch_all(clients_of(module), ids, how, check_mode=module.check_mode)
         finish(module, watches, verb="had to be changed")
     except AuthError as error:
         module.fail_json(msg=str(error))

@@ -140,6 +140,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - amazon.aws.tags
   - elasticache.auth.data_plane
   - elasticache.auth.attributes
@@ -309,7 +310,7 @@ from typing import Any
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options, rbac, user_wanted
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.lifecycle import Manner, Outcome
@@ -318,7 +319,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.users i
 
 def act(module: AnsibleAWSModule) -> Outcome:
     """Do what the options ask for. Raises AuthError for options that don't go together."""
-    params, clients, hide = module.params, Clients(module), module.no_log_values.add
+    params, clients, hide = module.params, clients_of(module), module.no_log_values.add
     for secret in user_wanted.secrets_in(params["access_string"]):
         hide(secret)
     options.check_waiting(params)
@@ -340,6 +341,7 @@ def act(module: AnsibleAWSModule) -> Outcome:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             "user_id": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "user_name": {"type": "str"},

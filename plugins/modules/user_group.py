@@ -72,6 +72,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - amazon.aws.tags
   - elasticache.auth.attributes
 attributes:
@@ -169,7 +170,7 @@ from typing import Any
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options, rbac, user_groups
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.lifecycle import Manner, Outcome
@@ -177,7 +178,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.lifecyc
 
 def act(module: AnsibleAWSModule) -> Outcome:
     """Do what the options ask for. Raises AuthError for options that don't go together."""
-    params, clients = module.params, Clients(module)
+    params, clients = module.params, clients_of(module)
     options.check_waiting(params)
     manner = Manner(
         wait=params["wait"],
@@ -194,6 +195,7 @@ def act(module: AnsibleAWSModule) -> Outcome:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             "user_group_id": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "engine": {"type": "str", "choices": ["valkey", "redis"]},

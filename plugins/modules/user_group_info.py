@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.attributes
 attributes:
   check_mode:
@@ -116,6 +117,7 @@ missing:
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.errors import explain
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.user_groups import (
@@ -124,6 +126,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.user_groups 
     sweep_user_groups,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.rbac import checked_id, tags_of
 
 
@@ -141,12 +144,13 @@ def find(clients: Clients, ids: list[str] | None) -> tuple[list[UserGroup], list
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             "user_group_ids": {"type": "list", "elements": "str", "aliases": ["user_group_id"]},
             "include_tags": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
-    clients, params = Clients(module), module.params
+    clients, params = clients_of(module), module.params
     try:
         found, missing = find(clients, params["user_group_ids"])
         shown = [camel_dict_to_snake_dict(group.raw) for group in found]

@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.attributes
 attributes:
   check_mode:
@@ -126,6 +127,7 @@ missing:
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.errors import explain
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.users import (
@@ -134,6 +136,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.users import
     sweep_users,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.rbac import checked_id, tags_of
 
 
@@ -154,6 +157,7 @@ def find(clients: Clients, ids: list[str] | None, names: list[str] | None) -> tu
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             "user_ids": {"type": "list", "elements": "str", "aliases": ["user_id"]},
             "user_names": {"type": "list", "elements": "str", "aliases": ["user_name"]},
             "include_tags": {"type": "bool", "default": True},
@@ -161,7 +165,7 @@ def main() -> None:
         mutually_exclusive=[("user_ids", "user_names")],
         supports_check_mode=True,
     )
-    clients, params = Clients(module), module.params
+    clients, params = clients_of(module), module.params
     try:
         found, missing = find(clients, params["user_ids"], params["user_names"])
         shown = [camel_dict_to_snake_dict(user.raw) for user in found]

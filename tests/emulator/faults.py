@@ -44,7 +44,7 @@ class BadFaultError(ValueError):
 
 @dataclass
 class Fault:
-    """One rule. The filters (service, action, id) take shell patterns; all that are given must match.
+    """One rule. The filters (service, action, id, region, account) take shell patterns; all that are given must match.
 
     With ``mutating`` set, calls that change nothing don't count.
     """
@@ -53,6 +53,8 @@ class Fault:
     service: str = "*"
     action: str = "*"
     id: str = "*"
+    region: str = "*"
+    account: str = "*"
     mutating: bool = False
     rate: float = 1.0
     seed: int = 0
@@ -72,12 +74,14 @@ class Fault:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
 
-    def matches(self, service: str, action: str, identifier: str) -> bool:
+    def matches(self, service: str, action: str, identifier: str, region: str = "", account: str = "") -> bool:
         """Whether the filters let this call through to the fault."""
         return (
             fnmatch.fnmatchcase(service, self.service)
             and fnmatch.fnmatchcase(action, self.action)
             and fnmatch.fnmatchcase(identifier, self.id)
+            and fnmatch.fnmatchcase(region, self.region)
+            and fnmatch.fnmatchcase(account, self.account)
             and (is_mutating(action) or not self.mutating)
         )
 
@@ -119,7 +123,9 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
     "status": (300, 599),
     "seconds": (0, 86400),
 }
-_STRINGS = ("service", "action", "id", "code", "message")
+_STRINGS = ("service", "action", "id", "region", "account", "code", "message")
+#: What strikes a call as it comes in; the others strike what ElastiCache does, wherever that is.
+_OF_CALLS = (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP, FaultKind.HALT)
 
 
 def parse_fault(described: object) -> Fault:
@@ -158,6 +164,8 @@ def parse_fault(described: object) -> Fault:
                 raise BadFaultError("mutating must be true or false")
         else:
             raise BadFaultError(f"a fault has no member {name!r}")
+        if name in ("region", "account") and kind not in _OF_CALLS:
+            raise BadFaultError(f"{kind.value} can't be narrowed by {name}")
     return Fault(kind, **values)
 
 
@@ -187,16 +195,18 @@ class Faults:
         with self._lock:
             return [fault.as_dict() for fault in self._faults]
 
-    def strike_call(self, service: str, action: str, identifier: str) -> Fault | None:
+    def strike_call(
+        self, service: str, action: str, identifier: str, region: str = "", account: str = ""
+    ) -> Fault | None:
         """The throttle, error, drop or halt that strikes this call, if any. Every matching fault counts the call.
 
         A halt comes before the others: who asked for one waits for it.
         """
-        kinds = (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP, FaultKind.HALT)
         struck = None
         with self._lock:
             for fault in self._faults:
-                strikes = fault.kind in kinds and fault.matches(service, action, identifier) and fault.strikes()
+                matches = fault.kind in _OF_CALLS and fault.matches(service, action, identifier, region, account)
+                strikes = matches and fault.strikes()
                 halts_first = struck is None or (fault.kind is FaultKind.HALT and struck.kind is not FaultKind.HALT)
                 if strikes and halts_first:
                     struck = fault

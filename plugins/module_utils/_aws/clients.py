@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""boto3 clients with the retry behaviour that access control needs, built by amazon.aws."""
+"""boto3 clients with the retry behaviour that access control needs, built by amazon.aws.
+
+Of a module's own region and credentials, or of any other: ``Clients(module, region="eu-west-1", credentials=theirs)``.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .._core.errors import AuthError
 from .._fan_out import MAX_THREADS
-from .errors import THROTTLING_PATIENCE, riding_out_throttling
+from .errors import THROTTLING_PATIENCE, Kind, classify, riding_out_throttling
+from .pace import Pace
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
     import botocore.config
@@ -22,26 +28,70 @@ T = TypeVar("T")
 #: How long a connection may take unless aws_config says otherwise: botocore's minute, four times over, is too long to
 #: learn that a firewall is in the way, seconds.
 CONNECT_TIMEOUT = 10
+#: Credentials of a role last an hour; they are renewed after this time, seconds.
+_RENEWED_AFTER = 2700.0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Credentials for a limited time, as STS hands them out for a role."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str = field(repr=False)
 
 
 class Clients:
-    """The clients of one module run, made when first used; boto3's clients may be shared by threads."""
+    """The clients of one region and account, made when first used; boto3's clients may be shared by threads."""
 
     #: For how long throttling of one call is ridden out, seconds.
     patience = THROTTLING_PATIENCE
+    #: boto3 makes one client at a time, whoever asks; credentials of a role are asked for with a client of their own.
+    _lock = threading.RLock()
 
-    def __init__(self, module: Any) -> None:
-        self._module = module
+    def __init__(
+        self,
+        owner: Any,
+        *,
+        region: str | None = None,
+        credentials: Credentials | Callable[[], Credentials] | None = None,
+    ) -> None:
+        """Talk to AWS with the connection options of ``owner``.
+
+        ``owner``: an ``AnsibleAWSModule``, or a plugin built on amazon.aws's ``AWSPluginBase``: both make clients
+        alike. ``region`` and ``credentials``: others than the owner's own; a function is asked for new ones in good
+        time before those of a role end.
+        """
+        self._owner = owner
+        self._region = region
+        self._credentials = credentials
         self._made: dict[str, Any] = {}
-        self._lock = threading.Lock()
         self._failed: SystemExit | None = None
+        self._given: Credentials | None = None
+        self._asked_at = float("-inf")
+        self._paces: dict[str, Pace] = {}
+        #: Is told, at every look, what the groups that are waited for lack, by id.
+        self.watch: Callable[[Mapping[str, str]], None] | None = None
         #: How many pages all groups of the region fill, as far as has been seen.
         self.pages = 0
+
+    def elsewhere(
+        self,
+        *,
+        region: str | None = None,
+        credentials: Credentials | Callable[[], Credentials] | None = None,
+    ) -> Clients:
+        """Return clients of the same owner for another region, other credentials, or both."""
+        return Clients(self._owner, region=region or self._region, credentials=credentials or self._credentials)
 
     @property
     def region(self) -> str:
         """The region that is talked to."""
-        return str(self._module.region or "the default region")
+        return str(self._chosen_region or "the default region")
+
+    @property
+    def _chosen_region(self) -> str | None:
+        return self._region or self._owner.region
 
     @property
     def repeatable(self) -> Any:
@@ -72,15 +122,51 @@ class Clients:
         """CloudWatch."""
         return self._client("metrics", "cloudwatch", max_attempts=4)
 
+    @property
+    def sts(self) -> Any:
+        """STS, for assuming roles."""
+        return self._client("sts", "sts", max_attempts=4)
+
+    @property
+    def ec2(self) -> Any:
+        """EC2, for the regions that an account has."""
+        return self._client("ec2", "ec2", max_attempts=4)
+
     def patiently(self, call: Callable[[], T], *, within: float | None = None) -> T:
         """Return ``call()``, repeated while AWS throttles it: for :attr:`patience`, or ``within`` fewer seconds."""
         return riding_out_throttling(call, patience=self.patience if within is None else min(self.patience, within))
+
+    def pace(self, limits: Mapping[str, float]) -> None:
+        """Make at most so many calls a second, by action, for those made with :meth:`paced`."""
+        self._paces |= {action: Pace(limit) for action, limit in limits.items()}
+
+    def paced(self, action: str, call: Callable[[], T]) -> T:
+        """Return ``call()``, which is an ``action``, as :meth:`patiently` does, and no faster than its pace is."""
+        pace = self._paces.get(action)
+        if pace is None:
+            return self.patiently(call)
+
+        def in_turn() -> T:
+            pace.wait()
+            try:
+                answer = call()
+            except Exception as error:
+                if classify(error) is Kind.THROTTLED:
+                    pace.throttled()
+                raise
+            pace.passed()
+            return answer
+
+        return self.patiently(in_turn)
 
     def _client(self, name: str, service: str, *, max_attempts: int) -> Any:
         # Threads may come here together, and amazon.aws ends the module itself where a client can't be made: once.
         with self._lock:
             if self._failed:
                 raise self._failed
+            if callable(self._credentials) and time.monotonic() - self._asked_at > _RENEWED_AFTER:
+                self._given, self._asked_at = self._credentials(), time.monotonic()
+                self._made.clear()
             if name not in self._made:
                 try:
                     self._made[name] = self._make(service, max_attempts)
@@ -90,13 +176,22 @@ class Clients:
             return self._made[name]
 
     def _make(self, service: str, max_attempts: int) -> Any:
-        if not self._module.region:
+        if not self._chosen_region:
             raise AuthError("There is no region. Set region, AWS_REGION, or a profile that has one.")
-        given = dict(self._module.params.get("aws_config") or {})
+        given = dict((getattr(self._owner, "params", None) or {}).get("aws_config") or {})
         given.setdefault("max_pool_connections", MAX_THREADS)
         given.setdefault("connect_timeout", CONNECT_TIMEOUT)
         given["retries"] = {"mode": "standard", "total_max_attempts": max_attempts}
+        other: dict[str, Any] = {"region": self._region} if self._region else {}
+        credentials = self._given if callable(self._credentials) else self._credentials
+        if credentials:
+            other |= {
+                "profile_name": None,
+                "aws_access_key_id": credentials.access_key,
+                "aws_secret_access_key": credentials.secret_key,
+                "aws_session_token": credentials.session_token,
+            }
         try:
-            return self._module.client(service, aws_config=botocore.config.Config(**given))
+            return self._owner.client(service, aws_config=botocore.config.Config(**given), **other)
         except TypeError as error:
             raise AuthError(f"aws_config is not a botocore configuration: {error}") from error

@@ -117,6 +117,8 @@ def wait_for(
             if not words[key]:
                 done[key] = Waited(group, "", "", elapsed)
                 del pending[key]
+        if clients.watch:
+            clients.watch({key: words[key] for key in pending})
         if not pending:
             break
         if elapsed >= timeout:

@@ -22,6 +22,8 @@ GROUPS_SPEC: dict[str, dict[str, Any]] = {
     "continue_on_error": {"type": "bool", "default": False},
 }
 
+ROLE_SPEC: dict[str, dict[str, Any]] = {"assume_role_arn": {"type": "str"}}
+
 SECRET_SPEC: dict[str, Any] = {
     "type": "dict",
     "no_log": False,
