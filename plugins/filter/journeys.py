@@ -27,27 +27,82 @@ def due_groups(
     step: str | Iterable[str],
     results: Iterable[Mapping[str, Any]] = (),
     without: Iterable[str] = (),
-    proving: bool = False,
+    made: bool = False,
 ) -> list[str]:
-    """Return the ids of the groups that are due to one of the steps, but those that failed in ``results``.
+    """Return the ids of the groups that have one of the steps ahead, but those that failed so far.
 
-    ``proving``: only those whose nodes answer.
+    ``made``: of those that have it behind them.
     """
     steps = {step} if isinstance(step, str) else set(step)
-    failed = {str(key).lower() for key in without}
+    standing = _standing(plan, results, without)
+    return [key for key, (behind, ahead) in standing.items() if steps & set(behind if made else ahead)]
+
+
+def steps_ahead(
+    plan: Mapping[str, Any],
+    steps: Iterable[str],
+    results: Iterable[Mapping[str, Any]] = (),
+    without: Iterable[str] = (),
+    until: str = "",
+) -> dict[str, list[str]]:
+    """Return which of ``steps`` each group has ahead, in order, for those that have any and did not fail so far.
+
+    ``until``: only those before this step. Nothing is proved on nodes that don't answer.
+    """
+    wanted = set(steps)
+    ahead = {}
+    for key, (dummy, left) in _standing(plan, results, without).items():
+        left = left[: left.index(until)] if until in left else left
+        silent = () if plan["outcomes"][key]["nodes_answer"] else ("prove", "prove_alone")
+        ahead[key] = [step for step in left if step in wanted and step not in silent]
+    return {key: left for key, left in ahead.items() if left}
+
+
+def _standing(
+    plan: Mapping[str, Any], results: Iterable[Mapping[str, Any]], without: Iterable[str]
+) -> dict[str, tuple[list[str], list[str]]]:
+    """Return the steps that each group has behind it and ahead, but those that failed and those in ``without``."""
+    left_out = {str(key).lower() for key in without}
+    made = {key: list(outcome.get("made") or ()) for key, outcome in _outcomes(plan)}
     for result in results:
-        failed |= {key for key, outcome in _outcomes(result) if outcome.get("failed")}
-    return [
-        key
+        for key, outcome in _outcomes(result):
+            if outcome.get("failed"):
+                left_out.add(key)
+            made.setdefault(key, []).extend(outcome.get("made") or ())
+    return {
+        key: (made[key], [step for step in outcome.get("steps") or () if step not in made[key]])
         for key, outcome in _outcomes(plan)
-        if key not in failed and steps & set(outcome.get("steps") or ()) and (outcome["nodes_answer"] or not proving)
-    ]
+        if key not in left_out and not outcome.get("failed")
+    }
 
 
 def token_of(tokens: Mapping[Any, Any], group_id: str) -> str:
     """Return the group's token out of those by id, however that is written there; an empty text where there is none."""
     found = {str(key).strip().lower(): value for key, value in tokens.items() if value is not None}
     return str(found.get(group_id.lower(), ""))
+
+
+def journey_places(
+    ids: Iterable[str], hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return where the groups are: each region and account with its C(hosts) and its C(groups).
+
+    A host says so in C(elasticache_region) and C(elasticache_assume_role_arn). One place has all groups.
+    """
+    ids = [str(key).strip().lower() for key in ids]
+    places: dict[tuple[str, str], dict[str, Any]] = {}
+    for host in hosts:
+        of = hostvars[host]
+        key = (str(of.get("elasticache_region") or ""), str(of.get("elasticache_assume_role_arn") or ""))
+        new = {"region": key[0], "assume_role_arn": key[1], "hosts": [], "groups": []}
+        place = places.setdefault(key, new)
+        place["hosts"].append(host)
+        group = _group_of(host, hostvars)
+        if group in ids and group not in place["groups"]:
+            place["groups"].append(group)
+    if len(places) == 1:
+        next(iter(places.values()))["groups"] = ids
+    return [place for place in places.values() if place["groups"] or len(places) == 1]
 
 
 def own_groups(plan: Mapping[str, Any], host: str, hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -108,20 +163,32 @@ def _outcomes(result: object, only: set[str] | None = None) -> Iterator[tuple[st
 
 
 def _begin(outcome: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    group: dict[str, Any] = {
         "changed": bool(outcome.get("changed")),
-        "failed": bool(outcome.get("failed")),
+        "failed": False,
         "stood": outcome.get("stands"),
         "evidence": outcome.get("on_evidence"),
         "msg": outcome.get("msg"),
         "actions": [],
         "doors": [],
+        "steps": [],
     }
+    _add(group, outcome)
+    return group
 
 
 def _add(group: dict[str, Any], outcome: Mapping[str, Any]) -> None:
     if outcome.get("skipped"):
         return
+    if "changes" in outcome:  # several steps, each told as if it stood alone
+        for change in outcome["changes"]:
+            _add(group, change)
+        outcome = {key: value for key, value in outcome.items() if key not in ("actions", "after")}
+        if group["failed"]:
+            return
+    if outcome.get("step"):
+        told = ("step", "changed", "failed", "duration", "called_at", "done_at")
+        group["steps"].append({name: outcome[name] for name in told if outcome.get(name) is not None})
     group["changed"] = group["changed"] or bool(outcome.get("changed"))
     group["actions"] += [action.get("action") for action in outcome.get("actions") or ()]
     if outcome.get("failed") or outcome.get("changed"):
@@ -168,8 +235,10 @@ class FilterModule:
         return {
             "batch_groups": batch_groups,
             "due_groups": due_groups,
+            "journey_places": journey_places,
             "journey_report": journey_report,
             "own_groups": own_groups,
             "spoken_for": spoken_for,
+            "steps_ahead": steps_ahead,
             "token_of": token_of,
         }

@@ -70,6 +70,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.replication_groups
   - elasticache.auth.replication_groups.wait
   - elasticache.auth.auth_tokens
@@ -204,15 +205,15 @@ outcomes:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.plan import Consent, Wish, WishKind
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import CallKind, Mode
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.case import Order
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.change import bring_about
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import TokenSet, collect
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.strategies import order_for
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import collect
 
 
 def order_of(module: AnsibleAWSModule) -> Order:
@@ -231,25 +232,10 @@ def order_of(module: AnsibleAWSModule) -> Order:
             f"remove_user_groups goes with auth_token_update_strategy: rotate, not with {strategy}: "
             "AWS takes the user groups away in the call that rotates the token in."
         )
-    leave = params["remove_user_groups"]
-
-    def wish(group_id: str, tokens: TokenSet) -> Wish:
-        token = tokens.wanted.name if tokens.wanted else ""
-        if strategy == "delete":
-            return Wish(WishKind.USER_GROUPS, user_groups=order.user_groups_of(group_id))
-        if strategy == "set":
-            return Wish(WishKind.ONLY, token)
-        return Wish(WishKind.ACCEPT, token, consent=Consent(open_door=leave, leave_rbac=leave))
-
-    kinds = {
-        "rotate": (CallKind.ROTATE, CallKind.REMOVE_AND_ROTATE) if leave else (CallKind.ROTATE,),
-        "set": (CallKind.SET,),
-        "delete": (CallKind.DELETE, CallKind.ADD_USER_GROUPS),
-    }
     options.check_waiting(params)
-    order = Order(
-        wish=wish,
-        kinds=kinds[strategy],
+    return order_for(
+        strategy,
+        remove_user_groups=params["remove_user_groups"],
         user_groups=user_groups,
         assume_state=Mode(params["assume_state"]) if params["assume_state"] else None,
         force=params["force"],
@@ -260,12 +246,12 @@ def order_of(module: AnsibleAWSModule) -> Order:
         delay=params["wait_delay"],
         check_mode=module.check_mode,
     )
-    return order
 
 
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
             "auth_token_update_strategy": {
                 "type": "str",
@@ -291,7 +277,7 @@ def main() -> None:
         ],
         supports_check_mode=True,
     )
-    clients = Clients(module)
+    clients = clients_of(module)
     try:
         ids = options.group_ids(module.params["replication_group_ids"])
         order = order_of(module)

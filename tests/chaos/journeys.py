@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from integration.scenes import A, B, create, create_user_group, put_secret, rotate, set_token, wait_for_users
@@ -135,6 +136,10 @@ def promoted(emulator: Emulator, group: str) -> None:
     emulator.client("secretsmanager").put_secret_value(SecretId=secret_name(group), SecretString=text)
 
 
+#: The clients' turn as tasks.
+TURN = Path(__file__).with_name("clients_turn.yml")
+
+
 # --- How it is called -------------------------------------------------------------------------------------------------
 
 
@@ -232,9 +237,19 @@ JOURNEYS: Mapping[str, Journey] = {
             name="rotate_token",
             playbook="elasticache.auth.rotate_token",
             prepare=aged_group,
-            calls=9,
+            calls=8,
             # The clients fetch AWSCURRENT for every login, so there is nothing to wait for.
             variables=lambda world: role_variables("rotate_token", world, soak=0),
+            arrived=only_current_is_accepted,
+            previous=Previous(A, over=only_one_token),
+        ),
+        Journey(
+            name="rotate_token/tasks",
+            playbook="elasticache.auth.rotate_token",
+            prepare=aged_group,
+            calls=9,
+            # Two module calls, one before the clients' turn and one after, and tasks in between.
+            variables=lambda world: role_variables("rotate_token", world, clients_tasks=str(TURN)),
             arrived=only_current_is_accepted,
             previous=Previous(A, over=only_one_token),
         ),
@@ -242,7 +257,7 @@ JOURNEYS: Mapping[str, Journey] = {
             name="enable_auth",
             playbook="elasticache.auth.enable_auth",
             prepare=open_group,
-            calls=10,
+            calls=9,
             variables=lambda world: role_variables("enable_auth", world, create_secret=True, soak=0),
             arrived=only_current_is_accepted,
             previous=Previous("", over=door_is_shut),
@@ -251,7 +266,7 @@ JOURNEYS: Mapping[str, Journey] = {
             name="enable_auth/from-no-tls",
             playbook="elasticache.auth.enable_auth",
             prepare=unencrypted_group,
-            calls=12,
+            calls=11,
             variables=lambda world: role_variables("enable_auth", world, create_secret=True, enable_tls=True, soak=0),
             arrived=only_current_is_accepted,
             previous=Previous("", over=door_is_shut),
@@ -277,7 +292,7 @@ JOURNEYS: Mapping[str, Journey] = {
             name="migrate_rbac_to_auth",
             playbook="elasticache.auth.migrate_rbac_to_auth",
             prepare=rbac_group,
-            calls=9,
+            calls=8,
             variables=lambda world: role_variables(
                 "migrate_rbac_to_auth", world, accept_open_window=True, create_secret=True, soak=0
             ),
@@ -288,7 +303,7 @@ JOURNEYS: Mapping[str, Journey] = {
             name="migrate_rbac_to_auth/with-its-token",
             playbook="elasticache.auth.migrate_rbac_to_auth",
             prepare=rbac_group_with_token,
-            calls=6,
+            calls=5,
             variables=lambda world: role_variables("migrate_rbac_to_auth", world, accept_open_window=True, soak=0),
             arrived=only_a_is_accepted,
             exposure=True,
@@ -314,7 +329,7 @@ JOURNEYS: Mapping[str, Journey] = {
             name="rollback_token",
             playbook="elasticache.auth.rollback_token",
             prepare=rotated_group,
-            calls=12,
+            calls=11,
             variables=lambda world: role_variables("rollback_token", world, soak=0),
             arrived=only_a_is_accepted,
             previous=Previous(B, over=lambda moment: moment["slots"] == [A]),
@@ -323,7 +338,7 @@ JOURNEYS: Mapping[str, Journey] = {
             name="rollback_token/half-way",
             playbook="elasticache.auth.rollback_token",
             prepare=rotating_group,
-            calls=18,
+            calls=17,
             variables=lambda world: role_variables(
                 "rollback_token", world, accept_open_window=True, assume_state="rotating", soak=0
             ),

@@ -341,7 +341,7 @@ class TestExposure:
             "auth_token_secret": {"name": secret_name(), "key": KEY},
             "data_plane_ca_path": emulator.ca_bundle,
         }
-        without = run(emulator, "auth_plan", plan)
+        without = run(emulator, "auth_journey", plan, check=True)
         assert without.failed
         for word in (*self.LOSING, "migrate_rbac_to_auth_accept_open_window: true"):
             assert word in without.msg
@@ -351,7 +351,7 @@ class TestExposure:
         ran = run_role(emulator, "migrate_rbac_to_auth", soak=0, accept_open_window=True)
         assert ran.succeeded, ran.output
         assert slots(emulator) == [A]
-        named, begun = ran.output.index("TASK [elasticache.auth.journey : Losing"), ran.output.index(": Rotate |")
+        named, begun = ran.output.index("TASK [elasticache.auth.journey : Losing"), ran.output.index(": Go on |")
         for word in self.LOSING:
             assert named < ran.output.index(word) < begun
         shown = ran.of(LOSING)["msg"][GROUP]

@@ -20,8 +20,10 @@ from .errors import Kind, classify, explain
 from .groups import Group
 from .tags import tags_in_bulk, tags_of
 
+#: The action that writes a record.
+WRITE = "AddTagsToResource"
 #: Up to this many groups their tags are asked of ElastiCache, which is never behind; beyond, in bulk.
-_READ_SINGLY = 5
+READ_SINGLY = 5
 
 #: A change ends within this time of its call; a date that moved later was moved by someone else, seconds.
 _LONGEST_CHANGE = 2 * 3600
@@ -44,15 +46,15 @@ def read_tags(
     by its date and read again; with ``thorough``, so is a missing one.
     """
     groups = list(groups)
-    if len(groups) <= _READ_SINGLY:
-        return _read_singly(clients, groups, busy)
+    if len(groups) <= READ_SINGLY:
+        return read_singly(clients, groups, busy)
     tags = _read_in_bulk(clients, groups)
     doubtful = [
         group
         for group in groups
         if group.auth_token_enabled and not _fits(group, tags.get(group.id, {}), missing=not thorough)
     ]
-    return {group.id: {} for group in groups} | tags | _read_singly(clients, doubtful, busy)
+    return {group.id: {} for group in groups} | tags | read_singly(clients, doubtful, busy)
 
 
 def _fits(group: Group, tags: Mapping[str, str], *, missing: bool) -> bool:
@@ -63,7 +65,8 @@ def _fits(group: Group, tags: Mapping[str, str], *, missing: bool) -> bool:
     return entry is not None and entry.call is None and entry.seen == group.token_date
 
 
-def _read_singly(clients: Clients, groups: Iterable[Group], busy: set[str] | None = None) -> dict[str, dict[str, str]]:
+def read_singly(clients: Clients, groups: Iterable[Group], busy: set[str] | None = None) -> dict[str, dict[str, str]]:
+    """Return all tags of each group, as ElastiCache has them; the rest as in :func:`read_tags`."""
     by_id = {group.id: group for group in groups}
 
     tags: dict[str, dict[str, str]] = {}
@@ -93,10 +96,11 @@ def _read_in_bulk(clients: Clients, groups: list[Group]) -> dict[str, dict[str, 
 
 def write(clients: Clients, group: Group, entry: record.Entry) -> None:
     """Write ``entry`` into the group's tags. Raises botocore's exceptions; repeating it is harmless."""
-    clients.patiently(
+    clients.paced(
+        WRITE,
         lambda: clients.repeatable.add_tags_to_resource(
             ResourceName=group.arn, Tags=[{"Key": record.TAG_KEY, "Value": record.encode(entry)}]
-        )
+        ),
     )
 
 

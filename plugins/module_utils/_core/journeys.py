@@ -10,7 +10,8 @@ Pure: what a group accepts (the belief), where its tokens are kept (the store) a
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .errors import AuthError
@@ -61,6 +62,39 @@ class Step(str, enum.Enum):
 TURNS = (Step.CLIENTS_TLS, Step.CLIENTS_USERS, Step.CLIENTS_BEFORE, Step.CLIENTS)
 #: The steps that only a store of ours needs; a caller who hands tokens in does the like himself.
 _STORE_STEPS = (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.ABANDON)
+
+#: What changes tokens and where they are kept, as far as no user group has to be made for it.
+TOKEN_STEPS = frozenset(
+    {
+        Step.ADOPT,
+        Step.STAGE,
+        Step.RECALL,
+        Step.ROTATE,
+        Step.ROTATE_CURRENT,
+        Step.PROVE,
+        Step.PROMOTE,
+        Step.CLEAR,
+        Step.SET,
+        Step.PROVE_ALONE,
+        Step.ABANDON,
+    }
+)
+
+
+def in_one_go(steps: Iterable[Step], *, soaking: bool) -> tuple[Step, ...]:
+    """Return the first of ``steps``: those that change tokens, up to one of another kind or a turn of the clients'.
+
+    ``soaking``: the clients' turn is a time, and part of it.
+    """
+    fits = TOKEN_STEPS | (frozenset(TURNS) if soaking else frozenset())
+    return tuple(itertools.takewhile(fits.__contains__, steps))
+
+
+def sets_at_once(steps: Sequence[Step], *, soaking: bool) -> bool:
+    """Whether SET follows ROTATE in one go, so that its record, written ahead, says what ROTATE came to."""
+    rotate = next((at for at, step in enumerate(steps) if step in (Step.ROTATE, Step.ROTATE_CURRENT)), None)
+    return rotate is not None and Step.SET in in_one_go(steps[rotate:], soaking=soaking)
+
 
 GIVEN_UP_BEFORE, GIVEN_UP_AFTER, GIVEN_UP_DONE = "current", "previous", "elsewhere"
 

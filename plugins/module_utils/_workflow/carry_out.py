@@ -69,7 +69,7 @@ def _act_on(clients: Clients, order: Order, case: Case) -> bool:
     case.called_at = case.called_at or time.time()
     case.sent, case.refused, case.expected = Sent(call, group.token_date, time.time()), None, case.plan.after
     try:
-        clients.patiently(lambda: modify.modify(clients, group, call, case.tokens.values))
+        clients.paced(modify.ACTION, lambda: modify.modify(clients, group, call, case.tokens.values))
     except Exception as error:
         kind = classify(error)
         if kind is Kind.AMBIGUOUS:
@@ -126,7 +126,7 @@ def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
         else:
             arrived[key] = end.group
     _prove(clients, order, called, arrived)
-    if order.record:
+    if order.record and order.write_down:
         fan_out(arrived, lambda key: _write_down(clients, called[key]))
 
 

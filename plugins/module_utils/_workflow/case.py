@@ -40,27 +40,34 @@ class Inquiry:
 
 @dataclass(frozen=True, kw_only=True)
 class Order(Inquiry):
-    """What is wanted of every group, by its id and its tokens, and how to go about it."""
+    """What is wanted of every group, by its id and its tokens, and how to go about it.
+
+    ``write_down``: what is in force in the end is put on record; not where the next call follows at once, whose
+    announcement says as much.
+    """
 
     wish: Callable[[str, TokenSet], Wish]
     assume_state: Mode | None = None
     force: bool = False
     check_mode: bool = False
+    write_down: bool = True
 
 
 @dataclass
 class Case:
     """One group under way.
 
-    ``belief`` is what the plan was made from, ``entry`` what was written ahead (in token names), ``sent`` the call
-    that was made, or may have been, with the states it leads to in ``expected``, and ``refused`` the record of one that
-    surely was not. ``overtaken`` is the token's date when someone else's change was found under way before ours.
-    ``called_at`` and ``done_at``: when the first call was made, and when the change was proved (seconds since 1970).
+    ``known`` is what was seen of it a moment ago; ``belief`` is what the plan was made from, ``entry`` what was
+    written ahead (in token names), ``sent`` the call that was made, or may have been, with the states it leads to
+    in ``expected``, and ``refused`` the record of one that surely was not. ``overtaken`` is the token's date when
+    someone else's change was found under way before ours. ``called_at`` and ``done_at``: when the first call was
+    made, and when the change was proved (seconds since 1970).
     """
 
     progress: Progress
     tokens: TokenSet
     begun: float
+    known: Observation | None = None
     seen: Observation | None = None
     belief: Belief | None = None
     plan: Plan | None = None

@@ -18,6 +18,7 @@ from .carry_out import act, arrive
 from .case import Case, Order
 from .decide import decide, predict
 from .look import look
+from .observe import Observation
 from .outcome import Change
 from .tokens import TokenSet
 
@@ -25,9 +26,15 @@ from .tokens import TokenSet
 _MAX_ROUNDS = 6
 
 
-def bring_about(clients: Clients, order: Order, tokens: Mapping[str, TokenSet | AuthError]) -> list[Change]:
+def bring_about(
+    clients: Clients,
+    order: Order,
+    tokens: Mapping[str, TokenSet | AuthError],
+    known: Mapping[str, Observation] | None = None,
+) -> list[Change]:
     """Fulfil ``order`` for each group in ``tokens`` and return what happened to each, in order.
 
+    ``known``: what was seen of groups a moment ago, with these tokens; it counts where AWS shows the group unchanged.
     Raises :class:`AuthError` for what concerns no single group (no credentials, no route to AWS).
     """
     begun = time.monotonic()
@@ -35,6 +42,7 @@ def bring_about(clients: Clients, order: Order, tokens: Mapping[str, TokenSet | 
     cases = {}
     for key, given in tokens.items():
         case = Case(Change(key), given if isinstance(given, TokenSet) else TokenSet(), begun)
+        case.known = known.get(key) if known else None
         if isinstance(given, AuthError):
             case.fail(str(given))
         cases[key] = case
@@ -79,5 +87,6 @@ def _progress(cases: Mapping[str, Case], begun: float) -> list[Change]:
         case.progress.duration = case.progress.duration or time.monotonic() - begun
         if isinstance(case.progress, Change):
             case.progress.called_at, case.progress.done_at = case.called_at, case.done_at
+            case.progress.seen = case.seen
             changes.append(case.progress)
     return changes

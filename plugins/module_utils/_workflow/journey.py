@@ -43,7 +43,12 @@ _ID_LENGTH = 40
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted of every group. The ids of users and user groups may hold ``{replication_group_id}``."""
+    """What is wanted of every group. The ids of users and user groups may hold ``{replication_group_id}``.
+
+    ``soak``: the clients' turn is a time, in seconds, and what follows it is made in the same run; ``None``: it is not.
+    ``busy_last``: groups on which something is under way go after the others. ``max_rate``: calls a second, by action,
+    that change groups or their tags.
+    """
 
     journey: Journey
     phase: Phase = Phase.ALL
@@ -57,13 +62,17 @@ class Request:
     user_group_id: str = ""
     user_id: str = ""
     open_user_group_id: str = ""
+    soak: float | None = None
+    plan_only: bool = False
+    busy_last: bool = False
+    max_rate: float = 10.0
     inquiry: Inquiry = field(default_factory=Inquiry)
     check_mode: bool = False
 
 
 @dataclass
 class Planned(Progress):
-    """One group and what is left of its journey."""
+    """One group and what is left of its journey. ``kept``, ``seen``: what that was planned from."""
 
     way: Way = field(default_factory=Way)
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -76,6 +85,8 @@ class Planned(Progress):
     open_since: float | None = None
     users: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    kept: Kept = field(default_factory=Kept)
+    seen: Observation | None = None
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
@@ -115,7 +126,7 @@ def plan_journeys(
         if isinstance(one, AuthError):
             planned[key].error = str(one)
         else:
-            planned[key].secret = one.store.name
+            planned[key].secret, planned[key].kept = one.store.name, one
             cases[key] = Case(planned[key], one.tokens, begun)
     look(clients, request.inquiry, cases, begun + request.inquiry.timeout)
     seen = {key: case.seen for key, case in cases.items() if case.seen and not planned[key].error}
@@ -126,6 +137,7 @@ def plan_journeys(
         one = kept[key]
         if not isinstance(one, Kept):
             continue
+        planned[key].seen = observation
         try:
             _plan(request, planned[key], observation, one, _Around(others, answers.get(key, ()), user_ids[key]))
             _check(planned[key].way, observation.group, versions)
@@ -319,6 +331,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
             frozenset(others.users),
             # As carry_out does: what is not certain is not written down, but an older announcement is taken back.
             foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
+            at_once=request.soak is not None,
         ),
     )
 

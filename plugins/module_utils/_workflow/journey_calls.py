@@ -11,7 +11,7 @@ from typing import Any
 
 from .._aws import modify, secrets, user_groups, users
 from .._aws.secrets import ABANDONED, CURRENT, PENDING, PREVIOUS
-from .._core.journeys import TURNS, Journey, Step, Way
+from .._core.journeys import TURNS, Journey, Step, Way, sets_at_once
 from .._core.record import TAG_KEY
 from .._core.states import Call, CallKind
 
@@ -30,6 +30,7 @@ class Setting:
     """What the calls are about. ``exists``: the secret does. ``in_rbac``: user groups decide when the journey goes on.
 
     ``user_ids``: the users that are made for it. ``foretold``: the first change can be written ahead.
+    ``at_once``: the clients' turn is a time that is waited for in the same run.
     """
 
     journey: Journey
@@ -45,6 +46,7 @@ class Setting:
     existing_user_groups: frozenset[str] = frozenset()
     existing_users: frozenset[str] = frozenset()
     foretold: bool = True
+    at_once: bool = False
 
     def after(self, step: Step) -> Setting:
         """Return it with the users and user groups that ``step`` makes."""
@@ -60,6 +62,7 @@ def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
     """Return the calls of every step, in order: step, service, action and parameters, tokens masked."""
     shown: list[dict[str, Any]] = []
     in_rbac, attached = setting.in_rbac, setting.attached
+    setting = replace(setting, at_once=sets_at_once(way.steps, soaking=setting.at_once))
     # The first of these steps finds AWSPENDING on what AWSCURRENT holds, and only takes it off.
     promotions = [step for step in way.steps if step in (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE)]
     leftover = promotions[0] if setting.leftover and promotions else None
@@ -105,7 +108,8 @@ def _calls(
             yield _label(setting, PREVIOUS, "RemoveFromVersionId", PREVIOUS)
             yield _label(setting, ABANDONED, "RemoveFromVersionId", PREVIOUS)
         case Step.ROTATE | Step.ROTATE_CURRENT:
-            yield from _change(group, Call(CallKind.REMOVE_AND_ROTATE if in_rbac else CallKind.ROTATE, "token"))
+            rotation = Call(CallKind.REMOVE_AND_ROTATE if in_rbac else CallKind.ROTATE, "token")
+            yield from _change(group, rotation, written_down=not setting.at_once)
         case Step.SET:
             yield from _change(group, Call(CallKind.SET, "token"))
         case Step.ATTACH | Step.ATTACH_OPEN:
@@ -142,13 +146,14 @@ def _label(setting: Setting, stage: str, member: str, of: str) -> tuple[str, str
     return SECRETS_MANAGER, secrets.LABEL, members
 
 
-def _change(group: str, call: Call) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """A change of access control, with the record ahead of it and after it."""
+def _change(group: str, call: Call, *, written_down: bool = True) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """A change of access control, with the record ahead of it and, if ``written_down``, after it."""
     shown = modify.shown(group, call)
     record = {"ResourceName": f"replicationgroup:{group}", "Tags": [TAG_KEY]}
     yield ELASTICACHE, _TAG, record
     yield ELASTICACHE, shown["action"], shown["parameters"]
-    yield ELASTICACHE, _TAG, record
+    if written_down:
+        yield ELASTICACHE, _TAG, record
 
 
 def told(way: Way, calls: Iterable[Mapping[str, Any]]) -> list[str]:

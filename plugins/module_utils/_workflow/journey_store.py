@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._aws.clients import Clients
@@ -18,25 +18,30 @@ from .._aws.secrets import (
     STAGES,
     Secret,
     StoredToken,
+    current_texts,
     describe_secret,
-    read_token,
+    read_text,
 )
 from .._core.errors import AuthError
 from .._core.journeys import GIVEN_UP_AFTER, GIVEN_UP_BEFORE, GIVEN_UP_DONE, Store
-from .._core.secret_text import OPTION_PREFIX
+from .._core.secret_text import OPTION_PREFIX, token_in
 from .._core.tokens import rule_violations
 from .._fan_out import fan_out
 from .secret_plan import names_of
 from .tokens import GIVEN, PREVIOUS_TOKEN, Token, TokenSet, collect, distinct
 
+#: Up to this many secrets are read one by one; beyond, what is in AWSCURRENT in bulk.
+_READ_SINGLY = 5
+
 
 @dataclass(frozen=True)
 class Kept:
-    """The tokens of one group, and where they are kept. ``exists``: there is a secret."""
+    """The tokens of one group, and where they are kept. ``exists``: there is a secret. ``secret``: as it was read."""
 
     tokens: TokenSet = field(default_factory=TokenSet)
     store: Store = field(default_factory=Store)
     exists: bool = True
+    secret: Secret | None = field(default=None, repr=False)
 
 
 def read_kept(
@@ -57,7 +62,11 @@ def read_kept(
     if not source:
         return _handed_in(clients, params, ids, hide)
     names = names_of(source["name"], ids, option=OPTION_PREFIX)
-    read = fan_out(ids, lambda key: _read(clients, key, names[key], source.get("key"), may_be_made, hide))
+    bulk = current_texts(clients, list(names.values())) if len(ids) > _READ_SINGLY else {}
+    key_of_token = source.get("key")
+    read = fan_out(
+        ids, lambda key: _read(clients, key, names[key], key_of_token, bulk.get(names[key]), may_be_made, hide)
+    )
     return {
         key: kept if isinstance(kept, (Kept, AuthError)) else AuthError(f"{key}: the secret could not be read: {kept}")
         for key, kept in read.items()
@@ -78,8 +87,15 @@ def _handed_in(
 
 
 def _read(
-    clients: Clients, group_id: str, name: str, key: str | None, may_be_made: bool, hide: Callable[[str], None]
+    clients: Clients,
+    group_id: str,
+    name: str,
+    key: str | None,
+    current: tuple[str, str | None] | None,
+    may_be_made: bool,
+    hide: Callable[[str], None],
 ) -> Kept:
+    """Read one group's secret; ``current``: the version in AWSCURRENT and its text, where that is known already."""
     secret = describe_secret(clients, name, group_id, OPTION_PREFIX)
     if secret is None:
         if may_be_made:
@@ -90,12 +106,34 @@ def _read(
         )
     if not secret.labels and not may_be_made:
         raise AuthError(f"{group_id}: the secret {name} is empty. Store the token in force in its SecretString.")
-    stored: dict[str, StoredToken] = {}
+    texts: dict[str, str | None] = {}
     for stage in (stage for stage in STAGES if stage in secret.labels):
-        token = _token(clients, group_id, name, stage, key)
+        version = secret.labels[stage]
+        same = next((other for other in texts if secret.labels[other] == version), None)
+        if same:
+            texts[stage] = texts[same]
+        elif stage == CURRENT and current and current[0] == version:
+            texts[stage] = current[1]
+        else:
+            found, text = read_text(clients, name, stage, group_id, OPTION_PREFIX)
+            if found not in ("", version):
+                raise AuthError(
+                    f"{group_id}: the staging labels of the secret {name} are being moved by someone else. Run this "
+                    "again when nobody else is at work on it."
+                )
+            if found:
+                texts[stage] = text
+    return kept_in(group_id, name, key, replace(secret, texts=texts), hide)
+
+
+def kept_in(group_id: str, name: str, key: str | None, secret: Secret, hide: Callable[[str], None]) -> Kept:
+    """Return the tokens in a secret that was read, whole. Raises :class:`AuthError` for what can't be a token."""
+    stored: dict[str, StoredToken] = {}
+    for stage, text in secret.texts.items():
+        token = _token(group_id, name, stage, key, text)
         if token:
-            hide(token.value)
-            stored[stage] = token
+            hide(token)
+            stored[stage] = StoredToken(token, secret.labels[stage])
     pending = stored.get(PENDING)
     violations = rule_violations(pending.value) if pending else []
     if violations:
@@ -104,12 +142,12 @@ def _read(
             "group accepts it, take it off (elasticache.auth.auth_secret with state: discarded), then repeat this."
         )
     tokens = distinct(None, (Token(stage, one.value, one.version_id) for stage, one in stored.items()), complete=True)
-    return Kept(tokens, _store(name, key, secret, stored, tokens))
+    return Kept(tokens, _store(name, key, secret, stored, tokens), secret=secret)
 
 
-def _token(clients: Clients, group_id: str, name: str, stage: str, key: str | None) -> StoredToken | None:
+def _token(group_id: str, name: str, stage: str, key: str | None, text: str | None) -> str:
     try:
-        return read_token(clients, name, stage, key, group_id)
+        return token_in(text, key, f"{group_id}: the secret {name}", OPTION_PREFIX)
     except AuthError as error:
         if stage == CURRENT:
             raise

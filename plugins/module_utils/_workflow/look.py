@@ -14,11 +14,12 @@ from .._aws import records
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import Group, require_all
+from .._aws.records import READ_SINGLY
 from .._aws.user_groups import check_attachable, describe_user_groups
 from .._aws.waiting import Lack, settled, wait_for
 from .._core import record
 from .._core.errors import AuthError
-from .._data_plane.probe import NodeAnswer
+from .._data_plane.probe import NodeAnswer, Reach
 from .._fan_out import fan_out
 from .case import Case, Inquiry
 from .observe import Observation, check_preconditions, conclude, engine_versions, probe_groups, read_records
@@ -31,7 +32,34 @@ def look(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline
     for case in cases.values():
         case.seen = case.plan = None
     groups = _settled_groups(clients, inquiry, cases, deadline)
+    groups = {key: group for key, group in groups.items() if not _is_known(cases[key], group)}
     recorded = read_records(clients, groups.values()) if inquiry.record else {}
+    _observe(clients, inquiry, cases, groups, recorded, deadline)
+    if inquiry.record and len(groups) > READ_SINGLY:
+        # Tags read in bulk may be behind. A record that is missing there is asked for where it could settle anything.
+        unsettled = [groups[key] for key in groups if not recorded.get(key) and _open(cases[key])]
+        found = read_records(clients, unsettled, singly=True)
+        _observe(clients, inquiry, cases, {key: groups[key] for key, entry in found.items() if entry}, found, deadline)
+
+
+def _open(case: Case) -> bool:
+    """Whether it is still open what the group accepts, or only some of its nodes have said so."""
+    if case.seen is None or not case.seen.group.auth_token_enabled:
+        return False
+    everywhere = all(answer.reach is Reach.ANSWERED for answer in case.seen.answers) and case.seen.answers
+    return case.seen.belief.certain is None or not everywhere
+
+
+def _observe(
+    clients: Clients,
+    inquiry: Inquiry,
+    cases: Mapping[str, Case],
+    groups: Mapping[str, Group],
+    recorded: Mapping[str, record.Entry | None],
+    deadline: float,
+) -> None:
+    """Fill in what is seen of each group, given what is on record; what goes wrong is the group's own error."""
+    groups = dict(groups)
     entries = {key: recorded.get(key) or cases[key].entry for key in groups}
     entries = {key: _without_refused(entry, cases[key].refused) for key, entry in entries.items()}
     _withdraw(clients, cases, groups, {key: entries[key] for key in groups if entries[key] != recorded.get(key)})
@@ -50,6 +78,21 @@ def look(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline
         progress.evidence = shown_evidence(group, seen.belief, seen.answers)
         progress.before = progress.before or shown_states(seen.belief.states, group)
         progress.drift = progress.drift or seen.belief.drift
+
+
+def _is_known(case: Case, group: Group) -> bool:
+    """Take over what was seen a moment ago, where AWS shows the group unchanged: any change would have moved its date.
+
+    It counts once: whoever has to look again has reason to.
+    """
+    known, case.known = case.known, None
+    if known is None or known.group != group or not group.auth_token_enabled:
+        return False
+    case.seen = known
+    case.progress.evidence = shown_evidence(group, known.belief, known.answers)
+    case.progress.before = case.progress.before or shown_states(known.belief.states, group)
+    case.progress.drift = case.progress.drift or known.belief.drift
+    return True
 
 
 def ask(

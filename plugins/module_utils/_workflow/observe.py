@@ -105,9 +105,14 @@ def engine_versions(clients: Clients, groups: Iterable[Group]) -> dict[str, tupl
     return versions
 
 
-def read_records(clients: Clients, groups: Iterable[Group]) -> dict[str, record.Entry | None]:
-    """Return the record in each group's tags. Raises :class:`AuthError`."""
-    return {key: records.entry_in(tags) for key, tags in records.read_tags(clients, groups).items()}
+def read_records(clients: Clients, groups: Iterable[Group], *, singly: bool = False) -> dict[str, record.Entry | None]:
+    """Return the record in each group's tags. Raises :class:`AuthError`.
+
+    Those of many are read in bulk, where one may be missing that was written a moment ago; not so ``singly``.
+    """
+    groups = list(groups)
+    tags = records.read_singly(clients, groups) if singly else records.read_tags(clients, groups, thorough=False)
+    return {key: records.entry_in(found) for key, found in tags.items()}
 
 
 def probe_groups(

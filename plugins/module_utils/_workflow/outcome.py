@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._aws.groups import Group
 from .._core.evidence import Belief
@@ -15,6 +15,9 @@ from .._core.explain import describe
 from .._core.states import State
 from .._data_plane.probe import NodeAnswer
 from .tokens import label
+
+if TYPE_CHECKING:
+    from .observe import Observation
 
 Outcome = dict[str, Any]
 
@@ -55,10 +58,12 @@ class Change(Progress):
     """One group on its way through a change of access control.
 
     ``called_at``: when the first call was made; ``done_at``: when the change was proved; in seconds since 1970.
+    ``seen``: the group as it was seen last, for who goes on from there in the same run.
     """
 
     called_at: float | None = None
     done_at: float | None = None
+    seen: Observation | None = None
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""

@@ -40,9 +40,10 @@ _OTHER_THAN_SEEN: Mapping[str, frozenset[str]] = {
 
 @dataclass
 class SecretProgress(Progress):
-    """One secret on its way through the module."""
+    """One secret on its way through the module. ``secret``: as it is at the end, where nothing went wrong."""
 
     secret_name: str = ""
+    secret: Secret | None = field(default=None, repr=False)
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
@@ -65,6 +66,8 @@ class _Case:
     doubt: tuple[SecretCall, AuthError] | None = None
     refused: SecretCall | None = None
     troubles: int = 0
+    known: Secret | None = field(default=None, repr=False)
+    is_known: bool = False
 
     def done(self, call: SecretCall) -> None:
         self.progress.changed = True
@@ -77,9 +80,16 @@ class _Case:
             self.progress.warnings.append(plan.warning)
 
 
-def bring_secrets_about(clients: Clients, order: SecretOrder, *, hide: Callable[[str], None]) -> list[SecretProgress]:
+def bring_secrets_about(
+    clients: Clients,
+    order: SecretOrder,
+    *,
+    hide: Callable[[str], None],
+    known: Mapping[str, Secret | None] | None = None,
+) -> list[SecretProgress]:
     """Fulfil ``order`` for each group and return what happened to each. ``hide`` is told every token that is met.
 
+    ``known``: secrets that were read a moment ago, by group (``None``: there is none); their first look is saved.
     Raises :class:`AuthError` for what concerns no single group.
     """
     begun = time.monotonic()
@@ -89,6 +99,8 @@ def bring_secrets_about(clients: Clients, order: SecretOrder, *, hide: Callable[
         progress = SecretProgress(key, secret_name=order.names[key])
         try:
             case = _Case(_request(order, key, hide), progress)
+            if known is not None and key in known:
+                case.known, case.is_known = known[key], True
             _bring_about(clients, case, check_mode=order.check_mode, hide=hide)
         except AuthError as error:
             progress.error = str(error)
@@ -114,7 +126,8 @@ def _request(order: SecretOrder, key: str, hide: Callable[[str], None]) -> Reque
 def _bring_about(clients: Clients, case: _Case, *, check_mode: bool, hide: Callable[[str], None]) -> None:
     progress, first = case.progress, True
     while True:
-        secret = _look(clients, case.request, hide)
+        secret = case.known if case.is_known else _look(clients, case.request, hide)
+        case.is_known = False
         labels = secret.labels if secret else {}
         if first and secret:
             progress.before = shown_labels(labels)
@@ -129,9 +142,10 @@ def _bring_about(clients: Clients, case: _Case, *, check_mode: bool, hide: Calla
             progress.after = shown_labels(labels)
             case.tell(case.plan, "would be")
             return
-        after = _perform(clients, case, labels)
-        if after is not None:
-            progress.after = shown_labels(after)
+        after, complete = _perform(clients, case, secret)
+        if complete:
+            progress.after = shown_labels(after.labels if after else {})
+            progress.secret = after
             case.tell(case.said or case.plan, "was")
             return
 
@@ -178,8 +192,11 @@ def _settle_doubt(case: _Case, labels: Mapping[str, str] | None) -> None:
         raise error
 
 
-def _perform(clients: Clients, case: _Case, labels: Mapping[str, str]) -> Mapping[str, str] | None:
-    """Make the planned calls and return the labels after them, or ``None`` to look again. Raises AuthError."""
+def _perform(clients: Clients, case: _Case, secret: Secret | None) -> tuple[Secret | None, bool]:
+    """Make the planned calls; return the secret after them, and whether that was all, or to look again.
+
+    Raises :class:`AuthError`.
+    """
     request = case.request
     for call in case.plan.calls:
         try:
@@ -196,16 +213,16 @@ def _perform(clients: Clients, case: _Case, labels: Mapping[str, str]) -> Mappin
                     case.doubt = call, told
             else:
                 raise told from error
-            return None
+            return None, False
         if call.action == PUT and not set(call.parameters["VersionStages"]) <= set(answer.get("VersionStages", STAGES)):
             # The same text was staged under this id before, and discarded: AWS takes the call and moves no label.
             _take_next_id(case, AuthError(f"{request.what()}: Secrets Manager stored a version without its label."))
-            return None
+            return None, False
         case.done(call)
-        labels = call.applied(labels, answer.get("VersionId", ""))
+        secret = (secret or Secret(answer.get("ARN", ""), {})).after(call, answer.get("VersionId", ""))
         if call is not case.plan.calls[-1] and call.action != LABEL:
-            return None  # the id of the next version depends on this one
-    return labels
+            return None, False  # the id of the next version depends on this one
+    return secret, True
 
 
 def _take_next_id(case: _Case, error: AuthError) -> None:

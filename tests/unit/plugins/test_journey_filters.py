@@ -13,13 +13,15 @@ from ansible_collections.elasticache.auth.plugins.filter.journeys import (
     FilterModule,
     batch_groups,
     due_groups,
+    journey_places,
     journey_report,
     own_groups,
+    steps_ahead,
 )
 
 
 def planned(*steps: str, **members: Any) -> dict[str, Any]:
-    """One outcome of the module auth_plan."""
+    """One outcome of the module auth_journey."""
     return {
         "changed": False,
         "failed": False,
@@ -101,7 +103,9 @@ PLAN = result(one=planned("stage", "rotate"), two=planned("rotate", nodes_answer
         ({"step": "rotate", "results": [loop(("two", {"failed": True}), ("one", {}))]}, ["one"]),
         ({"step": "rotate", "results": [loop(("one", {"failed": True}))]}, ["two"]),
         ({"step": "rotate", "without": ["ONE"]}, ["two"]),
-        ({"step": "rotate", "proving": True}, ["one"]),
+        ({"step": "stage", "made": True}, []),
+        ({"step": "stage", "made": True, "results": [result(one=done("x", made=["stage"]))]}, ["one"]),
+        ({"step": "stage", "results": [result(one=done("x", made=["stage"]))]}, []),
     ],
 )
 def test_due_groups(options: dict[str, Any], due: list[str]) -> None:
@@ -226,3 +230,81 @@ def test_exposure(open_since: float | None, results: list[dict[str, Any]], secon
 def test_exposure_is_told_only_where_it_is_asked_for() -> None:
     told = report(result(one=planned("set")), [door(True, 100.0, 110.0), door(False, 120.0, 130.0)])
     assert "exposure_seconds" not in told["groups"]["one"]
+
+
+# --- steps_ahead
+
+
+@pytest.mark.parametrize(
+    ("options", "ahead"),
+    [
+        ({"steps": ["stage", "rotate", "prove"]}, {"one": ["stage", "rotate", "prove"], "two": ["rotate"]}),
+        ({"steps": ["stage", "rotate"], "until": "rotate"}, {"one": ["stage"]}),
+        ({"steps": ["stage", "rotate"], "until": "set"}, {"one": ["stage", "rotate"], "two": ["rotate"]}),
+        ({"steps": ["rotate"], "without": ["One"]}, {"two": ["rotate"]}),
+        ({"steps": ["rotate"], "results": [result(two=done(failed=True))]}, {"one": ["rotate"]}),
+        ({"steps": ["stage", "rotate"], "results": [result(one=done("x", made=["stage"]))]}, None),
+    ],
+)
+def test_steps_ahead(options: dict[str, Any], ahead: dict[str, list[str]] | None) -> None:
+    plan = result(
+        one=planned("stage", "rotate", "prove"),
+        two=planned("rotate", "prove", nodes_answer=False),
+        three=planned(),
+        four=planned("stage", failed=True),
+    )
+    expected = {"one": ["rotate"], "two": ["rotate"]} if ahead is None else ahead
+    assert steps_ahead(plan, **options) == expected
+
+
+def test_what_the_plans_own_call_made_is_behind() -> None:
+    plan = result(one=planned("stage", "rotate", "clients", "set", made=["stage", "rotate"]))
+    assert due_groups(plan, "rotate") == []
+    assert due_groups(plan, "rotate", made=True) == ["one"]
+    assert steps_ahead(plan, ["stage", "set"]) == {"one": ["set"]}
+
+
+def test_a_call_that_made_several_steps_is_told_step_by_step() -> None:
+    changes = [
+        {"step": "stage", **done("PutSecretValue"), "duration": 1.0},
+        {"step": "rotate", **done("ModifyReplicationGroup", after=after("rotating (a, b)")), "called_at": 5.0},
+    ]
+    plan = result(one=planned("stage", "rotate", "set", changes=changes, made=["stage", "rotate"]))
+    failed = result(one=done(failed=True, msg="one: no.", changes=[]))
+    told = report(plan, [failed])
+    group = told["groups"]["one"]
+    assert group["actions"] == ["PutSecretValue", "ModifyReplicationGroup"]
+    assert [step["step"] for step in group["steps"]] == ["stage", "rotate"]
+    assert (group["changed"], group["failed"], group["msg"]) == (True, True, "one: no.")
+    assert group["stands"] == "rotating (a, b)"
+
+
+# --- journey_places
+
+WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-east-1"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "hostvars", "places"),
+    [
+        (["a", "B"], {"localhost": {}}, [("", "", ["localhost"], ["a", "b"])]),
+        (["a"], {"a": WEST, "b": WEST}, [("us-west-2", "", ["a", "b"], ["a"])]),
+        (
+            ["a", "a", "b"],
+            {
+                "h1": {**WEST, "replication_group_id": "a"},
+                "h2": {**EAST, "replication_group_id": "a"},
+                "h3": {**EAST, "replication_group_id": "b", "elasticache_assume_role_arn": "arn:x"},
+            },
+            [
+                ("us-west-2", "", ["h1"], ["a"]),
+                ("us-east-1", "", ["h2"], ["a"]),
+                ("us-east-1", "arn:x", ["h3"], ["b"]),
+            ],
+        ),
+        ([], {}, []),
+    ],
+)
+def test_journey_places(ids: list[str], hostvars: dict[str, Any], places: list[tuple[Any, ...]]) -> None:
+    found = journey_places(ids, list(hostvars), hostvars)
+    assert [(one["region"], one["assume_role_arn"], one["hosts"], one["groups"]) for one in found] == places

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: auth_plan
+module: auth_journey
 version_added: 0.1.0
-short_description: Plan what is left of a change of access control, from what is in force
+short_description: Bring replication groups on their way to another access control, from what is in force
 description:
-  - Looks at ElastiCache replication groups and at where their tokens are kept, and says for each where it stands, on
-    what evidence, and which steps and API calls are left of a journey, in order. It changes nothing.
-  - A group that another run left half-way is planned from there. A group that has arrived has no steps.
-  - Everything that would stop the journey and can be known before is an error here, before anything is changed.
-  - The roles of this collection begin with this module, and make each step for the groups that are due to it.
-  - A group on which a change is under way is waited for.
+  - Looks at ElastiCache replication groups and at where their tokens are kept, and plans for each which steps and API
+    calls are left of a journey, in order. A group that another run left half-way is planned from there. A group that
+    has arrived has no steps.
+  - Then it makes the first of these steps for all groups, in one process. It goes on as long as they change tokens and
+    where these are kept, and stops where encryption in transit, users or user groups are to be changed, or where it is
+    the clients' turn. RV(outcomes.*.left) says what is left.
+  - In check mode it plans, and changes nothing. What it would do is in RV(outcomes.*.calls), and in the diff.
+  - Everything that would stop the journey and can be known before is an error before anything is changed.
+  - The roles of this collection are made of this module. They are what to use, as they give the clients their turn.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
@@ -30,6 +33,40 @@ options:
       - migrate_auth_to_rbac
       - disable_access_control
       - rollback_token
+  steps:
+    description:
+      - The steps to make, by the group's id, as an earlier call of this module planned them and left them
+        (RV(outcomes.*.left)). Then nothing is planned, and O(replication_group_ids) are their groups.
+      - Each step looks at what is in force all the same, and is refused where that speaks against it.
+    type: dict
+  plan_only:
+    description: Plan, and make no step. Unlike in check mode, nothing counts as changed then.
+    type: bool
+    default: false
+  soak:
+    description:
+      - The clients' turn is this time, in seconds, and what comes after it is made at once.
+      - Without it the steps end where it is the clients' turn.
+    type: float
+  busy:
+    description:
+      - What to do about a group on which something is under way, a snapshot for example. With V(wait), all groups wait
+        for it. With V(last), the others go first.
+    type: str
+    choices: [wait, last]
+    default: wait
+  max_rate:
+    description:
+      - At most so many calls a second that change a replication group or its tags, in this account and region. Where
+        AWS throttles them, it becomes less for a while.
+    type: float
+    default: 10
+  progress_path:
+    description:
+      - A file that exists, to which a line of JSON is appended for each bit of progress, with steps, ids and times.
+      - On the controller it is read while the module runs, and told as lines of the task's output, so that there is no
+        need to give one.
+    type: path
   phase:
     description:
       - V(begin) is what comes before the clients' turn, V(finish) what comes after it.
@@ -120,6 +157,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - elasticache.auth.assume_role
   - elasticache.auth.replication_groups
   - elasticache.auth.replication_groups.wait
   - elasticache.auth.data_plane
@@ -128,18 +166,22 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: It changes nothing. In check mode, and only there, a group with calls to make counts as changed.
+    details: It plans and changes nothing. A group with calls to make counts as changed.
   diff_mode:
     support: full
     details: Of each group where it stands, on what evidence, and each call to make, in order.
   idempotent:
     support: full
-    details: It changes nothing.
+    details: A group that has arrived has no steps. A token is rotated again when it is older than O(max_age).
 notes:
-  - "Needs C(elasticache:DescribeReplicationGroups), C(elasticache:DescribeCacheClusters),
+  - "To plan it needs C(elasticache:DescribeReplicationGroups), C(elasticache:DescribeCacheClusters),
     C(elasticache:ListTagsForResource), for more than five groups C(tag:GetResources), with O(auth_token_secret) also
     C(secretsmanager:DescribeSecret) and C(secretsmanager:GetSecretValue), where user groups are concerned also
     C(elasticache:DescribeUserGroups) and C(elasticache:DescribeUsers)."
+  - "To make steps it needs C(elasticache:ModifyReplicationGroup), C(elasticache:AddTagsToResource), and with
+    O(auth_token_secret) C(secretsmanager:PutSecretValue) and C(secretsmanager:UpdateSecretVersionStage), for secrets
+    that are to be made also C(secretsmanager:CreateSecret)."
+  - "Where C(secretsmanager:BatchGetSecretValue) is allowed, the secrets of more than five groups are read in bulk."
 seealso:
   - module: elasticache.auth.replication_group_auth
   - module: elasticache.auth.auth_secret
@@ -147,17 +189,28 @@ seealso:
 
 EXAMPLES = r"""
 - name: What would a rotation of these tokens do?
-  elasticache.auth.auth_plan:
+  elasticache.auth.auth_journey:
     journey: rotate_token
     replication_group_ids: [sessions, carts]
     max_age: 30
     auth_token_secret:
       name: elasticache/{replication_group_id}/auth-token
       key: auth_token
-  register: plan
+  check_mode: true
+  diff: true
+
+- name: Rotate them, and give the clients ten minutes to take the new tokens
+  elasticache.auth.auth_journey:
+    journey: rotate_token
+    replication_group_ids: [sessions, carts]
+    max_age: 30
+    soak: 600
+    auth_token_secret:
+      name: elasticache/{replication_group_id}/auth-token
+      key: auth_token
 
 - name: Who would be shut out without RBAC?
-  elasticache.auth.auth_plan:
+  elasticache.auth.auth_journey:
     journey: migrate_rbac_to_auth
     replication_group_id: sessions
     accept_open_window: true
@@ -165,6 +218,7 @@ EXAMPLES = r"""
     auth_token_secret:
       name: elasticache/{replication_group_id}/auth-token
       key: auth_token
+  check_mode: true
   register: plan
 
 - name: Show them
@@ -174,28 +228,54 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What is left to do, or the errors.
+  description: How many groups were changed, or the errors.
   returned: always
   type: str
 outcomes:
-  description: The plan for each group, by its id.
+  description: The plan for each group and what was made of it, by its id.
   returned: always
   type: dict
   contains:
     changed:
-      description: In check mode, whether there are calls to make.
+      description: Whether the group or its secret was changed; in check mode, whether there are calls to make.
       type: bool
       returned: always
     failed:
-      description: Whether there is no plan.
+      description: Whether there is no plan, or a step went wrong.
       type: bool
       returned: always
     msg:
-      description: What is left to do, or why there is no plan and the way out.
+      description: What was done, what is left to do, or why not and the way out.
       type: str
       returned: always
+    made:
+      description: The steps that were made.
+      type: list
+      elements: str
+      returned: always
+      sample: [stage, rotate, prove, promote]
+    left:
+      description: The steps that are left after them.
+      type: list
+      elements: str
+      returned: always
+      sample: [clients, set, prove_alone]
+    changes:
+      description: What each step came to, in order, as the module that makes the like of it alone would tell it.
+      type: list
+      elements: dict
+      returned: always
+    actions:
+      description: The API calls made, tokens masked.
+      type: list
+      elements: dict
+      returned: always
+    after:
+      description: The states in which the group may be after the steps.
+      type: dict
+      returned: when it was changed
     steps:
-      description: The steps that are left, in order.
+      description: The steps that were left in the beginning, in order.
       type: list
       elements: str
       returned: always
@@ -275,26 +355,27 @@ outcomes:
       type: bool
       returned: always
     duration:
-      description: Seconds from the module's start until the plan was made.
+      description: Seconds from the module's start until the group was done.
       type: float
       returned: always
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Phase
+from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TOKEN_STEPS, Journey, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.case import Inquiry
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Journal
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journey import (
     WITH_USERS,
     Request,
     diff_of_plans,
-    plan_journeys,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel import travel, travel_on, unheard
 
 SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
 
@@ -314,6 +395,10 @@ def request_of(module: AnsibleAWSModule) -> Request:
         if not params[option]:
             raise AuthError(f"{option} is needed with journey: {journey.value}.")
     options.check_waiting(params)
+    if params["soak"] is not None and params["soak"] < 0:
+        raise AuthError(f"soak: {params['soak']:g} is less than no time; give seconds from 0 on.")
+    if params["max_rate"] <= 0:
+        raise AuthError(f"max_rate: {params['max_rate']:g} calls a second lead nowhere; give more than 0.")
     return Request(
         journey=journey,
         phase=Phase(params["phase"]),
@@ -327,16 +412,50 @@ def request_of(module: AnsibleAWSModule) -> Request:
         user_group_id=params["user_group_id"],
         user_id=params["user_id"],
         open_user_group_id=params["open_user_group_id"],
+        soak=params["soak"],
+        plan_only=params["plan_only"],
+        busy_last=params["busy"] == "last",
+        max_rate=params["max_rate"],
         inquiry=Inquiry(probing=options.probing(params), timeout=params["wait_timeout"], delay=params["wait_delay"]),
         check_mode=module.check_mode,
     )
 
 
+def steps_of(module: AnsibleAWSModule, ids: list[str]) -> dict[str, list[Step]]:
+    """Return the steps that are given for each group. Raises AuthError for what is no such step, or no such group."""
+    given = {str(key).strip().lower(): steps for key, steps in module.params["steps"].items()}
+    unknown = sorted(set(given) ^ set(ids))
+    if unknown:
+        raise AuthError(f"{unknown[0]}: steps and replication_group_ids have to name the same groups.")
+    steps: dict[str, list[Step]] = {}
+    for key, names in given.items():
+        try:
+            steps[key] = [Step(name) for name in names]
+        except ValueError as error:
+            raise AuthError(f"{key}: steps: {error}. There are: {', '.join(sorted(TOKEN_STEPS))}.") from None
+    return steps
+
+
+def journal_at(path: str) -> Journal:
+    """Return the journal that is kept in a file. Raises AuthError where that can't be written to."""
+    try:
+        return Journal(path)
+    except OSError as error:
+        raise AuthError(f"progress_path: {error}. Name a file that can be written to, or leave it out.") from error
+
+
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
             "journey": {"type": "str", "required": True, "choices": [journey.value for journey in Journey]},
+            "steps": {"type": "dict"},
+            "plan_only": {"type": "bool", "default": False},
+            "soak": {"type": "float"},
+            "busy": {"type": "str", "default": "wait", "choices": ["wait", "last"]},
+            "max_rate": {"type": "float", "default": 10.0},
+            "progress_path": {"type": "path"},
             "phase": {"type": "str", "default": "all", "choices": [phase.value for phase in Phase]},
             "max_age": {"type": "float", "default": 90.0},
             "force": {"type": "bool", "default": False},
@@ -362,11 +481,20 @@ def main() -> None:
         mutually_exclusive=[SOURCES, ("previous_auth_tokens", "auth_token_secret")],
         supports_check_mode=True,
     )
-    clients = Clients(module)
+    clients = clients_of(module)
     try:
         ids = options.group_ids(module.params["replication_group_ids"])
-        planned = plan_journeys(clients, request_of(module), module.params, ids, hide=module.no_log_values.add)
-        finish(module, planned, verb="have something to do", diff=diff_of_plans(planned))
+        request = request_of(module)
+        hide, told = module.no_log_values.add, unheard
+        if module.params["progress_path"]:
+            journal = journal_at(module.params["progress_path"])
+            told, clients.watch = journal.step, journal.waiting
+        if module.params["steps"] is None:
+            groups = travel(clients, request, module.params, ids, hide=hide, told=told)
+        else:
+            groups = travel_on(clients, request, module.params, steps_of(module, ids), hide=hide, told=told)
+        diff = diff_of_plans(groups) if module.check_mode else None
+        finish(module, groups, verb="have something to do" if module.check_mode else "changed", diff=diff)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make the steps of journeys that change tokens, for many groups in one process.
+
+All groups that are due to a step make it together; one that fails takes no part in the next. What a step has shown
+serves the next one too: a secret is read once, and a group is looked at anew only where AWS shows it changed. Each step
+looks for itself otherwise, so that a run may be cut off anywhere, and the next one plans from what it finds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._aws import modify, records, secrets
+from .._aws.clients import Clients
+from .._aws.groups import Group, require_all
+from .._aws.secrets import CURRENT, PENDING, PREVIOUS
+from .._core import record
+from .._core.errors import AuthError
+from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
+from .._core.states import Mode, State
+from .._data_plane.probe import NodeAnswer, unreachable, untrusted
+from .case import Order
+from .change import bring_about
+from .journey import Planned, Request, plan_journeys
+from .journey_store import Kept, kept_in, read_kept
+from .observe import Observation, probe_groups
+from .outcome import Outcome
+from .probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
+from .secret import bring_secrets_about
+from .secret_plan import Creation, Goal, SecretOrder
+from .strategies import ROTATE, SET, order_for
+from .tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
+
+_GOALS: Mapping[Step, Goal] = {
+    Step.ADOPT: Goal.PROMOTED,
+    Step.STAGE: Goal.STAGED,
+    Step.RECALL: Goal.PROMOTED,
+    Step.PROMOTE: Goal.PROMOTED,
+    Step.CLEAR: Goal.CLEARED,
+    Step.ABANDON: Goal.ABANDONED,
+}
+#: The journeys that begin with a token in force, which is let in until SET.
+_HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
+#: A record is written more often than a group is changed, and is a lighter call.
+_TAGS_A_MODIFY = 2.0
+#: Secrets Manager takes 50 calls a second of each action that changes a secret ("AWS Secrets Manager quotas").
+_SECRET_RATE = 40.0
+#: For so long nodes may answer otherwise than they have to, seconds.
+_NODES_GRACE = 30.0
+
+#: Is told which step begins for how many groups, and then each of them that is through with it.
+Told = Callable[[Mapping[str, Any]], None]
+
+
+def unheard(event: Mapping[str, Any]) -> None:
+    """Tell nobody."""
+    del event
+
+
+@dataclass
+class Journeyed(Planned):
+    """One group on its journey. ``made``: the steps of this run; ``left``: those after them; ``changes``: what each
+    step came to, as the module of its own would tell it.
+    """
+
+    made: list[Step] = field(default_factory=list)
+    changes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def left(self) -> tuple[Step, ...]:
+        """The steps that this run has not made."""
+        return self.way.steps[len(self.made) :]
+
+    def outcome(self) -> Outcome:
+        """Return the entry of RV(outcomes) for this group."""
+        return {
+            **super().outcome(),
+            "after": self.after,
+            "actions": self.actions,
+            "made": [step.value for step in self.made],
+            "left": [step.value for step in self.left],
+            "changes": self.changes,
+        }
+
+    def through(self, step: Step, told: Outcome | None = None) -> None:
+        """Take note that ``step`` has been made, and of what the module of its own would tell."""
+        self.made.append(step)
+        if told is not None:
+            self._add(step, told)
+
+    def fail_at(self, step: Step, message: str, told: Outcome | None = None) -> None:
+        """Take note that ``step`` failed."""
+        self.error = message
+        if told is not None:
+            self._add(step, told)
+
+    def _add(self, step: Step, told: Outcome) -> None:
+        self.changes.append({"step": step.value, **told})
+        self.changed = self.changed or bool(told["changed"])
+        self.actions += told["actions"]
+        self.msg = told["msg"]
+        self.drift = self.drift or bool(told.get("drift"))
+        if (told.get("after") or {}).get("possible_states"):
+            self.after = told["after"]
+        self.evidence = told.get("evidence") or self.evidence
+
+
+def travel(
+    clients: Clients,
+    request: Request,
+    params: Mapping[str, Any],
+    ids: Sequence[str],
+    *,
+    hide: Callable[[str], None],
+    told: Told = unheard,
+) -> list[Journeyed]:
+    """Plan the journey of each group and make the first steps of it, as far as they go in one go.
+
+    Raises :class:`AuthError` for what concerns no single group.
+    """
+    _pace(clients, request)
+    busy = _busy(clients, ids) if request.busy_last and not request.check_mode else []
+    at_once = [key for key in ids if key not in busy]
+    journeyed: list[Journeyed] = []
+    for some in filter(None, (at_once, busy)):
+        journeyed += _travel(clients, request, params, some, hide, told)
+    by_id = {one.id: one for one in journeyed}
+    return [by_id[key] for key in ids]
+
+
+def _travel(
+    clients: Clients,
+    request: Request,
+    params: Mapping[str, Any],
+    ids: Sequence[str],
+    hide: Callable[[str], None],
+    told: Told,
+) -> list[Journeyed]:
+    begun = time.monotonic()
+    told({"step": "plan", "groups": len(ids)})
+    planned = plan_journeys(clients, request, params, ids, hide=hide)
+    journeyed = [Journeyed(**vars(one)) for one in planned]
+    if not request.check_mode and not request.plan_only:
+        due = [one for one in journeyed if not one.error]
+        _Run(clients, request, params, hide, told, begun).go(due)
+    return journeyed
+
+
+def _busy(clients: Clients, ids: Sequence[str]) -> list[str]:
+    """Return the ids of those groups on which something is under way. Raises :class:`AuthError`."""
+    found = require_all(clients, ids)
+    return [key for key, group in found.items() if isinstance(group, Group) and not group.settled]
+
+
+def _pace(clients: Clients, request: Request) -> None:
+    """Hold back the calls that change something."""
+    clients.pace(
+        {
+            modify.ACTION: request.max_rate,
+            records.WRITE: _TAGS_A_MODIFY * request.max_rate,
+            secrets.PUT: _SECRET_RATE,
+            secrets.LABEL: _SECRET_RATE,
+        }
+    )
+
+
+def travel_on(
+    clients: Clients,
+    request: Request,
+    params: Mapping[str, Any],
+    steps: Mapping[str, Sequence[Step]],
+    *,
+    hide: Callable[[str], None],
+    told: Told = unheard,
+) -> list[Journeyed]:
+    """Make those ``steps`` of each group, by its id, that an earlier run planned. Raises as :func:`travel` does."""
+    begun = time.monotonic()
+    _pace(clients, request)
+    journeyed = {}
+    kept = read_kept(clients, params, steps, may_be_made=request.create_secret, hide=hide)
+    for key, one in kept.items():
+        journeyed[key] = here = Journeyed(key, heard=True)
+        here.way = replace(here.way, steps=tuple(steps[key]))
+        if isinstance(one, AuthError):
+            here.error = str(one)
+        else:
+            here.kept, here.secret = one, one.store.name
+    if not request.check_mode:
+        due = [one for one in journeyed.values() if not one.error]
+        _Run(clients, request, params, hide, told, begun).go(due)
+    return list(journeyed.values())
+
+
+@dataclass(frozen=True)
+class _Run:
+    clients: Clients
+    request: Request
+    params: Mapping[str, Any]
+    hide: Callable[[str], None]
+    told: Told
+    begun: float
+
+    def go(self, groups: Sequence[Journeyed]) -> None:
+        """Make the steps, each for all groups that come to it. An error is that of the groups at the step."""
+        soaking = self.request.soak is not None
+        ways = {one.id: in_one_go(one.way.steps, soaking=soaking) for one in groups}
+        by_id = {one.id: one for one in groups}
+        # The order in which steps are written down is the one in which they are made.
+        for step in Step:
+            due = [one for key, one in by_id.items() if not one.error and ways[key][len(one.made) :][:1] == (step,)]
+            if not due:
+                continue
+            self.told({"step": step.value, "groups": len(due)})
+            try:
+                self._make(step, due)
+            except AuthError as error:
+                for one in due:
+                    if not one.error and step not in one.made:
+                        one.fail_at(step, f"{one.id}: {error}" if not str(error).startswith(one.id) else str(error))
+            for one in due:
+                one.duration = time.monotonic() - self.begun
+            self.told({"step": step.value, "failed": sum(bool(one.error) for one in due), "made": len(due)})
+
+    def _make(self, step: Step, due: list[Journeyed]) -> None:
+        match step:
+            case Step.ROTATE | Step.ROTATE_CURRENT | Step.SET:
+                self._change(step, due)
+            case Step.PROVE | Step.PROVE_ALONE:
+                self._prove(step, due)
+            case _ if step in TURNS:
+                time.sleep(self.request.soak or 0.0)
+                for one in due:
+                    one.through(step)
+            case _:
+                self._keep(step, due)
+
+    # --- Where tokens are kept ------------------------------------------------------------------------------------
+
+    def _keep(self, step: Step, due: list[Journeyed]) -> None:
+        request, source = self.request, self.params["auth_token_secret"]
+        back = step is Step.STAGE and request.journey is Journey.ROLLBACK_TOKEN
+        order = SecretOrder(
+            goal=Goal.BACK if back else _GOALS[step],
+            names={one.id: one.kept.store.name for one in due},
+            key=source.get("key"),
+            creation=Creation() if request.create_secret else None,
+        )
+        known = {one.id: one.kept.secret for one in due}
+        by_id = {one.id: one for one in due}
+        for progress in bring_secrets_about(self.clients, order, hide=self.hide, known=known):
+            one = by_id[progress.id]
+            one.warnings += progress.warnings
+            if progress.error or progress.secret is None:
+                one.fail_at(step, progress.error, progress.outcome())
+                continue
+            try:
+                kept = kept_in(one.id, one.kept.store.name, source.get("key"), progress.secret, self.hide)
+            except AuthError as error:
+                one.fail_at(step, str(error), progress.outcome())
+                continue
+            one.seen = one.seen and _renamed(one.seen, one.kept.tokens, kept.tokens)
+            one.kept = kept
+            one.through(step, progress.outcome())
+
+    # --- What the groups accept -----------------------------------------------------------------------------------
+
+    def _change(self, step: Step, due: list[Journeyed]) -> None:
+        orders: dict[bool, list[Journeyed]] = {True: [], False: []}
+        for one in due:
+            rest = one.way.steps[len(one.made) :]
+            orders[not sets_at_once(rest, soaking=self.request.soak is not None)].append(one)
+        for write_down, some in orders.items():
+            if some:
+                self._bring_about(step, self._order(step, write_down), some)
+
+    def _order(self, step: Step, write_down: bool) -> Order:
+        request = self.request
+        leaving = {
+            Step.ROTATE: request.journey is Journey.MIGRATE_RBAC_TO_AUTH,
+            Step.ROTATE_CURRENT: request.journey is not Journey.ENABLE_AUTH,
+        }.get(step, False)
+        word = request.assume_state
+        if step is Step.ROTATE_CURRENT or (step is Step.SET and word is not Mode.ROTATING):
+            word = None
+        return order_for(
+            SET if step is Step.SET else ROTATE,
+            remove_user_groups=leaving,
+            assume_state=word,
+            probing=request.inquiry.probing,
+            timeout=request.inquiry.timeout,
+            delay=request.inquiry.delay,
+            write_down=write_down,
+        )
+
+    def _bring_about(self, step: Step, order: Order, due: list[Journeyed]) -> None:
+        tokens: dict[str, TokenSet | AuthError] = {one.id: _wanting(one.kept, step) for one in due}
+        known = {one.id: one.seen for one in due if one.seen}
+        by_id = {one.id: one for one in due}
+        for change in bring_about(self.clients, order, tokens, known):
+            one = by_id[change.id]
+            one.warnings += change.warnings
+            one.seen = change.seen
+            if change.error:
+                one.fail_at(step, change.error, change.outcome())
+            else:
+                one.through(step, change.outcome())
+
+    # --- Proof ----------------------------------------------------------------------------------------------------
+
+    def _prove(self, step: Step, due: list[Journeyed]) -> None:
+        """Compare what every node answered last with what it has to; where that differs, ask again for a while."""
+        give_up = time.monotonic() + _NODES_GRACE
+        pending = {one.id: one for one in due}
+        for key in [key for key, one in pending.items() if not one.heard]:
+            pending.pop(key).through(step)  # nobody answers there: the API's word has to do
+        answers = {key: one.seen.answers if one.seen else () for key, one in pending.items()}
+        while pending:
+            for key, one in list(pending.items()):
+                doubt = _doubt(one, answers.get(key, ()), _expected(self.request.journey, step, one.kept))
+                if not doubt or time.monotonic() >= give_up:
+                    del pending[key]
+                    if doubt:
+                        one.fail_at(step, doubt)
+                    else:
+                        one.through(step)
+            if pending:
+                time.sleep(0.5)
+                self._ask(pending, answers)
+
+    def _ask(self, pending: Mapping[str, Journeyed], answers: dict[str, tuple[NodeAnswer, ...]]) -> None:
+        groups = [one.seen.group for one in pending.values() if one.seen]
+        tokens = {key: one.kept.tokens for key, one in pending.items()}
+        answers |= probe_groups(self.clients, groups, tokens, replace(self.request.inquiry.probing, mode="always"))
+
+
+def _doubt(one: Journeyed, answers: Sequence[NodeAnswer], expected: Mapping[str, str]) -> str:
+    """Return what speaks against the proof; empty where nothing does."""
+    if not answers:
+        return f"{one.id}: no node has been asked."
+    missing = unreachable(one.id, answers)
+    found = untrusted(one.id, answers) or (f"{missing}." if missing else "")
+    if not found and any(set(expected) - {UNAUTHENTICATED, *answer.accepted} for answer in answers):
+        return f"{one.id}: its nodes have not been asked about each token."
+    return found or unmet(one.id, summarize(answers, one.kept.tokens.names), expected)
+
+
+def _expected(journey: Journey, step: Step, kept: Kept) -> dict[str, str]:
+    """Return what every node has to answer, by the names of the tokens at hand."""
+    had = journey in _HAD_TOKEN
+    if kept.store.kept:
+        new, old = (PENDING, CURRENT) if step is Step.PROVE else (CURRENT, PREVIOUS)
+    else:
+        new, old = GIVEN, PREVIOUS_TOKEN
+    alone = step is Step.PROVE_ALONE
+    expected = {UNAUTHENTICATED: REFUSED if had or alone else ACCEPTED, new: ACCEPTED if had or alone else NOT_REFUSED}
+    if had and old in kept.tokens.names:
+        expected[old] = REFUSED if alone else ACCEPTED
+    return expected
+
+
+def _wanting(kept: Kept, step: Step) -> TokenSet | AuthError:
+    """Return the tokens, the one that ``step`` is about as the one that is wanted."""
+    if not kept.store.kept:
+        return kept.tokens
+    name = PENDING if step is Step.ROTATE else CURRENT
+    wanted = next((token for token in kept.tokens.all if token.name == name), None)
+    if wanted is None:
+        return AuthError(f"the secret {kept.store.name} holds no token in {name}. Run this again.")
+    return TokenSet(wanted, tuple(token for token in kept.tokens.all if token is not wanted), kept.tokens.complete)
+
+
+def _renamed(seen: Observation, before: TokenSet, after: TokenSet) -> Observation | None:
+    """Return ``seen`` with the tokens by their names in ``after``; ``None`` where one that may be in force has none."""
+    by_value = {token.value: token.name for token in after.all}
+    names = {token.name: by_value[token.value] for token in before.all if token.value in by_value}
+    in_force = {token for state in seen.belief.states for token in state.tokens}
+    if in_force & set(before.names) - set(names):
+        return None
+    states = frozenset(
+        State(state.mode, tuple(names.get(token, token) for token in state.tokens), state.user_groups)
+        for state in seen.belief.states
+    )
+    return Observation(
+        seen.group,
+        after,
+        replace(seen.belief, states=states),
+        seen.entry and record.translate(seen.entry, names),
+        tuple(
+            replace(answer, accepted={names[name]: ok for name, ok in answer.accepted.items() if name in names})
+            for answer in seen.answers
+        ),
+        {names.get(name, name): reference for name, reference in seen.references.items()},
+    )

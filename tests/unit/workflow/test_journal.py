@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""What the module writes down as it goes is what the user is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account, Journal
+
+
+def account_of(*events: dict[str, Any]) -> Account:
+    account = Account()
+    account.read(f"{json.dumps(event)}\n" for event in events)
+    return account
+
+
+BEGIN = {"at": 100.0, "step": "rotate", "groups": 10}
+
+
+def test_nothing_is_said_of_nothing() -> None:
+    assert Account().line(100.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("events", "line"),
+    [
+        ([BEGIN], "rotate, 10 groups (30 s gone)"),
+        (
+            [BEGIN, {"at": 120.0, "waiting": {"a": "its token is ROTATING", "b": "its token is ROTATING"}}],
+            (
+                "rotate, 8 of 10 groups there; 2: its token is ROTATING; the slowest is a, 10 s; "
+                "about 8 s to go in this step (30 s gone)"
+            ),
+        ),
+        (
+            [BEGIN, {"at": 110.0, "waiting": {"a": "x", "b": "y", "c": "y"}}, {"at": 120.0, "waiting": {"c": "y"}}],
+            "rotate, 9 of 10 groups there; 1: y; the slowest is c, 20 s; about 3 s to go in this step (30 s gone)",
+        ),
+        ([BEGIN, {"at": 120.0, "waiting": {}}], "rotate, 10 groups (30 s gone)"),
+        (
+            [
+                BEGIN,
+                {"at": 120.0, "step": "rotate", "made": 10, "failed": 3},
+                {"at": 121.0, "step": "set", "groups": 7},
+            ],
+            "set, 7 groups; 3 failed so far (30 s gone)",
+        ),
+    ],
+)
+def test_line(events: list[dict[str, Any]], line: str) -> None:
+    assert account_of(*events).line(130.0) == line
+
+
+def test_no_group_there_yet_means_no_guess() -> None:
+    account = account_of({**BEGIN, "groups": 1}, {"at": 120.0, "waiting": {"a": "x"}})
+    assert "to go" not in account.line(130.0)
+
+
+def test_lines_that_make_no_sense_are_passed_over() -> None:
+    account = Account()
+    account.read(['{"at": 1, "st', "[]", "null", '{"at": "x", "step": "set"}', '{"at": 5, "step": "set", "groups": 2}'])
+    assert account.line(6.0) == "set, 2 groups (1 s gone)"
+
+
+def test_a_journal_is_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.touch()
+    journal = Journal(str(path))
+    account = Account()
+    with path.open(encoding="utf-8") as reading:
+        journal.step({"step": "rotate", "groups": 3})
+        account.read(reading)
+        assert (account.step, account.groups) == ("rotate", 3)
+        journal.waiting({})
+        journal.step({"step": "rotate", "made": 3, "failed": 1})
+        account.read(reading)
+        assert account.failed == 1
+
+
+def test_waiting_is_written_now_and_then_only(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.touch()
+    journal = Journal(str(path))
+    journal.step({"step": "rotate", "groups": 3})
+    for dummy in range(50):
+        journal.waiting({"a": "x"})
+    assert len(path.read_text("utf-8").splitlines()) < 10
+
+
+def test_a_file_that_is_not_there_to_write_to(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        Journal(str(tmp_path / "none" / "journal"))
