@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from emulator.access import DataPlane
+from emulator.control.throttling import THROTTLES, Throttling
 from emulator.settings import VARIANTS, Settings, Timing, UnknownVariantError, Variants
 
 
@@ -42,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
         default="valkey",
         help="nodes that are valkey-servers, that answer AUTH, PING and HELLO only, or that answer nothing",
     )
+    parser.add_argument(
+        "--throttle",
+        choices=tuple(THROTTLES),
+        default="off",
+        help="whether calls that come too often are refused, and at which rates (default: off)",
+    )
     parser.add_argument("--variant", action="append", default=[], metavar="NAME=VALUE", help="see below")
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input is closed")
     return parser
@@ -57,7 +64,8 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[Settings, Variants, bool]
         variants = Variants(chosen)
     except (UnknownVariantError, ValueError) as error:
         parser.error(str(error))
-    return Settings(parsed.port, parsed.region, parsed.data_plane, timing), variants, parsed.exit_with_stdin
+    settings = Settings(parsed.port, parsed.region, parsed.data_plane, timing, parsed.throttle)
+    return settings, variants, parsed.exit_with_stdin
 
 
 @contextlib.contextmanager
@@ -107,7 +115,7 @@ def _serve(settings: Settings, variants: Variants, plane: DataPlane, ready: Text
     from emulator.control.metrics import Publisher
     from emulator.control.world import World
 
-    world = World(plane, variants, settings.timing)
+    world = World(plane, variants, settings.timing, Throttling(settings.throttle))
     try:
         install(world)
         server = Server(settings.port, Application(world))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The admin API: a test's window on the server's state, and its hands on faults, variants and timing.
+"""The admin API: a test's window on the server's state, and its hands on faults, variants, throttling and timing.
 
 JSON over HTTP under ``/_admin``. **``/groups`` shows the real tokens**: the emulator is for tests, binds loopback only,
 and the truth about the slots is what tests are after. Nothing else here shows one.
@@ -52,6 +52,8 @@ class Admin:
             ("DELETE", "faults"): self._clear_faults,
             ("GET", "variants"): self._variants,
             ("POST", "variants"): self._choose_variants,
+            ("GET", "throttle"): lambda query, body: world.throttling.shown(),
+            ("POST", "throttle"): self._choose_throttle,
             ("GET", "settings"): lambda query, body: dataclasses.asdict(world.timing),
             ("POST", "settings"): self._set_timing,
         }
@@ -167,6 +169,12 @@ class Admin:
             raise AdminError(HTTPStatus.BAD_REQUEST, "variants are a JSON object of names and values")
         self._world.variants.choose(body)
         return self._variants(query, None)
+
+    def _choose_throttle(self, _query: Query, body: Any) -> Any:
+        if not isinstance(body, dict) or set(body) != {"name"} or not isinstance(body["name"], str):
+            raise AdminError(HTTPStatus.BAD_REQUEST, "a throttle is a JSON object of: name")
+        self._world.throttling.choose(body["name"])
+        return self._world.throttling.shown()
 
     def _set_timing(self, _query: Query, body: Any) -> Any:
         names = [field.name for field in dataclasses.fields(Timing)]

@@ -150,3 +150,4 @@ class Settings:
     region: str = "us-east-1"
     data_plane: str = "valkey"
     timing: Timing = Timing()
+    throttle: str = "off"  #: a name of ``control.throttling.THROTTLES``

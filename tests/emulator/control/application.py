@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""What every request goes through: the admin API beside, and around moto latency, faults and the call log."""
+"""What every request goes through: the admin API beside; around moto latency, throttling, faults and the call log."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from emulator.admin import Admin
-from emulator.faults import Fault, FaultKind, When
+from emulator.faults import FaultKind, When
 
 from .call_log import Call
 from .http_server import ConnectionDropped
+from .throttling import MESSAGE, STATUS, throttling_code
 from .world import World
 
 StartResponse = Callable[..., Any]
@@ -124,7 +125,16 @@ class Application:
         stream.seek(0)
         if world.timing.latency:
             time.sleep(world.timing.latency)
-        fault = world.faults.strike_call(request.service, request.action, request.id or "")
+        account = get_account_id_from(request.access_key)
+        if not world.throttling.admits(account, request.region, request.service, request.action):
+            refusal = throttling_code(request.service)
+            world.calls.add(
+                self._call_entry(number, began, account, request, refusal, STATUS, FaultKind.THROTTLE.value)
+            )
+            headers, body = error_body(request, STATUS, refusal, MESSAGE)
+            start_response(f"{STATUS} {HTTPStatus(STATUS).phrase}", headers)
+            return body
+        fault = world.faults.strike_call(request.service, request.action, request.id or "", request.region, account)
         carried_out = fault is None or fault.when is When.AFTER
         status, headers, body = self._carry_out(environ, request) if carried_out else (0, [], b"")
         code = error_code(status, body)
@@ -133,7 +143,8 @@ class Application:
             headers, body = error_body(request, status, code, fault.message)
         elif fault is not None:
             status, code = 0, "ConnectionDropped"
-        world.calls.add(self._call_entry(number, began, request, code, status, fault))
+        struck = fault.kind.value if fault else None
+        world.calls.add(self._call_entry(number, began, account, request, code, status, struck))
         if fault is not None and fault.kind is FaultKind.HALT:
             world.faults.halt(fault)  # no lock is held here: other calls go on
         if status == 0:
@@ -143,7 +154,7 @@ class Application:
 
     @staticmethod
     def _call_entry(
-        number: int, began: float, request: Request, code: str | None, status: int, fault: Fault | None
+        number: int, began: float, account: str, request: Request, code: str | None, status: int, fault: str | None
     ) -> Call:
         return Call(
             number=number,
@@ -152,11 +163,11 @@ class Application:
             service=request.service,
             action=request.action,
             region=request.region,
-            account=get_account_id_from(request.access_key),
+            account=account,
             id=request.id,
             code=code,
             status=status,
-            fault=fault.kind.value if fault else None,
+            fault=fault,
         )
 
     def _carry_out(self, environ: dict[str, Any], request: Request) -> tuple[int, list[tuple[str, str]], bytes]:

@@ -14,7 +14,7 @@ from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
 from moto.elasticache.models import ElastiCacheBackend as MotoElastiCacheBackend
 
-from . import metrics, secrets, tags, urls
+from . import metrics, secrets, speed, tags, urls
 from .refusals import ElastiCacheError
 from .tagging_api import TaggingResponse
 from .world import Store, World
@@ -92,3 +92,4 @@ def install(world: World) -> None:
     moto.resourcegroupstaggingapi.urls.url_paths = {"{0}/$": TaggingResponse.dispatch}
     metrics.install()
     secrets.install()
+    speed.install()

@@ -11,6 +11,7 @@ from moto.core.responses import ActionResult, BaseResponse
 
 from . import backend, caches, groups, modify, tags, users
 from .refusals import Refusal
+from .speed import PlainResult, ViewsPage
 from .world import Store, World
 
 Operation = Callable[[World, Store, dict[str, Any]], dict[str, Any]]
@@ -35,13 +36,13 @@ class Response(BaseResponse):
         here = self._backend
         with here.world.lock:
             shown = operation(here.world, here.store, self._get_params())
-        return ActionResult({wrapper: shown} if wrapper else shown)
+        return PlainResult({wrapper: shown} if wrapper else shown)
 
     def _page(self, listing: Listing, wrapper: str, token: str = "Marker") -> ActionResult:
         here = self._backend
         with here.world.lock:
             shown, marker = listing(here.world, here.store, self._get_params())
-        return ActionResult({wrapper: shown, token: marker} if marker else {wrapper: shown})
+        return PlainResult({wrapper: shown, token: marker} if marker else {wrapper: shown})
 
     def create_replication_group(self) -> ActionResult:
         """CreateReplicationGroup"""
@@ -62,7 +63,10 @@ class Response(BaseResponse):
 
     def describe_replication_groups(self) -> ActionResult:
         """DescribeReplicationGroups"""
-        return self._page(groups.describe, "ReplicationGroups")
+        here = self._backend
+        with here.world.lock:
+            shown, marker = groups.describe(here.world, here.store, self._get_params())
+        return ViewsPage("ReplicationGroups", shown, {"Marker": marker} if marker else {})
 
     def create_cache_cluster(self) -> ActionResult:
         """CreateCacheCluster"""

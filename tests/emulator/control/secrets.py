@@ -3,15 +3,22 @@
 """What moto's Secrets Manager does to staging labels otherwise than AWS.
 
 moto takes the version that was AWSCURRENT at first for the current one for ever, so that a new AWSCURRENT after a
-promotion leaves two; and it takes every other label off the version that was current. AWS moves AWSCURRENT and
-AWSPREVIOUS, and no other label (PutSecretValue, UpdateSecretVersionStage in its API reference).
+promotion leaves two, and GetSecretValue without a label or version gets the old one; and it takes every other label off
+the version that was current. AWS moves AWSCURRENT and AWSPREVIOUS, and no other label (PutSecretValue,
+UpdateSecretVersionStage in its API reference), and GetSecretValue is about AWSCURRENT unless told.
+
+And it looks at every secret to find one, which fails where another one is just being created, and takes its time where
+there are a thousand.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from moto.secretsmanager.models import FakeSecret
+from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, SecretsStore
+from moto.secretsmanager.utils import get_secret_name_from_partial_arn
+
+_move = SecretsManagerBackend.update_secret_version_stage
 
 
 def reset_default_version(self: FakeSecret, secret_version: dict[str, Any], version_id: str) -> None:
@@ -25,6 +32,51 @@ def reset_default_version(self: FakeSecret, secret_version: dict[str, Any], vers
     self.default_version_id = version_id
 
 
+def update_secret_version_stage(
+    self: SecretsManagerBackend,
+    secret_id: str,
+    version_stage: str,
+    remove_from_version_id: str,
+    move_to_version_id: str,
+) -> tuple[str, str]:
+    """moto's, and where AWSCURRENT comes to is the current version from then on."""
+    answer = _move(self, secret_id, version_stage, remove_from_version_id, move_to_version_id)
+    secret = self.secrets[secret_id]
+    if version_stage == "AWSCURRENT" and move_to_version_id and isinstance(secret, FakeSecret):
+        secret.set_default_version_id(move_to_version_id)
+    return answer
+
+
+def _find(self: SecretsStore, key: str) -> FakeSecret | ReplicaSecret | None:
+    """The secret of that name, ARN, or ARN without its last seven characters. Others may come and go meanwhile."""
+    found = dict.get(self, key)
+    if found is None and key.startswith("arn:"):
+        found = next((secret for secret in list(dict.values(self)) if secret.arn == key), None)
+        found = found or dict.get(self, get_secret_name_from_partial_arn(key))
+    return found
+
+
+def _item(self: SecretsStore, key: str) -> FakeSecret | ReplicaSecret:
+    found = _find(self, key)
+    if found is None:
+        raise KeyError(key)
+    return found
+
+
+def _contains(self: SecretsStore, key: str) -> bool:
+    return _find(self, key) is not None
+
+
+def _pop(self: SecretsStore, key: str) -> FakeSecret | ReplicaSecret | None:
+    found = _find(self, key)
+    return None if found is None else dict.pop(self, found.name, None)
+
+
 def install() -> None:
     """Patch moto, once for the process."""
+    SecretsStore.__getitem__ = _item  # type: ignore[method-assign]
+    SecretsStore.__contains__ = _contains  # type: ignore[method-assign]
+    SecretsStore.get = _find  # type: ignore[method-assign]
+    SecretsStore.pop = _pop  # type: ignore[method-assign]
     FakeSecret.reset_default_version = reset_default_version  # type: ignore[method-assign] # the point of it
+    SecretsManagerBackend.update_secret_version_stage = update_secret_version_stage  # type: ignore[method-assign]

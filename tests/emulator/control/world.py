@@ -19,6 +19,7 @@ from .call_log import CallLog
 from .model import CacheCluster, GlobalGroup, Group, Moment, ServerlessCache, User, UserGroup
 from .refusals import Refusal
 from .scheduler import Scheduler
+from .throttling import Throttling
 
 
 @dataclass
@@ -89,11 +90,14 @@ class Store:
 class World:
     """Everything there is. ``lock`` guards all state; the data plane is never called while it is held."""
 
-    def __init__(self, plane: DataPlane, variants: Variants, timing: Timing) -> None:
+    def __init__(
+        self, plane: DataPlane, variants: Variants, timing: Timing, throttling: Throttling | None = None
+    ) -> None:
         self.lock = threading.RLock()
         self.plane = plane
         self.variants = variants
         self.timing = timing
+        self.throttling = throttling or Throttling()
         self.faults = Faults()
         self.calls = CallLog()
         self.scheduler = Scheduler()
@@ -145,6 +149,7 @@ class World:
             self.faults.clear()
             self.variants.reset()
             self.timing = self._timing_at_start
+            self.throttling.reset()
         self.scheduler.forget()
         on_plane = [group.key for group in groups if group.on_plane]
         if on_plane:

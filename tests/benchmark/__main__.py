@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Rotate fleets in several ways, on this machine and against the emulator, and say what each way took."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from conftest import start_emulator
+from rich.console import Console
+from rich.markup import escape
+
+from benchmark import fleet
+from benchmark.figures import Failure, Figures, Outcome, Target, count_calls, extrapolate, largest_that_fits, targets
+from benchmark.measure import MEMORY_IS, run
+from benchmark.table import calls_table, duration, figures_table, targets_table
+from benchmark.variants import VARIANTS, Job, Variant
+from chaos.command import ansible_environment
+
+_MISSED, _INTERRUPTED = 1, 130
+_WIDTH = 190
+#: Groups that a slow variant begins with where the smallest number asked for is larger.
+_PILOT = 10
+#: How much longer than the limit a variant may take that was expected to keep it.
+_GRACE = 1.5
+_LINES = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is the same for all variants, in seconds."""
+
+    modify_seconds: float
+    latency: float
+    poll_seconds: float
+    time_limit: float
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="benchmark",
+        description="Rotate fleets in several ways and compare what it takes: time, CPU, memory and API calls.",
+        epilog="variants: "
+        + "; ".join(f"{one.name}: {one.title}" for one in VARIANTS.values())
+        + ". Exit status: 0 all targets met or not measured, 1 a variant failed or a target is missed, "
+        "2 a wrong argument, 130 interrupted",
+    )
+    made.add_argument("--sizes", default="10,100,1000", help="numbers of groups (%(default)s)")
+    made.add_argument("--variants", default=",".join(VARIANTS), help="some of: %(default)s")
+    made.add_argument("--modify-seconds", type=float, default=5.0, help="how long a change takes (%(default)s)")
+    made.add_argument("--latency", type=float, default=0.02, help="seconds that every API call takes (%(default)s)")
+    made.add_argument(
+        "--poll-seconds",
+        type=float,
+        default=2.0,
+        help="seconds between two looks at the groups, where a variant lets one choose: not the CLI (%(default)s)",
+    )
+    made.add_argument(
+        "--time-limit",
+        type=float,
+        default=600.0,
+        help="seconds above which a variant is extrapolated from fewer groups (%(default)s)",
+    )
+    made.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
+    return made
+
+
+def rotate(variant: Variant, number: int, settings: Settings) -> Outcome:
+    """Rotate a fresh fleet of that many groups with an emulator of its own."""
+    emulator = start_emulator("--data-plane", "light", "--create-seconds", "0")
+    try:
+        with tempfile.TemporaryDirectory(prefix="elasticache-auth-bench-") as name:
+            folder = Path(name)
+            groups = fleet.create(emulator, number)
+            job = Job(groups, emulator.ca_bundle or "", folder, settings.poll_seconds)
+            command, environment = variant.command(job), ansible_environment(emulator, folder)
+            fleet.begin(emulator, modify_seconds=settings.modify_seconds, latency=settings.latency)
+            server = psutil.Process(emulator.process.pid)
+            since, before = time.time(), _cpu(server)
+            ran = run(command, folder, environment, settings.time_limit * _GRACE)
+            emulator_cpu = _cpu(server) - before
+            if ran.returncode is None:
+                return Failure(variant.name, number, f"not done after {ran.wall:.0f} s")
+            calls, refused = count_calls(emulator.calls(since=since))
+            wrong = fleet.problems(emulator, groups)
+            if ran.returncode or wrong:
+                tail = "\n".join(ran.output.splitlines()[-_LINES:])
+                why = f"exit status {ran.returncode}, {len(wrong)} of {number} groups did not arrive"
+                return Failure(variant.name, number, "\n".join([why, *wrong[:5], tail]))
+            return Figures(
+                variant.name, number, ran.wall, ran.cpu, ran.memory, calls, refused, emulator_cpu, measured=(number,)
+            )
+    finally:
+        emulator.close()
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def measure(variant: Variant, sizes: Sequence[int], settings: Settings) -> Iterator[Outcome]:
+    """Measure with each number of groups, ascending; where that takes too long with as many as fit, and extrapolate."""
+    measured: list[Figures] = []
+    failed: Failure | None = None
+    pilot = [_PILOT] if variant.slow and sizes[0] > _PILOT else []
+    for number in [*pilot, *sizes]:
+        fits = largest_that_fits(measured, settings.time_limit) if measured else number
+        if failed is None and fits < number and fits >= 2 * measured[-1].groups:
+            extra = rotate(variant, fits, settings)
+            yield extra
+            if isinstance(extra, Failure):
+                failed = extra
+            else:
+                measured.append(extra)
+        if failed is not None:
+            yield Failure(variant.name, number, f"not tried: it failed with {failed.groups} groups")
+        elif measured and largest_that_fits(measured, settings.time_limit) < number:
+            yield extrapolate(measured, number)
+        else:
+            outcome = rotate(variant, number, settings)
+            yield outcome
+            if isinstance(outcome, Failure):
+                failed = outcome
+            else:
+                measured.append(outcome)
+
+
+def _told(one: Outcome) -> str:
+    if isinstance(one, Failure):
+        return f"{one.variant}, {one.groups} groups: [bold red]failed[/]: {escape(one.why)}"
+    how = "extrapolated" if one.extrapolated else "arrived"
+    return f"{one.variant}, {one.groups} groups: {how}, {duration(one.wall)}, {one.cpu:.1f} s of CPU"
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpus": os.cpu_count(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "memory_is": MEMORY_IS,
+    }
+
+
+def _written(one: Outcome) -> dict[str, Any]:
+    if isinstance(one, Failure):
+        return {**dataclasses.asdict(one), "failed": True}
+    return {
+        **dataclasses.asdict(one),
+        "failed": False,
+        "extrapolated": one.extrapolated,
+        "cpu_a_group": one.cpu_a_group,
+        "calls_a_group": one.calls_a_group,
+    }
+
+
+def report(
+    outcomes: Sequence[Outcome], reached: Sequence[Target], settings: Settings, machine: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything, for JSON."""
+    return {
+        "machine": machine,
+        "settings": {**dataclasses.asdict(settings), "throttle": fleet.THROTTLE},
+        "variants": {one.name: one.title for one in VARIANTS.values()},
+        "outcomes": [_written(one) for one in outcomes],
+        "targets": [{**dataclasses.asdict(one), "met": one.met} for one in reached],
+    }
+
+
+def _end(*_signal: object) -> None:
+    """End as Ctrl-C does: what was started is ended first."""
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    made = parser()
+    parsed = made.parse_args(arguments)
+    try:
+        sizes = sorted({int(size) for size in parsed.sizes.split(",")})
+    except ValueError:
+        made.error("--sizes are numbers, with commas between them")
+    names = list(dict.fromkeys(parsed.variants.split(",")))
+    unknown = [name for name in names if name not in VARIANTS]
+    if unknown:
+        made.error(f"no variant {', '.join(unknown)}; there are: {', '.join(VARIANTS)}")
+    if not 1 <= sizes[0] <= sizes[-1] <= 9999:
+        made.error("--sizes are from 1 to 9999")
+    settings = Settings(parsed.modify_seconds, parsed.latency, parsed.poll_seconds, parsed.time_limit)
+    if settings.poll_seconds <= 0 or settings.time_limit <= 0 or min(settings.modify_seconds, settings.latency) < 0:
+        made.error("times are above zero")
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    machine = _machine()
+    console.print(
+        f"{machine['system']}, {machine['cpus']} CPUs, Python {machine['python']}, load {machine['load_average'][0]}. "
+        f"A change takes {settings.modify_seconds:g} s, a call {settings.latency * 1000:g} ms and more; "
+        f"throttled {fleet.THROTTLE}, at rates that for ElastiCache are made up. Light data plane, two nodes a group."
+    )
+    outcomes: list[Outcome] = []
+    try:
+        for name in names:
+            for outcome in measure(VARIANTS[name], sizes, settings):
+                console.print(_told(outcome))
+                outcomes.append(outcome)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    reached = targets(outcomes)
+    titles = {one.name: one.title for one in VARIANTS.values()}
+    console.print(figures_table(outcomes, titles, MEMORY_IS))
+    if any(isinstance(one, Figures) for one in outcomes):
+        console.print(calls_table(outcomes))
+    if reached:
+        console.print(targets_table(reached))
+    if parsed.json:
+        parsed.json.write_text(json.dumps(report(outcomes, reached, settings, machine), indent=2) + "\n", "utf-8")
+    bad = any(isinstance(one, Failure) for one in outcomes) or any(one.met is False for one in reached)
+    return _MISSED if bad else 0
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    sys.exit(main())

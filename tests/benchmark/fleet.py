@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""The groups that are rotated: made with boto3, before the clock runs, and judged by the emulator's hidden truth."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+KEY = "auth_token"
+THROTTLE = "aws-like"
+_THREADS = 8
+
+
+def secret_name(group: str) -> str:
+    """The name of a group's secret, as the roles have it by default."""
+    return f"elasticache/{group}/auth-token"
+
+
+def old_token(group: str) -> str:
+    """The token that a group demands at first."""
+    return f"Old-token-of-{group}-Aequ4ahx"
+
+
+def create(emulator: Emulator, number: int) -> list[str]:
+    """Make that many groups of two nodes, each with a token and a secret that holds it; returns their ids.
+
+    As fast as the emulator can: nothing is throttled, and nothing takes time but the nodes.
+    """
+    emulator.admin("POST", "throttle", {"name": "off"})
+    emulator.settings(modify_seconds=0, create_seconds=0, latency=0)
+    elasticache, secrets = emulator.client("elasticache"), emulator.client("secretsmanager")
+
+    def one(group: str) -> None:
+        elasticache.create_replication_group(
+            ReplicationGroupId=group,
+            ReplicationGroupDescription="one of a fleet",
+            Engine="valkey",
+            NumCacheClusters=2,
+            TransitEncryptionEnabled=True,
+            AuthToken=old_token(group),
+        )
+        secrets.create_secret(Name=secret_name(group), SecretString=json.dumps({KEY: old_token(group)}))
+
+    groups = [f"fleet-{index:04}" for index in range(number)]
+    _each(one, groups)
+    while any(group["Status"] != "available" for group in _described(elasticache)):
+        time.sleep(0.2)
+    return groups
+
+
+def begin(emulator: Emulator, *, modify_seconds: float, latency: float) -> None:
+    """From here on calls are throttled, and everything takes its time."""
+    emulator.settings(modify_seconds=modify_seconds, latency=latency)
+    emulator.admin("POST", "throttle", {"name": THROTTLE})
+
+
+def problems(emulator: Emulator, groups: Iterable[str]) -> list[str]:
+    """What is not as it must be at the end: each group takes the token in AWSCURRENT alone, and it is a new one."""
+    emulator.admin("POST", "throttle", {"name": "off"})
+    emulator.settings(latency=0)
+    secrets = emulator.client("secretsmanager")
+    truths = {truth["id"]: truth for truth in emulator.groups()}
+
+    def current(group: str) -> str:
+        return str(json.loads(secrets.get_secret_value(SecretId=secret_name(group))["SecretString"])[KEY])
+
+    names = list(groups)
+    tokens = dict(zip(names, _each(current, names), strict=True))
+    return [why for group in names if (why := problem(truths[group], tokens[group], old_token(group)))]
+
+
+def problem(truth: Mapping[str, Any], current: str, old: str) -> str:
+    """What is wrong with one group, given its truth and the token in AWSCURRENT; empty where nothing is."""
+    group = truth["id"]
+    if current == old:
+        return f"{group}: AWSCURRENT still is the old token"
+    if truth["status"] != "available":
+        return f"{group}: it is {truth['status']}"
+    if truth["mode"] != "required" or truth["slots"] != [current]:
+        return f"{group}: it is {truth['mode']}, and not required with the token in AWSCURRENT"
+    return ""
+
+
+def _described(client: Any) -> list[dict[str, Any]]:
+    pages = client.get_paginator("describe_replication_groups").paginate()
+    return [group for page in pages for group in page["ReplicationGroups"]]
+
+
+def _each(work: Callable[[str], Any], groups: Sequence[str]) -> list[Any]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(work, groups))

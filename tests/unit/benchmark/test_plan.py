@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Which numbers of groups are measured, and what the command line refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import benchmark.__main__ as program
+from benchmark.figures import Failure, Figures, Outcome
+from benchmark.fleet import problem
+from benchmark.variants import VARIANTS
+
+SETTINGS = program.Settings(5.0, 0.02, 2.0, 600.0)
+OLD, NEW = "Old-token-0000001", "New-token-0000001"
+
+
+def planned(
+    monkeypatch: pytest.MonkeyPatch, variant: str, sizes: list[int], seconds: float, fails_at: int = 10**6
+) -> tuple[list[int], list[Outcome]]:
+    """The numbers that are run where a group takes that many seconds, and all outcomes."""
+    run: list[int] = []
+
+    def rotate(variant: Any, number: int, settings: Any) -> Outcome:
+        run.append(number)
+        if number >= fails_at:
+            return Failure(variant.name, number, "it broke")
+        return Figures(variant.name, number, number * seconds, number * 1.0, 1.0, {}, {}, 0.0, measured=(number,))
+
+    monkeypatch.setattr(program, "rotate", rotate)
+    return run, list(program.measure(VARIANTS[variant], sizes, SETTINGS))
+
+
+@pytest.mark.parametrize(
+    ("variant", "sizes", "seconds", "expected"),
+    [
+        ("d", [10, 100, 1000], 0.1, [10, 100, 1000]),
+        ("d", [1000], 0.1, [1000]),
+        ("b", [10, 100, 1000], 4.0, [10, 100]),  # 150 would fit: not worth it
+        ("c16", [10, 100, 1000], 2.0, [10, 100, 300]),
+        ("c", [10, 100, 1000], 36.0, [10]),
+        ("c", [10, 100, 1000], 10.0, [10, 60]),
+        ("c", [1000], 36.0, [10]),
+        ("c", [10, 100], 90.0, [10]),
+    ],
+)
+def test_what_is_measured(
+    monkeypatch: pytest.MonkeyPatch, variant: str, sizes: list[int], seconds: float, expected: list[int]
+) -> None:
+    run, outcomes = planned(monkeypatch, variant, sizes, seconds)
+    assert run == expected
+    found = {one.groups: one for one in outcomes}
+    assert set(found) == {*sizes, *expected}
+    for groups, one in found.items():
+        assert isinstance(one, Figures)
+        assert one.extrapolated == (groups not in expected)
+        assert one.wall == pytest.approx(groups * seconds)
+
+
+def test_nothing_is_tried_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, outcomes = planned(monkeypatch, "a", [10, 100, 1000], 0.1, fails_at=100)
+    assert run == [10, 100]
+    assert [type(one) for one in outcomes] == [Figures, Failure, Failure]
+    assert outcomes[2] == Failure("a", 1000, "not tried: it failed with 100 groups")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--sizes", "ten"], "--sizes are numbers"),
+        (["--sizes", "0"], "--sizes are from 1 to 9999"),
+        (["--variants", "e"], "no variant e; there are: a, a2, b, c, c16, d"),
+        (["--poll-seconds", "0"], "times are above zero"),
+        (["--latency", "-1"], "times are above zero"),
+    ],
+)
+def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program.main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("truth", "current", "said"),
+    [
+        ({}, NEW, ""),
+        ({"slots": [OLD]}, OLD, "AWSCURRENT still is the old token"),
+        ({"status": "modifying"}, NEW, "it is modifying"),
+        (
+            {"mode": "rotating", "slots": [OLD, NEW]},
+            NEW,
+            "it is rotating, and not required with the token in AWSCURRENT",
+        ),
+        ({"slots": [OLD]}, NEW, "it is required, and not required with the token in AWSCURRENT"),
+    ],
+)
+def test_the_end_state(truth: dict[str, Any], current: str, said: str) -> None:
+    whole = {"id": "g", "status": "available", "mode": "required", "slots": [NEW], **truth}
+    assert problem(whole, current, OLD) == (f"g: {said}" if said else "")
