@@ -112,6 +112,45 @@ def own_groups(plan: Mapping[str, Any], host: str, hostvars: Mapping[str, Mappin
     return [own] if own in ids else ids
 
 
+def groups_by_host(
+    ids: Iterable[str], plan: Mapping[str, Any], hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Return those of ``ids`` that each host speaks for, as :func:`own_groups` has them."""
+    wanted = list(ids)
+    planned = {key for key, dummy in _outcomes(plan)}
+    found = {}
+    for host in hosts:
+        own = _group_of(host, hostvars)
+        found[host] = [key for key in wanted if key == own] if own in planned else wanted
+    return found
+
+
+def told_by_host(
+    report: Mapping[str, Any], hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return what each host tells: C(lines), C(changed) and C(failed) of the groups that it speaks for."""
+    groups = report["groups"]
+    lines = dict(zip(groups, report["lines"], strict=True))
+    everything = {"lines": report["lines"], "changed": report["changed"], "failed": report["failed"]}
+    told = {}
+    for host in hosts:
+        own = _group_of(host, hostvars)
+        of = groups.get(own)
+        one = of and {"lines": [lines[own]], "changed": of["changed"], "failed": of["failed"]}
+        told[host] = one or everything
+    return told
+
+
+def steps_of_any(plan: Mapping[str, Any]) -> list[str]:
+    """Return the steps that are ahead of at least one group."""
+    return sorted({step for dummy, ahead in _standing(plan, (), ()).values() for step in ahead})
+
+
+def secret_names(outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
+    """Return the name of each group's secret."""
+    return {key: outcome.get("secret_name") for key, outcome in outcomes.items()}
+
+
 def spoken_for(hosts: Iterable[str], plan: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the ids of those planned groups that any of ``hosts`` speaks for."""
     return sorted({key for host in hosts for key in own_groups(plan, host, hostvars)})
@@ -235,10 +274,14 @@ class FilterModule:
         return {
             "batch_groups": batch_groups,
             "due_groups": due_groups,
+            "groups_by_host": groups_by_host,
             "journey_places": journey_places,
             "journey_report": journey_report,
             "own_groups": own_groups,
+            "secret_names": secret_names,
             "spoken_for": spoken_for,
             "steps_ahead": steps_ahead,
+            "steps_of_any": steps_of_any,
+            "told_by_host": told_by_host,
             "token_of": token_of,
         }
