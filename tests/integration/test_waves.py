@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""A fleet in waves: a canary first, no further wave after one that failed, busy groups last, and an account of it all."""
+"""A fleet in waves: a canary first, none after a wave that failed, busy groups last, and an account of it all."""
 
 from __future__ import annotations
 

@@ -13,10 +13,14 @@ from ansible_collections.elasticache.auth.plugins.filter.journeys import (
     FilterModule,
     batch_groups,
     due_groups,
+    groups_by_host,
     journey_places,
     journey_report,
     own_groups,
+    secret_names,
     steps_ahead,
+    steps_of_any,
+    told_by_host,
 )
 
 
@@ -308,3 +312,42 @@ WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-eas
 def test_journey_places(ids: list[str], hostvars: dict[str, Any], places: list[tuple[Any, ...]]) -> None:
     found = journey_places(ids, list(hostvars), hostvars)
     assert [(one["region"], one["assume_role_arn"], one["hosts"], one["groups"]) for one in found] == places
+
+
+# --- What all hosts need, found out once
+
+
+def test_what_each_host_tells() -> None:
+    """A host that stands for a group tells of that; one that stands for none, of all."""
+    plan = result(one=planned("rotate"), two=planned("rotate"))
+    whole = report(plan, [result(one=done("X"), two=done(failed=True, msg="two: no."))], "one", "two")
+    hostvars = {"h1": {"replication_group_id": "One"}, "two": {}, "bastion": {}}
+    told = told_by_host(whole, hostvars, hostvars)
+    assert {host: (one["changed"], one["failed"], len(one["lines"])) for host, one in told.items()} == {
+        "h1": (True, False, 1),
+        "two": (False, True, 1),
+        "bastion": (True, True, 2),
+    }
+
+
+def test_whose_turn_it_is_by_host() -> None:
+    plan = result(one=planned("clients"), two=planned("clients"), three=planned())
+    hostvars: dict[str, dict[str, Any]] = {"one": {}, "three": {}, "bastion": {}}
+    assert groups_by_host(["one", "two"], plan, hostvars, hostvars) == {
+        "one": ["one"],
+        "three": [],
+        "bastion": ["one", "two"],
+    }
+
+
+def test_steps_of_any() -> None:
+    plan = result(
+        one=planned("stage", "clients", made=["stage"]),
+        two=planned("users"),
+        three=planned("set", failed=True),
+    )
+    assert steps_of_any(plan) == ["clients", "users"]
+
+
+def test_secret_names() -> None:
+    assert secret_names({"one": {"secret_name": "s"}, "two": {}}) == {"one": "s", "two": None}
