@@ -128,7 +128,13 @@ def travel(
     at_once = [key for key in ids if key not in busy]
     journeyed: list[Journeyed] = []
     for some in filter(None, (at_once, busy)):
-        journeyed += _travel(clients, request, params, some, hide, told)
+        try:
+            journeyed += _travel(clients, request, params, some, hide, told)
+        except AuthError as error:
+            if not journeyed:
+                raise
+            # The others have been changed: whatever stops us now, the caller must hear of that.
+            journeyed += [Journeyed(key, error=f"{key}: {error}") for key in some]
     by_id = {one.id: one for one in journeyed}
     return [by_id[key] for key in ids]
 
@@ -219,9 +225,10 @@ class _Run:
             try:
                 self._make(step, due)
             except AuthError as error:
-                for one in due:
-                    if not one.error and step not in one.made:
-                        one.fail_at(step, f"{one.id}: {error}" if not str(error).startswith(one.id) else str(error))
+                _fail_all(step, due, str(error))
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                # What was done so far is told all the same; the error's own words may hold anything.
+                _fail_all(step, due, f"the module met an error that it does not know, {type(error).__name__}.")
             for one in due:
                 one.duration = time.monotonic() - self.begun
             self.told({"step": step.value, "failed": sum(bool(one.error) for one in due), "made": len(due)})
@@ -336,6 +343,12 @@ class _Run:
         groups = [one.seen.group for one in pending.values() if one.seen]
         tokens = {key: one.kept.tokens for key, one in pending.items()}
         answers |= probe_groups(self.clients, groups, tokens, replace(self.request.inquiry.probing, mode="always"))
+
+
+def _fail_all(step: Step, due: Sequence[Journeyed], why: str) -> None:
+    for one in due:
+        if not one.error and step not in one.made:
+            one.fail_at(step, why if why.startswith(f"{one.id}:") else f"{one.id}: {why}")
 
 
 def _doubt(one: Journeyed, answers: Sequence[NodeAnswer], expected: Mapping[str, str]) -> str:
