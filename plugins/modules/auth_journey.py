@@ -261,7 +261,9 @@ outcomes:
       returned: always
       sample: [clients, set, prove_alone]
     changes:
-      description: What each step came to, in order, as the module that makes the like of it alone would tell it.
+      description:
+        - What each step came to, in order, as the module that makes the like of it alone would tell it, but for the
+          evidence and the state before.
       type: list
       elements: dict
       returned: always

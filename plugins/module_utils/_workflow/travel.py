@@ -100,7 +100,9 @@ class Journeyed(Planned):
             self._add(step, told)
 
     def _add(self, step: Step, told: Outcome) -> None:
-        self.changes.append({"step": step.value, **told})
+        # Evidence is told once, that of the last step: of a thousand groups it would be most of the result.
+        kept = {name: value for name, value in told.items() if name not in ("evidence", "before")}
+        self.changes.append({"step": step.value, **kept})
         self.changed = self.changed or bool(told["changed"])
         self.actions += told["actions"]
         self.msg = told["msg"]
