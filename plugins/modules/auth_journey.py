@@ -13,8 +13,8 @@ description:
     has arrived has no steps.
   - Then it makes the first of these steps for all groups, in one process. It goes on as long as they change tokens and
     where these are kept, and stops where encryption in transit, users or user groups are to be changed, or where it is
-    the clients' turn. RV(outcomes.*.left) says what is left.
-  - In check mode it plans, and changes nothing. What it would do is in RV(outcomes.*.calls), and in the diff.
+    the clients' turn. RV(outcomes.left) says what is left.
+  - In check mode it plans, and changes nothing. What it would do is in RV(outcomes.calls), and in the diff.
   - Everything that would stop the journey and can be known before is an error before anything is changed.
   - The roles of this collection are made of this module. They are what to use, as they give the clients their turn.
 author:
@@ -36,7 +36,7 @@ options:
   steps:
     description:
       - The steps to make, by the group's id, as an earlier call of this module planned them and left them
-        (RV(outcomes.*.left)). Then nothing is planned, and O(replication_group_ids) are their groups.
+        (RV(outcomes.left)). Then nothing is planned, and O(replication_group_ids) are their groups.
       - Each step looks at what is in force all the same, and is refused where that speaks against it.
     type: dict
   plan_only:

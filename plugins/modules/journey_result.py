@@ -73,7 +73,9 @@ msg:
   description: The counts, in words.
   returned: always
   type: str
-  sample: "rotate_token, wave 2: 98 changed, 2 failed. In all: 99 changed, 2 failed, 899 hosts are waiting."
+  sample: >-
+    rotate_token, wave 2: 98 changed, 2 failed. In all: 99 changed, 2 failed, 899 hosts are waiting. They stand at: 99
+    required (the token in AWSCURRENT), 2 rotating (the token in AWSCURRENT, then the token in AWSPENDING).
 summary:
   description: How many groups there are of each outcome, in the wave and in all.
   returned: always
@@ -204,7 +206,7 @@ def main() -> None:
     module.exit_json(
         changed=not module.check_mode,
         msg=f"{params['journey']}, wave {params['wave']}: {words(summary['wave'])}. "
-        f"In all: {words(summary['all'])}{waiting}.",
+        f"In all: {words(summary['all'])}{waiting}. They stand at: {words(summary['states'])}.",
         summary=summary,
     )
 
