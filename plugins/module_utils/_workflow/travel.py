@@ -328,6 +328,8 @@ class _Run:
         for key in [key for key, one in pending.items() if not one.heard]:
             pending.pop(key).through(step)  # nobody answers there: the API's word has to do
         answers = {key: one.seen.answers if one.seen else () for key, one in pending.items()}
+        # A call that goes on from another one's plan has not looked at the groups itself.
+        self._ask({key: one for key, one in pending.items() if not answers[key]}, answers)
         while pending:
             for key, one in list(pending.items()):
                 doubt = _doubt(one, answers.get(key, ()), _expected(self.request.journey, step, one.kept))
@@ -342,7 +344,11 @@ class _Run:
                 self._ask(pending, answers)
 
     def _ask(self, pending: Mapping[str, Journeyed], answers: dict[str, tuple[NodeAnswer, ...]]) -> None:
+        if not pending:
+            return
+        described = require_all(self.clients, [key for key, one in pending.items() if not one.seen])
         groups = [one.seen.group for one in pending.values() if one.seen]
+        groups += [group for group in described.values() if isinstance(group, Group)]
         tokens = {key: one.kept.tokens for key, one in pending.items()}
         answers |= probe_groups(self.clients, groups, tokens, replace(self.request.inquiry.probing, mode="always"))
 
