@@ -10,6 +10,7 @@ is compared with the roles that it is for.
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import re
 import subprocess
@@ -403,3 +404,17 @@ def test_the_readmes_tell_every_setting() -> None:
     own = yaml.safe_load((PATTERNS / "audit_fleet" / "vars" / "settings.yml").read_text("utf-8"))
     for setting in own:
         assert f"`{setting}`" in readmes["audit_fleet"], setting
+
+
+@pytest.mark.parametrize(("pattern", "role"), [("rotate_fleet", "rotate_token"), ("audit_fleet", "audit")])
+def test_the_definition_for_catalogs(pattern: str, role: str) -> None:
+    """Its playbook exists, one template is the primary one, and what its survey sets is read."""
+    found = json.loads((PATTERNS / pattern / "meta" / "pattern.json").read_text("utf-8"))
+    assert found["name"] == pattern
+    (template,) = found["aap_resources"]["controller_job_templates"]
+    assert template["primary"]
+    assert (PATTERNS / pattern / "playbooks" / template["playbook"]).is_file()
+    known = known_variables(pattern, role)
+    for question in template["survey"]["spec"]:
+        assert question["variable"] in known
+        assert question.get("default", "") in question.get("choices", [question.get("default", "")])
