@@ -24,8 +24,9 @@ from integration.role_scenes import (
     put_token,
     run_role,
     secret_name,
+    secret_text,
 )
-from integration.scenes import GROUP, A, B, C, create, create_user_group, rotate, scene, slots
+from integration.scenes import GROUP, A, B, C, create, create_user_group, modify, put_secret, rotate, scene, slots
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -617,3 +618,13 @@ class TestClientsTurn:
         for option in ("clients_tasks", "soak", "phase"):
             assert f"{role}_{option}" in ran.text
         assert ran.calls == ()
+
+
+def test_a_migration_that_was_cut_off_before_its_promotion(emulator: Emulator) -> None:
+    """Let in, but not promoted: the call that goes on proves it on the nodes, which it has not asked before."""
+    rbac(emulator, True)
+    put_secret(emulator, secret_name(), secret_text(""), secret_text(B))
+    modify(emulator, RemoveUserGroups=True, AuthToken=B, AuthTokenUpdateStrategy="ROTATE")
+    run = run_role(emulator, "migrate_rbac_to_auth", soak=0, accept_open_window=True)
+    assert run.succeeded, run.output
+    assert slots(emulator) == [B] == [labelled(emulator)["AWSCURRENT"]]
