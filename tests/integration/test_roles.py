@@ -628,3 +628,18 @@ def test_a_migration_that_was_cut_off_before_its_promotion(emulator: Emulator) -
     run = run_role(emulator, "migrate_rbac_to_auth", soak=0, accept_open_window=True)
     assert run.succeeded, run.output
     assert slots(emulator) == [B] == [labelled(emulator)["AWSCURRENT"]]
+
+
+@pytest.mark.parametrize("role", ["rotate_token", "enable_auth"])
+@pytest.mark.parametrize("first", [1, 2])
+def test_answers_that_get_lost(emulator: Emulator, role: str, first: int) -> None:
+    """Every other call that changes something is carried out, and its answer lost: one run arrives all the same."""
+    if role == "rotate_token":
+        required(emulator, True)
+    else:
+        create(emulator)
+    lost = range(first, 60, 2)
+    emulator.faults(*({"kind": "drop", "mutating": True, "when": "after", "nth": number} for number in lost))
+    run = run_role(emulator, role, soak=0, **({"create_secret": True} if role == "enable_auth" else {}))
+    assert run.succeeded, run.output
+    assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]] != [A]

@@ -65,7 +65,10 @@ def read_kept(
     bulk = current_texts(clients, list(names.values())) if len(ids) > _READ_SINGLY else {}
     key_of_token = source.get("key")
     read = fan_out(
-        ids, lambda key: _read(clients, key, names[key], key_of_token, bulk.get(names[key]), may_be_made, hide)
+        ids,
+        lambda key: _read(
+            clients, key, names[key], key_of_token, bulk.get(names[key]), may_be_made=may_be_made, hide=hide
+        ),
     )
     return {
         key: kept if isinstance(kept, (Kept, AuthError)) else AuthError(f"{key}: the secret could not be read: {kept}")
@@ -92,6 +95,7 @@ def _read(
     name: str,
     key: str | None,
     current: tuple[str, str | None] | None,
+    *,
     may_be_made: bool,
     hide: Callable[[str], None],
 ) -> Kept:
@@ -124,6 +128,18 @@ def _read(
             if found:
                 texts[stage] = text
     return kept_in(group_id, name, key, replace(secret, texts=texts), hide)
+
+
+def kept_after(
+    clients: Clients, group_id: str, name: str, key: str | None, secret: Secret, hide: Callable[[str], None]
+) -> Kept:
+    """Return the tokens in a secret that was just changed, as far as that was looked at. Raises :class:`AuthError`.
+
+    Whoever changes it looks at it anew where an answer got lost, and then only at what he needs: the rest is read here.
+    """
+    if all(stage in secret.texts for stage in STAGES if stage in secret.labels):
+        return kept_in(group_id, name, key, secret, hide)
+    return _read(clients, group_id, name, key, None, may_be_made=False, hide=hide)
 
 
 def kept_in(group_id: str, name: str, key: str | None, secret: Secret, hide: Callable[[str], None]) -> Kept:

@@ -27,7 +27,7 @@ from .._data_plane.probe import NodeAnswer, unreachable, untrusted
 from .case import Order
 from .change import bring_about
 from .journey import Planned, Request, plan_journeys
-from .journey_store import Kept, kept_in, read_kept
+from .journey_store import Kept, kept_after, read_kept
 from .observe import Observation, probe_groups
 from .outcome import Outcome
 from .probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
@@ -268,7 +268,9 @@ class _Run:
                 one.fail_at(step, progress.error, progress.outcome())
                 continue
             try:
-                kept = kept_in(one.id, one.kept.store.name, source.get("key"), progress.secret, self.hide)
+                kept = kept_after(
+                    self.clients, one.id, one.kept.store.name, source.get("key"), progress.secret, self.hide
+                )
             except AuthError as error:
                 one.fail_at(step, str(error), progress.outcome())
                 continue
