@@ -118,6 +118,11 @@ def outcome_of(group: Mapping[str, Any]) -> str:
     return "changed" if group.get("changed") else "unchanged"
 
 
+def standing(group: Mapping[str, Any]) -> str:
+    """Return where a group stands, in words; some could not be looked at."""
+    return str(group.get("stands") or group.get("stood") or "unknown (not looked at)")
+
+
 def merged(
     before: Mapping[str, Any] | None, params: Mapping[str, Any], now: str, accounts: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -198,9 +203,7 @@ def main() -> None:
     summary = {
         "wave": counts(wave),
         "all": counts(content["groups"]),
-        "states": dict(
-            collections.Counter(str(one.get("stands") or one.get("stood")) for one in content["groups"]).most_common()
-        ),
+        "states": dict(collections.Counter(map(standing, content["groups"])).most_common()),
     }
     waiting = f", {len(params['waiting'])} hosts are waiting" if params["waiting"] else ""
     module.exit_json(

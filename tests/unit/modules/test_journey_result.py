@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.elasticache.auth.plugins.modules.journey_result import counts, merged, outcome_of, words, write
+from ansible_collections.elasticache.auth.plugins.modules.journey_result import (
+    counts,
+    merged,
+    outcome_of,
+    standing,
+    words,
+    write,
+)
 
 PARAMS = {"journey": "rotate_token", "waiting": ["three"]}
 
@@ -30,6 +37,18 @@ def account(group: str, wave: int = 1, **members: Any) -> dict[str, Any]:
 )
 def test_outcome(group: dict[str, Any], outcome: str) -> None:
     assert outcome_of(group) == outcome
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        ({"stands": "open", "stood": "required (a)"}, "open"),
+        ({"stood": "required (a)"}, "required (a)"),
+        ({"stands": None, "stood": ""}, "unknown (not looked at)"),
+    ],
+)
+def test_standing(group: dict[str, Any], words: str) -> None:
+    assert standing(group) == words
 
 
 def test_waves_add_up() -> None:
