@@ -378,7 +378,7 @@ class TestWhichPasswordsAreInForce:
         [
             ("not in its groups", "the user is in none of the user groups of shop"),
             ("off", "the user is off"),
-            ("out of reach", "can't be reached"),
+            pytest.param("out of reach", "can't be reached", marks=pytest.mark.emulator(data_plane="none")),
         ],
     )
     def test_where_the_nodes_cannot_tell(self, emulator: Emulator, case: str, words: str) -> None:
@@ -391,8 +391,6 @@ class TestWhichPasswordsAreInForce:
             probe: dict[str, Any] = {"probe_replication_group_id": "shop", "data_plane_ca_path": emulator.ca_bundle}
         else:
             probe = scene(emulator, AccessString="off -@all" if case == "off" else "on ~* +@all")
-        if case == "out of reach":
-            probe |= {"data_plane_timeout": 0.000001}
         refused(emulator, words, "no record of them", passwords=[A], **probe)
         changed(emulator, passwords=[B], update_password="always", **probe)
         unchanged(emulator, passwords=[B], **probe)
