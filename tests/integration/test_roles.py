@@ -640,6 +640,6 @@ def test_answers_that_get_lost(emulator: Emulator, role: str, first: int) -> Non
         create(emulator)
     lost = range(first, 60, 2)
     emulator.faults(*({"kind": "drop", "mutating": True, "when": "after", "nth": number} for number in lost))
-    run = run_role(emulator, role, soak=0, **({"create_secret": True} if role == "enable_auth" else {}))
+    run = run_role(emulator, role, soak=0, create_secret=True if role == "enable_auth" else None)
     assert run.succeeded, run.output
     assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]] != [A]
