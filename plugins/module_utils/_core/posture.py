@@ -71,9 +71,9 @@ SEVERITIES: Mapping[Kind, Severity] = {
 }
 
 #: From which version on AWS changes a token, attaches user groups, turns on TLS in place (elasticache-facts §5).
-_TOKENS_FROM = {"valkey": (7, 2), "redis": (5, 0, 6)}
-_RBAC_FROM = {"valkey": (7, 2), "redis": (6, 0)}
-_TLS_FROM = {"valkey": (7, 2), "redis": (7, 0, 5)}
+TOKENS_FROM = {"valkey": (7, 2), "redis": (5, 0, 6)}
+RBAC_FROM = {"valkey": (7, 2), "redis": (6, 0)}
+TLS_FROM = {"valkey": (7, 2), "redis": (7, 0, 5)}
 _ENGINES = {"valkey": "Valkey", "redis": "Redis OSS"}
 
 
@@ -500,7 +500,7 @@ def _unknown(facts: Facts) -> Finding:
 
 
 def _encryption(facts: Facts) -> Iterable[Finding]:
-    least = _too_old(facts, _TLS_FROM)
+    least = _too_old(facts, TLS_FROM)
     way = _inherited(facts) or (
         f"Upgrade the engine to {least} (engine_version of elasticache.auth.replication_group), then run "
         "elasticache.auth.enable_tls."
@@ -520,7 +520,7 @@ def _encryption(facts: Facts) -> Iterable[Finding]:
 def _engine(facts: Facts) -> Iterable[Finding]:
     missing = [
         f"{what} from {least}"
-        for what, table in (("tokens can be changed", _TOKENS_FROM), ("user groups attached", _RBAC_FROM))
+        for what, table in (("tokens can be changed", TOKENS_FROM), ("user groups attached", RBAC_FROM))
         if (least := _too_old(facts, table))
     ]
     if missing:

@@ -49,7 +49,6 @@ class Account:
     step_at: float = 0.0
     groups: int = 0
     failed: int = 0
-    behind: dict[str, float] = field(default_factory=dict)  #: seconds that each step took
     waiting: dict[str, str] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)  #: when each group was first waited for in this step
 
@@ -68,7 +67,6 @@ class Account:
             self.waiting = {str(key): str(lack) for key, lack in event["waiting"].items()}
             self.since = {key: self.since.get(key, at) for key in self.waiting}
         elif "made" in event:
-            self.behind[event["step"]] = at - self.step_at
             self.failed += int(event["failed"])
             self.waiting, self.since = {}, {}
         else:

@@ -20,6 +20,7 @@ from .._core.errors import AuthError
 from .._core.evidence import Answer, assume
 from .._core.explain import describe_all
 from .._core.journeys import GIVEN_UP_BEFORE, TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
+from .._core.posture import TLS_FROM
 from .._core.states import CallKind, Mode, State
 from .._data_plane.probe import NodeAnswer, Reach, as_evidence
 from .case import Case, Inquiry
@@ -442,7 +443,7 @@ def _check(way: Way, group: Group, versions: Mapping[str, tuple[int, ...]]) -> N
     if {Step.ATTACH, Step.ATTACH_OPEN} & set(way.steps):
         check_preconditions(ready, (CallKind.DELETE,), versions)
     if Step.PREFER_TLS in way.steps and group.tls == OFF:
-        least = {"redis": (7, 0, 5), "valkey": (7, 2)}.get(group.engine)
+        least = TLS_FROM.get(group.engine)
         version = versions.get(group.id)
         if least and version and version < least:
             raise AuthError(

@@ -15,6 +15,7 @@ from .._aws.waiting import settled
 from .._core import record
 from .._core.errors import AuthError
 from .._core.evidence import Belief, Evidence, believe
+from .._core.posture import RBAC_FROM, TOKENS_FROM
 from .._core.states import CallKind
 from .._data_plane.probe import (
     Credential,
@@ -84,7 +85,7 @@ def check_preconditions(group: Group, kinds: Iterable[CallKind], versions: Mappi
             f"{group.id}: it is a secondary of a global datastore, which inherits its access control. "
             "Change the primary group instead."
         )
-    least = {"valkey": (7, 2), "redis": (5, 0, 6) if what == "an AUTH token" else (6, 0)}.get(group.engine)
+    least = (TOKENS_FROM if what == "an AUTH token" else RBAC_FROM).get(group.engine)
     version = versions.get(group.id)
     if least and version and version < least:
         raise AuthError(
