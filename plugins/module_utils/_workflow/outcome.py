@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .._aws.groups import Group
 from .._core.evidence import Belief
 from .._core.explain import describe
+from .._core.masking import Mask
 from .._core.states import State
 from .._data_plane.probe import NodeAnswer
 from .tokens import label
@@ -150,9 +151,10 @@ def finish(
     """
     progress = list(progress)
     outcomes = {one.id: one.outcome() for one in progress}
+    mask = Mask(module.no_log_values)
     for one in progress:
         for warning in one.warnings:
-            module.warn(warning)
+            module.warn(mask(warning))
     result: dict[str, Any] = {
         "changed": any(one.changed for one in progress),
         "msg": summary(outcomes, verb),
@@ -161,6 +163,9 @@ def finish(
     }
     if module._diff:  # pylint: disable=protected-access
         result["diff"] = diff_of(outcomes) if diff is None else diff
+    result = mask({**result, "invocation": {"module_args": module.params}})
+    # What is masked already Ansible need not look for.
+    module.no_log_values.difference_update(mask.values)
     if any(one.error for one in progress) and not module.params.get("continue_on_error"):
         module.fail_json(**result)
     module.exit_json(**result)
