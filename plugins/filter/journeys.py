@@ -219,17 +219,17 @@ def _begin(outcome: Mapping[str, Any]) -> dict[str, Any]:
 def _add(group: dict[str, Any], outcome: Mapping[str, Any]) -> None:
     if outcome.get("skipped"):
         return
+    group["actions"] += [action.get("action") for action in outcome.get("actions") or ()]
     if "changes" in outcome:  # several steps, each told as if it stood alone
         for change in outcome["changes"]:
             _add(group, change)
-        outcome = {key: value for key, value in outcome.items() if key not in ("actions", "after")}
+        outcome = {key: value for key, value in outcome.items() if key != "after"}
         if group["failed"]:
             return
     if outcome.get("step"):
         told = ("step", "changed", "failed", "duration", "called_at", "done_at")
         group["steps"].append({name: outcome[name] for name in told if outcome.get(name) is not None})
     group["changed"] = group["changed"] or bool(outcome.get("changed"))
-    group["actions"] += [action.get("action") for action in outcome.get("actions") or ()]
     if outcome.get("failed") or outcome.get("changed"):
         # What follows a failure is its remedy: the previous token is let in again.
         group["msg"] = f"{group['msg']} That was tried: {outcome.get('msg')}" if group["failed"] else outcome.get("msg")

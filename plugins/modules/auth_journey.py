@@ -263,12 +263,12 @@ outcomes:
     changes:
       description:
         - What each step came to, in order, as the module that makes the like of it alone would tell it, but for the
-          evidence and the state before.
+          evidence, the state before and the calls.
       type: list
       elements: dict
       returned: always
     actions:
-      description: The API calls made, tokens masked.
+      description: The API calls made, in order, each with its step; tokens masked.
       type: list
       elements: dict
       returned: always

@@ -100,11 +100,11 @@ class Journeyed(Planned):
             self._add(step, told)
 
     def _add(self, step: Step, told: Outcome) -> None:
-        # Evidence is told once, that of the last step: of a thousand groups it would be most of the result.
-        kept = {name: value for name, value in told.items() if name not in ("evidence", "before")}
+        # Each thing is told once, the evidence that of the last step: a thousand groups make a large result.
+        kept = {name: value for name, value in told.items() if name not in ("evidence", "before", "actions")}
         self.changes.append({"step": step.value, **kept})
         self.changed = self.changed or bool(told["changed"])
-        self.actions += told["actions"]
+        self.actions += [{"step": step.value, **action} for action in told["actions"]]
         self.msg = told["msg"]
         self.drift = self.drift or bool(told.get("drift"))
         if (told.get("after") or {}).get("possible_states"):

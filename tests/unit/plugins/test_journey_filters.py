@@ -270,14 +270,17 @@ def test_what_the_plans_own_call_made_is_behind() -> None:
 
 def test_a_call_that_made_several_steps_is_told_step_by_step() -> None:
     changes = [
-        {"step": "stage", **done("PutSecretValue"), "duration": 1.0},
-        {"step": "rotate", **done("ModifyReplicationGroup", after=after("rotating (a, b)")), "called_at": 5.0},
+        {"step": "stage", "changed": True, "failed": False, "msg": "one: staged.", "duration": 1.0},
+        {"step": "rotate", "changed": True, "msg": "one: done.", "after": after("rotating (a, b)"), "called_at": 5.0},
     ]
-    plan = result(one=planned("stage", "rotate", "set", changes=changes, made=["stage", "rotate"]))
+    actions = [
+        {"step": step["step"], "action": action} for step, action in zip(changes, ("Put", "Modify"), strict=True)
+    ]
+    plan = result(one=planned("stage", "rotate", "set", changes=changes, actions=actions, made=["stage", "rotate"]))
     failed = result(one=done(failed=True, msg="one: no.", changes=[]))
     told = report(plan, [failed])
     group = told["groups"]["one"]
-    assert group["actions"] == ["PutSecretValue", "ModifyReplicationGroup"]
+    assert group["actions"] == ["Put", "Modify"]
     assert [step["step"] for step in group["steps"]] == ["stage", "rotate"]
     assert (group["changed"], group["failed"], group["msg"]) == (True, True, "one: no.")
     assert group["stands"] == "rotating (a, b)"
