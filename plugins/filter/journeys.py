@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -198,7 +199,14 @@ def _outcomes(result: object, only: set[str] | None = None) -> Iterator[tuple[st
     for one in result.get("results") or ():
         key = str(one.get("item"))
         if only is None or key in only:
-            yield key, {"changed": False, "failed": False, "msg": "", **one}
+            yield key, {"changed": False, "failed": False, **one, "msg": _named(key, one)}
+
+
+def _named(key: str, one: Mapping[str, Any]) -> str:
+    """Return what a module said that was called for one group; of a region that can't be reached it says no name."""
+    said = str(one.get("msg") or "")
+    named = re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", said)
+    return f"{key}: {said}" if one.get("failed") and not named else said
 
 
 def _begin(outcome: Mapping[str, Any]) -> dict[str, Any]:

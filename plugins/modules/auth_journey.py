@@ -374,10 +374,17 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journey import (
     WITH_USERS,
     Request,
+    check_request,
     diff_of_plans,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel import travel, travel_on, unheard
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel import (
+    Journeyed,
+    travel,
+    travel_on,
+    unheard,
+)
 
 SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
 
@@ -487,14 +494,19 @@ def main() -> None:
     try:
         ids = options.group_ids(module.params["replication_group_ids"])
         request = request_of(module)
+        check_request(request, module.params, ids)
         hide, told = module.no_log_values.add, unheard
         if module.params["progress_path"]:
             journal = journal_at(module.params["progress_path"])
             told, clients.watch = journal.step, journal.waiting
-        if module.params["steps"] is None:
-            groups = travel(clients, request, module.params, ids, hide=hide, told=told)
-        else:
-            groups = travel_on(clients, request, module.params, steps_of(module, ids), hide=hide, told=told)
+        steps = None if module.params["steps"] is None else steps_of(module, ids)
+
+        def go() -> list[Journeyed]:
+            if steps is None:
+                return travel(clients, request, module.params, ids, hide=hide, told=told)
+            return travel_on(clients, request, module.params, steps, hide=hide, told=told)
+
+        groups = for_each(module.params, ids, lambda key, error: Journeyed(key, error=error), go)
         diff = diff_of_plans(groups) if module.check_mode else None
         finish(module, groups, verb="have something to do" if module.check_mode else "changed", diff=diff)
     except AuthError as error:

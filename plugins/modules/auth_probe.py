@@ -154,7 +154,12 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts imp
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.probing import check_credentials, probe_all
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.probing import (
+    GroupProbe,
+    check_credentials,
+    probe_all,
+)
 
 
 def main() -> None:
@@ -187,13 +192,18 @@ def main() -> None:
         ids = options.group_ids(params["replication_group_ids"])
         probing = options.probing(params)
         check_credentials(params["credentials"], params["expect"])
-        probes = probe_all(
-            clients_of(module),
+        probes = for_each(
+            params,
             ids,
-            params["credentials"],
-            params["expect"] or {},
-            probing,
-            hide=module.no_log_values.add,
+            lambda key, error: GroupProbe(key, error=error),
+            lambda: probe_all(
+                clients_of(module),
+                ids,
+                params["credentials"],
+                params["expect"] or {},
+                probing,
+                hide=module.no_log_values.add,
+            ),
         )
         finish(module, probes, verb="had to be changed")
     except AuthError as error:

@@ -288,7 +288,12 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.tokens impo
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret import bring_secrets_about, label_diff
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret import (
+    SecretProgress,
+    bring_secrets_about,
+    label_diff,
+)
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret_plan import (
     Creation,
     Goal,
@@ -364,7 +369,12 @@ def main() -> None:
     )
     try:
         order = order_of(module)
-        progress = bring_secrets_about(clients_of(module), order, hide=module.no_log_values.add)
+        progress = for_each(
+            module.params,
+            list(order.names),
+            lambda key, error: SecretProgress(key, secret_name=order.names[key], error=error),
+            lambda: bring_secrets_about(clients_of(module), order, hide=module.no_log_values.add),
+        )
         verb = "would be changed" if module.check_mode else "changed"
         finish(module, progress, verb=verb, diff=label_diff(progress))
     except AuthError as error:

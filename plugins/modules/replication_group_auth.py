@@ -211,7 +211,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.states impo
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.case import Order
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.change import bring_about
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import Change, finish
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.strategies import order_for
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import collect
 
@@ -282,8 +283,13 @@ def main() -> None:
         ids = options.group_ids(module.params["replication_group_ids"])
         order = order_of(module)
         needed = CallKind.DELETE not in order.kinds
-        tokens = collect(clients, module.params, ids, hide=module.no_log_values.add, needed=needed)
-        finish(module, bring_about(clients, order, tokens))
+
+        def change() -> list[Change]:
+            tokens = collect(clients, module.params, ids, hide=module.no_log_values.add, needed=needed)
+            return bring_about(clients, order, tokens)
+
+        changes = for_each(module.params, ids, lambda key, error: Change(key, error=error), change)
+        finish(module, changes)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

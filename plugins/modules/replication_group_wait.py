@@ -104,7 +104,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts imp
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.waiting import wait_until_settled
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.waiting import Wait, wait_until_settled
 
 
 def main() -> None:
@@ -120,13 +121,19 @@ def main() -> None:
     params = module.params
     try:
         options.check_waiting(params)
-        waits = wait_until_settled(
-            clients_of(module),
-            options.group_ids(params["replication_group_ids"]),
-            timeout=params["wait_timeout"],
-            delay=params["wait_delay"],
-            record=params["record"],
-            check_mode=module.check_mode,
+        ids = options.group_ids(params["replication_group_ids"])
+        waits = for_each(
+            params,
+            ids,
+            lambda key, error: Wait(key, error=error),
+            lambda: wait_until_settled(
+                clients_of(module),
+                ids,
+                timeout=params["wait_timeout"],
+                delay=params["wait_delay"],
+                record=params["record"],
+                check_mode=module.check_mode,
+            ),
         )
         finish(module, waits, verb="had to be changed")
     except AuthError as error:

@@ -121,8 +121,10 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts imp
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.watching import (
     WATCH_SPEC,
+    Watch,
     watch_all,
     watching,
 )
@@ -137,7 +139,12 @@ def main() -> None:
     try:
         how = watching(params)
         ids = options.group_ids(params["replication_group_ids"])
-        watches = watch_all(clients_of(module), ids, how, check_mode=module.check_mode)
+        watches = for_each(
+            params,
+            ids,
+            lambda key, error: Watch(key, error=error),
+            lambda: watch_all(clients_of(module), ids, how, check_mode=module.check_mode),
+        )
         finish(module, watches, verb="had to be changed")
     except AuthError as error:
         module.fail_json(msg=str(error))

@@ -270,6 +270,30 @@ def test_nothing_can_be_looked_at(emulator: Emulator, tmp_path: Path) -> None:
     assert (tmp_path / "audit.html").exists()
 
 
+def test_a_place_that_can_not_be_looked_at(emulator: Emulator, tmp_path: Path) -> None:
+    """The others are told of all the same, whichever of them comes first."""
+    scene(emulator, "open", "here")
+    create(emulator, "there", region="eu-west-1")
+    emulator.faults({"kind": "error", "region": "eu-west-1", "code": "AccessDenied", "status": 403, "times": 99})
+    for regions in (["eu_west_1", "us-east-1", "eu-west-1"], ["eu-west-1", "us-east-1", "eu_west_1"]):
+        ran = audit(emulator, tmp_path, regions=regions, fail_on=[])
+        assert ran.succeeded, ran.output
+        assert list(findings(report(tmp_path))) == ["here"]
+        told = sorted(report(tmp_path)["incomplete"])
+        assert len(told) == 2
+        assert "was refused in eu-west-1" in told[0]
+        assert told[1].startswith("there is no region 'eu_west_1'")
+
+    # What was found of a place is told though its nodes can't be asked about.
+    emulator.clear_faults()
+    emulator.faults(
+        {"kind": "error", "action": "ListTagsForResource", "code": "AccessDenied", "status": 403, "times": 99}
+    )
+    ran = audit(emulator, tmp_path, regions=["us-east-1"], fail_on=[], probe="auto")
+    assert findings(report(tmp_path)) == {"here": ["open"]}
+    assert "elasticache:ListTagsForResource was refused in us-east-1" in report(tmp_path)["incomplete"][0]
+
+
 def test_check_mode_writes_no_file(emulator: Emulator, tmp_path: Path) -> None:
     scene(emulator, "open", "sessions")
     ran = audit(emulator, tmp_path, check=True, diff=True)

@@ -22,6 +22,8 @@ from .pace import Pace
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
     import botocore.config
+    import botocore.exceptions
+    import botocore.utils
 
 T = TypeVar("T")
 
@@ -83,6 +85,13 @@ class Clients:
     ) -> Clients:
         """Return clients of the same owner for another region, other credentials, or both."""
         return Clients(self._owner, region=region or self._region, credentials=credentials or self._credentials)
+
+    def prepare(self) -> None:
+        """Make a client before many need one, so that a role that can't be assumed is asked for once.
+
+        Raises :class:`AuthError`, for a region that is none too.
+        """
+        self._client("repeatable", "elasticache", max_attempts=4)
 
     @property
     def region(self) -> str:
@@ -178,6 +187,7 @@ class Clients:
     def _make(self, service: str, max_attempts: int) -> Any:
         if not self._chosen_region:
             raise AuthError("There is no region. Set region, AWS_REGION, or a profile that has one.")
+        self._check_region()
         given = dict((getattr(self._owner, "params", None) or {}).get("aws_config") or {})
         given.setdefault("max_pool_connections", MAX_THREADS)
         given.setdefault("connect_timeout", CONNECT_TIMEOUT)
@@ -195,3 +205,13 @@ class Clients:
             return self._owner.client(service, aws_config=botocore.config.Config(**given), **other)
         except TypeError as error:
             raise AuthError(f"aws_config is not a botocore configuration: {error}") from error
+
+    def _check_region(self) -> None:
+        """Raise :class:`AuthError` for what can't be a region's name; amazon.aws would end the whole module there."""
+        try:
+            botocore.utils.validate_region_name(str(self._chosen_region))
+        except botocore.exceptions.InvalidRegionError as error:
+            raise AuthError(
+                f"there is no region '{self._chosen_region}', nor can there be one. Correct region, or the host's "
+                "elasticache_region: names look like eu-central-1."
+            ) from error

@@ -98,12 +98,17 @@ def classify(error: BaseException) -> Kind:
 
 def is_connection_error(error: BaseException) -> bool:
     """Whether ``error`` is about the way to AWS: no connection, or one that broke."""
+    return is_unreached(error) or isinstance(error, botocore.exceptions.HTTPClientError)
+
+
+def is_unreached(error: BaseException) -> bool:
+    """Whether there was no connection to AWS, so that nothing was sent."""
     return isinstance(
         error,
         (
             botocore.exceptions.EndpointConnectionError,
-            botocore.exceptions.ConnectionClosedError,
-            botocore.exceptions.HTTPClientError,
+            botocore.exceptions.ConnectTimeoutError,
+            botocore.exceptions.ProxyConnectionError,
         ),
     )
 
@@ -121,12 +126,7 @@ def explain(error: BaseException, action: str, region: str) -> str:
             f"{action} was not called: no AWS credentials were found. Set profile, access_key and secret_key, "
             "AWS_PROFILE, or run where an IAM role is attached."
         )
-    unreached = (
-        botocore.exceptions.EndpointConnectionError,
-        botocore.exceptions.ConnectTimeoutError,
-        botocore.exceptions.ProxyConnectionError,
-    )
-    if isinstance(error, unreached):
+    if is_unreached(error):
         return f"{action} did not reach AWS in {region}: {error}. Check region, endpoint_url and the network."
     if code in _BAD_CREDENTIALS:
         return f"{action} was refused in {region}: AWS does not accept the credentials ({code}). Renew or replace them."

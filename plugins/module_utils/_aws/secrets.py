@@ -18,7 +18,7 @@ from .._core.errors import AuthError
 from .._core.secret_text import OPTION_PREFIX, token_in
 from .._fan_out import fan_out
 from .clients import Clients
-from .errors import Kind, classify, code_of, explain
+from .errors import Kind, classify, code_of, explain, is_unreached
 from .modify import MASK
 
 STAGES = CURRENT, PENDING, PREVIOUS = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS")
@@ -234,7 +234,7 @@ def current_texts(clients: Clients, names: Sequence[str]) -> dict[str, tuple[str
     """Return the version id and the text in AWSCURRENT of those secrets that can be read in bulk, by name.
 
     It saves calls and no more: what is missing here (not allowed, not found, no such call) is to be read singly, which
-    says why.
+    says why. Raises :class:`AuthError` where Secrets Manager can't be reached: singly that would take each as long.
     """
     chunks = [tuple(names[begin : begin + _NAMES_A_CALL]) for begin in range(0, len(names), _NAMES_A_CALL)]
     if not chunks or not hasattr(clients.secrets, "batch_get_secret_value"):
@@ -252,7 +252,9 @@ def current_texts(clients: Clients, names: Sequence[str]) -> dict[str, tuple[str
 def _current_texts(clients: Clients, names: tuple[str, ...]) -> dict[str, tuple[str, str | None]] | None:
     try:
         answer = clients.patiently(lambda: clients.secrets.batch_get_secret_value(SecretIdList=list(names)))
-    except Exception:  # pylint: disable=broad-exception-caught
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        if is_unreached(error):
+            raise AuthError(explain(error, "secretsmanager:BatchGetSecretValue", clients.region)) from error
         return None
     found: dict[str, tuple[str, str | None]] = {}
     for value in answer.get("SecretValues") or ():

@@ -64,11 +64,11 @@ def look(home: Clients, places: Sequence[Place], probing: Probing) -> Seen:
     seen = Seen()
     for place, found in fan_out(places, one).items():
         if isinstance(found, Exception):
-            seen.incomplete.append(_why(found))
+            seen.incomplete.append(_as(place, _why(found)))
             continue
         seen.groups += found.groups
         seen.users += found.users
-        seen.incomplete += [f"{text} (as {place.role})" if place.role else text for text in found.incomplete]
+        seen.incomplete += [_as(place, text) for text in found.incomplete]
     seen.incomplete = list(dict.fromkeys(seen.incomplete))
     return seen
 
@@ -84,9 +84,13 @@ def _look(clients: Clients, place: Place, probing: Probing) -> Seen:
         seen.groups += [_as_host(one) for one in found]
         known += [str(one["replication_group_id"]) for one in found if not one["serverless"]]
     if known and probing.mode != "never":
-        progress, facts = gather(clients, known, {}, probing, record=True)
-        seen.groups += facts
-        seen.incomplete += [f"{clients.region}: {one.error}" for one in progress if one.error]
+        try:
+            progress, facts = gather(clients, known, {}, probing, record=True)
+        except AuthError as error:
+            seen.incomplete.append(str(error))  # what was found so far is told all the same
+        else:
+            seen.groups += facts
+            seen.incomplete += [f"{clients.region}: {one.error}" for one in progress if one.error]
     has_rbac = any(one.get(f"{PREFIX}user_group_ids") for one in seen.groups)
     if place.users or (place.users is None and has_rbac):
         try:
@@ -100,6 +104,10 @@ def _as_host(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts as the inventory plugin makes them a host's variables."""
     told = {f"{PREFIX}{name}": value for name, value in facts.items() if name != "replication_group_id"}
     return {"replication_group_id": facts["replication_group_id"], **told}
+
+
+def _as(place: Place, text: str) -> str:
+    return f"{text} (as {place.role})" if place.role and place.role not in text else text
 
 
 def _why(error: Exception) -> str:

@@ -21,8 +21,9 @@ from .._core.evidence import Answer, assume
 from .._core.explain import describe_all
 from .._core.journeys import GIVEN_UP_BEFORE, TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
 from .._core.posture import TLS_FROM
+from .._core.secret_text import OPTION_PREFIX
 from .._core.states import CallKind, Mode, State
-from .._data_plane.probe import NodeAnswer, Reach, as_evidence
+from .._data_plane.probe import NodeAnswer, Reach, Transport, as_evidence, available, check_transport
 from .case import Case, Inquiry
 from .journey_calls import Setting, calls_of, told
 from .journey_store import Kept, read_kept
@@ -30,6 +31,7 @@ from .look import look
 from .observe import Observation, check_preconditions, engine_versions, probe_groups
 from .outcome import Outcome, Progress
 from .rbac import checked_id
+from .secret_plan import names_of
 from .tokens import TokenSet, label
 
 #: The journeys that pass through user groups of their own, or end in one.
@@ -107,6 +109,17 @@ class Planned(Progress):
             "keep": list(self.way.keep),
             "users": self.users,
         }
+
+
+def check_request(request: Request, params: Mapping[str, Any], ids: Sequence[str]) -> None:
+    """Raise :class:`AuthError` for options that can't be meant so, wherever the groups are. It makes no call."""
+    _resolved(request, ids)
+    source = params.get("auth_token_secret")
+    if source and request.journey is not Journey.ENABLE_TLS:
+        names_of(source["name"], list(ids), option=OPTION_PREFIX)
+    probing = request.inquiry.probing
+    if probing.mode != "never" and probing.ca_path and available():
+        check_transport(Transport(tls=True, ca_path=probing.ca_path, timeout=probing.timeout))
 
 
 def plan_journeys(

@@ -30,6 +30,7 @@ from .journey import Planned, Request, plan_journeys
 from .journey_store import Kept, kept_after, read_kept
 from .observe import Observation, probe_groups
 from .outcome import Outcome
+from .place import told_by, with_role
 from .probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
 from .secret import bring_secrets_about
 from .secret_plan import Creation, Goal, SecretOrder
@@ -125,6 +126,7 @@ def travel(
 
     Raises :class:`AuthError` for what concerns no single group.
     """
+    clients.prepare()
     _pace(clients, request)
     busy = _busy(clients, ids) if request.busy_last and not request.check_mode else []
     at_once = [key for key in ids if key not in busy]
@@ -136,7 +138,8 @@ def travel(
             if not journeyed:
                 raise
             # The others have been changed: whatever stops us now, the caller must hear of that.
-            journeyed += [Journeyed(key, error=f"{key}: {error}") for key in some]
+            role = params.get("assume_role_arn")
+            journeyed += [Journeyed(key, error=told_by(key, error, some, role)) for key in some]
     by_id = {one.id: one for one in journeyed}
     return [by_id[key] for key in ids]
 
@@ -153,10 +156,17 @@ def _travel(
     told({"step": "plan", "groups": len(ids)})
     planned = plan_journeys(clients, request, params, ids, hide=hide)
     journeyed = [Journeyed(**vars(one)) for one in planned]
+    for here in journeyed:
+        here.error = _whose(here.error, params)
     if not request.check_mode and not request.plan_only:
         due = [one for one in journeyed if not one.error]
         _Run(clients, request, params, hide, told, begun).go(due)
     return journeyed
+
+
+def _whose(error: str, params: Mapping[str, Any]) -> str:
+    """Return a group's error, with the role where it is about credentials."""
+    return with_role(error, params.get("assume_role_arn")) if "credentials" in error else error
 
 
 def _busy(clients: Clients, ids: Sequence[str]) -> list[str]:
@@ -188,6 +198,7 @@ def travel_on(
 ) -> list[Journeyed]:
     """Make those ``steps`` of each group, by its id, that an earlier run planned. Raises as :func:`travel` does."""
     begun = time.monotonic()
+    clients.prepare()
     _pace(clients, request)
     journeyed = {}
     kept = read_kept(clients, params, steps, may_be_made=request.create_secret, hide=hide)
@@ -195,7 +206,7 @@ def travel_on(
         journeyed[key] = here = Journeyed(key, heard=True)
         here.way = replace(here.way, steps=tuple(steps[key]))
         if isinstance(one, AuthError):
-            here.error = str(one)
+            here.error = _whose(str(one), params)
         else:
             here.kept, here.secret = one, one.store.name
     if not request.check_mode:

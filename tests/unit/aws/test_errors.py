@@ -134,6 +134,7 @@ def test_the_parameters_of_a_call_are_not_told() -> None:
     ("error", "expected"),
     [
         (botocore.exceptions.EndpointConnectionError(endpoint_url=URL), True),
+        (botocore.exceptions.ConnectTimeoutError(endpoint_url=URL), True),
         (botocore.exceptions.ConnectionClosedError(endpoint_url=URL), True),
         (botocore.exceptions.ReadTimeoutError(endpoint_url=URL), True),
         (refused("Throttling"), False),

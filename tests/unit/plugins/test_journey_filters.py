@@ -199,6 +199,12 @@ def test_ids_that_were_not_planned_are_left_out() -> None:
     assert report(result(one=planned()), [], "one", "other")["lines"] == ["one: nothing to do. It is open."]
 
 
+@pytest.mark.parametrize("said", ["the region is gone.", "one: the region is gone."])
+def test_a_failure_in_a_loop_names_its_group(said: str) -> None:
+    told = report(result(one=planned("users")), [loop(("one", {"failed": True, "msg": said}))])
+    assert told["lines"] == ["one: the region is gone."]
+
+
 def test_loops_over_groups_count_too_and_skipped_items_do_not() -> None:
     plan = result(one=planned("users"), two=planned("users"))
     users = loop(

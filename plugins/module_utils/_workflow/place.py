@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What goes wrong with a whole place, a region and the role for it, told by each of the groups there.
+
+A fleet has many places, and a task has one. With O(continue_on_error) its groups have failed, and whoever runs the task
+goes on to the next place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from .._core.errors import AuthError
+from .outcome import Progress
+
+P = TypeVar("P", bound=Progress)
+
+
+def for_each(
+    params: Mapping[str, Any], ids: Sequence[str], failed: Callable[[str, str], P], work: Callable[[], list[P]]
+) -> list[P]:
+    """Return what ``work`` returns; where it raises, for what concerns no single group, each group with that error.
+
+    ``params``: the module's. ``failed``: makes a group of its id and its error. Raises :class:`AuthError` without
+    O(continue_on_error).
+    """
+    try:
+        return work()
+    except AuthError as error:
+        if not params["continue_on_error"]:
+            raise
+        return [failed(key, told_by(key, error, ids, params.get("assume_role_arn"))) for key in ids]
+
+
+def told_by(key: str, error: AuthError, ids: Sequence[str], role: str | None) -> str:
+    """Return an error of all groups in the words of one: some are told of the group at which they were met."""
+    text = str(error)
+    for one in ids:
+        text = text.removeprefix(f"{one}: ")
+    return f"{key}: {with_role(text, role)}"
+
+
+def with_role(text: str, role: str | None) -> str:
+    """Return an error with the role, the ARN, that the credentials are those of."""
+    return text if not role or role in text else f"{text} The credentials are those of {role}."
