@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the module of the same name, and say now and then how far its groups are."""
+"""Run the module of the same name, and tell meanwhile how far its groups are."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
-
-display = Display()
+from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
 
 MODULE = "elasticache.auth.auth_journey"
 
@@ -46,25 +44,38 @@ class ActionModule(ActionBase):
             return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         handle, path = tempfile.mkstemp(prefix="elasticache-auth-progress-")
         os.close(handle)
-        ended = threading.Event()
-        teller = threading.Thread(target=self._tell, args=(path, ended), daemon=True)
-        teller.start()
         try:
             arguments["progress_path"] = path
-            return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+            with open(path, encoding="utf-8") as journal:
+                told = _Told(journal, path)
+                with Progress(self._task, task_vars, glance=told.glance, line=told.line, pauses=pauses()):
+                    return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         finally:
-            ended.set()
-            teller.join()
-            os.unlink(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
-    def _tell(self, path: str, ended: threading.Event) -> None:
-        account, said = Account(), ""
-        with open(path, encoding="utf-8") as journal:
-            for pause in pauses():
-                if ended.wait(pause):
-                    return
-                account.read(journal)
-                line = account.line(time.time())
-                if line and line.partition(" (")[0] != said:
-                    said = line.partition(" (")[0]
-                    display.display(f"{self._task.get_name()}: {line}")
+
+class _Told:
+    """What the module has told so far, in words for the user."""
+
+    def __init__(self, journal: TextIO, path: str) -> None:
+        self._journal, self._path, self._account = journal, path, Account()
+
+    def line(self) -> str:
+        self._read()
+        return self._account.line(time.time())
+
+    def _read(self) -> None:
+        self._account.read(self._journal)
+        if self._account.step and self._path:
+            # Both sides have it open now: whatever ends them, no file is left behind.
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self._path = ""
+
+    def glance(self) -> Glance | None:
+        self._read()
+        account = self._account
+        if not account.step:
+            return None
+        return Glance(account.step, account.groups, account.through, account.words(time.time()))

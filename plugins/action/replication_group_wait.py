@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the module of the same name a while at a time, and say in between how far the groups are."""
+"""Run the module of the same name a while at a time, and tell how far the groups are."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
-display = Display()
+from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
 
 MODULE = "elasticache.auth.replication_group_wait"
 #: The module's own default, in seconds (an action plugin does not see those).
@@ -33,18 +32,32 @@ def is_pending(outcome: Mapping[str, Any]) -> bool:
 
 def progress_line(outcomes: Mapping[str, Mapping[str, Any]], seconds: float) -> str:
     """Return one line: how many have arrived, what the rest lack (most frequent first), and the time gone."""
+    parts = [f"{_arrived(outcomes)} of {len(outcomes)} available", *_lacks(outcomes)]
+    return f"{'; '.join(parts)} ({seconds:.0f} s)"
+
+
+def glance_at(outcomes: Mapping[str, Mapping[str, Any]], seconds: float) -> Glance | None:
+    """Return the same for a live line; ``None`` while nobody has looked at the groups."""
+    words = (f"{seconds:.0f} s", *_lacks(outcomes))
+    return Glance("available", len(outcomes), _arrived(outcomes), words) if outcomes else None
+
+
+def _arrived(outcomes: Mapping[str, Mapping[str, Any]]) -> int:
+    return sum(not outcome.get("failed") for outcome in outcomes.values())
+
+
+def _lacks(outcomes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is lacking, with the group or how many groups lack it, and last how many failed."""
     lacking: dict[str, list[str]] = {}
     for key, outcome in outcomes.items():
         if is_pending(outcome):
             lacking.setdefault(str(outcome["pending"]), []).append(key)
-    failed = sum(bool(outcome.get("failed")) for outcome in outcomes.values()) - sum(map(len, lacking.values()))
-    parts = [f"{len(outcomes) - failed - sum(map(len, lacking.values()))} of {len(outcomes)} available"]
+    parts = []
     for words, keys in sorted(lacking.items(), key=lambda item: (-len(item[1]), item[0])):
         named = keys[0] if len(keys) == 1 else f"{len(keys)} groups"
         parts.append(f"{named}: {words}")
-    if failed:
-        parts.append(f"{failed} failed")
-    return f"{'; '.join(parts)} ({seconds:.0f} s)"
+    failed = len(outcomes) - _arrived(outcomes) - sum(map(len, lacking.values()))
+    return [*parts, f"{failed} failed"] if failed else parts
 
 
 def _is_true(value: Any) -> bool:
@@ -73,24 +86,25 @@ class ActionModule(ActionBase):
             return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         outcomes: dict[str, dict[str, Any]] = {}
         left: list[str] | None = None
-        for length in slices():
-            gone = time.monotonic() - begin
-            some = arguments | {"wait_timeout": min(length, max(timeout - gone, 0.0)) if timeout >= 0 else timeout}
-            if left is not None:
-                some.pop("replication_group_id", None)
-                some["replication_group_ids"] = left
-            ran = self._execute_module(module_name=MODULE, module_args=some, task_vars=task_vars)
-            if "outcomes" not in ran:
-                return result | ran
-            for key, outcome in ran["outcomes"].items():
-                outcome["duration"] = round(outcome["duration"] + gone, 3)
-                outcome["before"] = outcomes.get(key, outcome)["before"]
-                outcomes[key] = outcome
-            gone = time.monotonic() - begin
-            left = [key for key, outcome in ran["outcomes"].items() if is_pending(outcome)]
-            if not left or gone >= timeout:
-                break
-            display.display(f"{self._task.get_name()}: {progress_line(outcomes, gone)}")
+        with Progress(self._task, task_vars, glance=lambda: glance_at(outcomes, time.monotonic() - begin)) as progress:
+            for length in slices():
+                gone = time.monotonic() - begin
+                some = arguments | {"wait_timeout": min(length, max(timeout - gone, 0.0)) if timeout >= 0 else timeout}
+                if left is not None:
+                    some.pop("replication_group_id", None)
+                    some["replication_group_ids"] = left
+                ran = self._execute_module(module_name=MODULE, module_args=some, task_vars=task_vars)
+                if "outcomes" not in ran:
+                    return result | ran
+                for key, outcome in ran["outcomes"].items():
+                    outcome["duration"] = round(outcome["duration"] + gone, 3)
+                    outcome["before"] = outcomes.get(key, outcome)["before"]
+                outcomes = outcomes | ran["outcomes"]  # a new one: the other is being read in another thread
+                gone = time.monotonic() - begin
+                left = [key for key, outcome in ran["outcomes"].items() if is_pending(outcome)]
+                if not left or gone >= timeout:
+                    break
+                progress.say(progress_line(outcomes, gone))
         return result | _combined(ran, outcomes, time.monotonic() - begin, _is_true(arguments.get("continue_on_error")))
 
 

@@ -64,8 +64,8 @@ options:
   progress_path:
     description:
       - A file that exists, to which a line of JSON is appended for each bit of progress, with steps, ids and times.
-      - On the controller it is read while the module runs, and told as lines of the task's output, so that there is no
-        need to give one.
+      - "On the controller it is read while the module runs, and told: in a terminal as one live line with a bar,
+        elsewhere as lines of the task's output now and then. So there is no need to give one."
     type: path
   phase:
     description:
@@ -498,7 +498,7 @@ def main() -> None:
         hide, told = module.no_log_values.add, unheard
         if module.params["progress_path"]:
             journal = journal_at(module.params["progress_path"])
-            told, clients.watch = journal.step, journal.waiting
+            told, clients.watch, clients.tally = journal.step, journal.waiting, journal.counted
         steps = None if module.params["steps"] is None else steps_of(module, ids)
 
         def go() -> list[Journeyed]:

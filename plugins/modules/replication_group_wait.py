@@ -11,7 +11,8 @@ description:
   - Waits until every group is available with nothing pending, neither a token nor user groups, and all its node groups
     are available. The status alone, which AWS's own waiter looks at, does not tell that.
   - A change of which AWS shows nothing yet is waited for too, if it is on record.
-  - Looks at all groups with one paged call a look, and prints progress.
+  - "Looks at all groups with one paged call a look, and shows progress: in a terminal one live line with a bar,
+    elsewhere a line now and then."
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from integration.terminal import run_in_terminal
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -104,11 +105,13 @@ def run_playbook(
     environment: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
     timeout: float = 300,
+    columns: int | None = None,
 ) -> PlaybookRun:
     """Run plays (data, YAML text, or a file's path) with ansible-playbook and return what came of them.
 
     ``environment`` is added to the emulator's; ``arguments`` are further ones of ansible-playbook's, such as
-    ``["--limit", "a"]``. Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
+    ``["--limit", "a"]``. With ``columns`` it prints to a terminal of that width, and ``output`` is what that got.
+    Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="elasticache-auth-") as folder:
         results, playbook = Path(folder, "results"), Path(folder, "playbook.yml")
@@ -122,16 +125,20 @@ def run_playbook(
             command += ["--connection", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
         if extra_vars:
             command += ["-e", json.dumps(extra_vars)]
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**_environment(emulator, Path(folder), results), **(environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        settings = {**_environment(emulator, Path(folder), results), **(environment or {})}
+        if columns is None:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                env=settings,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+        else:
+            done = run_in_terminal(command, cwd=folder, env=settings, columns=columns, timeout=timeout)
         lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     return PlaybookRun(
         returncode=done.returncode,

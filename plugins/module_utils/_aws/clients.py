@@ -9,6 +9,7 @@ Of a module's own region and credentials, or of any other: ``Clients(module, reg
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
     import botocore.exceptions
     import botocore.utils
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 #: How long a connection may take unless aws_config says otherwise: botocore's minute, four times over, is too long to
@@ -74,6 +76,8 @@ class Clients:
         self._paces: dict[str, Pace] = {}
         #: Is told, at every look, what the groups that are waited for lack, by id.
         self.watch: Callable[[Mapping[str, str]], None] | None = None
+        #: Is told, while something is done for many groups, for how many it has been done, and what that is in a word.
+        self.tally: Callable[[int, str], None] | None = None
         #: How many pages all groups of the region fill, as far as has been seen.
         self.pages = 0
 
@@ -167,6 +171,20 @@ class Clients:
             return answer
 
         return self.patiently(in_turn)
+
+    def counted(self, what: str, work: Callable[[K], T]) -> Callable[[K], T]:
+        """Return ``work``, whose calls, also in threads, are counted and told to :attr:`tally` as ``what``."""
+        done, lock = itertools.count(1), threading.Lock()
+
+        def counting(key: K) -> T:
+            try:
+                return work(key)
+            finally:
+                if self.tally:
+                    with lock:
+                        self.tally(next(done), what)
+
+        return counting
 
     def _client(self, name: str, service: str, *, max_attempts: int) -> Any:
         # Threads may come here together, and amazon.aws ends the module itself where a client can't be made: once.

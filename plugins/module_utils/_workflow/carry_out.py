@@ -34,7 +34,7 @@ _NODES_GRACE = 30.0
 
 def act(clients: Clients, order: Order, cases: Mapping[str, Case]) -> list[str]:
     """Make the planned call on every group; return those to look at again, because it may have been made or not."""
-    results = fan_out(cases, lambda key: _act_on(clients, order, cases[key]))
+    results = fan_out(cases, clients.counted("called", lambda key: _act_on(clients, order, cases[key])))
     again = []
     for key, result in results.items():
         if isinstance(result, Exception):
@@ -127,7 +127,7 @@ def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
             arrived[key] = end.group
     _prove(clients, order, called, arrived)
     if order.record and order.write_down:
-        fan_out(arrived, lambda key: _write_down(clients, called[key]))
+        fan_out(arrived, clients.counted("written down", lambda key: _write_down(clients, called[key])))
 
 
 def _prove(clients: Clients, order: Order, cases: Mapping[str, Case], groups: Mapping[str, Group]) -> None:

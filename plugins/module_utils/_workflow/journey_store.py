@@ -64,12 +64,12 @@ def read_kept(
     names = names_of(source["name"], ids, option=OPTION_PREFIX)
     bulk = current_texts(clients, list(names.values())) if len(ids) > _READ_SINGLY else {}
     key_of_token = source.get("key")
-    read = fan_out(
-        ids,
-        lambda key: _read(
-            clients, key, names[key], key_of_token, bulk.get(names[key]), may_be_made=may_be_made, hide=hide
-        ),
-    )
+
+    def work(key: str) -> Kept:
+        known = bulk.get(names[key])
+        return _read(clients, key, names[key], key_of_token, known, may_be_made=may_be_made, hide=hide)
+
+    read = fan_out(ids, clients.counted("read", work))
     return {
         key: kept if isinstance(kept, (Kept, AuthError)) else AuthError(f"{key}: the secret could not be read: {kept}")
         for key, kept in read.items()

@@ -110,7 +110,7 @@ def bring_secrets_about(
         progress.duration = time.monotonic() - begun
         return progress
 
-    done = fan_out(order.names, work)
+    done = fan_out(order.names, clients.counted("through", work))
     return [one for one in done.values() if isinstance(one, SecretProgress)]
 
 

@@ -12,10 +12,12 @@ import pytest
 from ansible_collections.elasticache.auth.plugins.action.replication_group_wait import (
     _combined,
     _is_true,
+    glance_at,
     is_pending,
     progress_line,
     slices,
 )
+from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance
 
 ARRIVED = {"failed": False, "pending": None, "msg": "x", "duration": 1.0}
 ROTATING = {"failed": True, "pending": "its token is ROTATING", "msg": "x", "duration": 5.0}
@@ -47,6 +49,13 @@ BROKEN = {"failed": True, "pending": None, "msg": "d: its status is create-faile
 def test_the_line(outcomes: dict[str, dict[str, Any]], line: str) -> None:
     """How many have arrived, what the rest lack with the most frequent first, how many failed, the time gone."""
     assert progress_line(outcomes, 60.6) == line
+
+
+def test_what_a_live_line_is_made_of() -> None:
+    """The same, but nothing before the first look."""
+    outcomes: dict[str, dict[str, Any]] = {"a": ARRIVED, "b": ROTATING, "d": BROKEN}
+    assert glance_at(outcomes, 60.6) == Glance("available", 3, 1, ("61 s", "b: its token is ROTATING", "1 failed"))
+    assert glance_at({}, 60.6) is None
 
 
 def test_a_line_for_a_thousand_groups_stays_a_line() -> None:

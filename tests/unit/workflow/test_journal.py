@@ -43,6 +43,10 @@ def test_nothing_is_said_of_nothing() -> None:
         ),
         ([BEGIN, {"at": 120.0, "waiting": {}}], "rotate, 10 groups (30 s gone)"),
         (
+            [BEGIN, {"at": 110.0, "done": 2, "what": "called"}, {"at": 120.0, "done": 6, "what": "called"}],
+            "rotate, 10 groups; 6 called; about 20 s to go in this step (30 s gone)",
+        ),
+        (
             [
                 BEGIN,
                 {"at": 120.0, "step": "rotate", "made": 10, "failed": 3},
@@ -54,6 +58,51 @@ def test_nothing_is_said_of_nothing() -> None:
 )
 def test_line(events: list[dict[str, Any]], line: str) -> None:
     assert account_of(*events).line(130.0) == line
+
+
+@pytest.mark.parametrize(
+    ("events", "through", "words"),
+    [
+        ([BEGIN], None, ("30 s",)),
+        (
+            [BEGIN, {"at": 120.0, "waiting": {"a": "x", "b": "x"}}],
+            8,
+            ("30 s, about 8 s to go", "2: x", "slowest a, 10 s"),
+        ),
+        ([{**BEGIN, "groups": 1}, {"at": 120.0, "waiting": {"a": "x"}}], 0, ("30 s", "1: x", "slowest a, 10 s")),
+        ([BEGIN, {"at": 110.0, "waiting": {"a": "x"}}, {"at": 120.0, "waiting": {}}], None, ("30 s",)),
+        ([BEGIN, {"at": 110.0, "done": 4, "what": "called"}], 4, ("30 s, about 45 s to go", "4 called")),
+        (
+            [BEGIN, {"at": 110.0, "done": 4, "what": "called"}, {"at": 120.0, "waiting": {"a": "x"}}],
+            9,
+            ("30 s, about 3 s to go", "1: x", "slowest a, 10 s"),
+        ),
+        (
+            [BEGIN, {"at": 120.0, "waiting": {"a": "x"}}, {"at": 125.0, "done": 5, "what": "written down"}],
+            5,
+            ("30 s, about 10 s to go", "5 written down"),
+        ),
+        ([BEGIN, {"at": 120.0, "done": 5, "what": "x"}, {"at": 125.0, "step": "set", "groups": 2}], None, ("5 s",)),
+        (
+            [
+                BEGIN,
+                {"at": 120.0, "step": "rotate", "made": 10, "failed": 3},
+                {"at": 121.0, "step": "set", "groups": 7},
+                {"at": 122.0, "waiting": {"a": "y", "b": "y", "c": "x", "d": "z"}},
+            ],
+            3,
+            ("9 s, about 12 s to go", "3 failed so far", "2: y", "1: x", "slowest a, 8 s"),
+        ),
+        (
+            [{**BEGIN, "groups": 1}, {"at": 120.0, "waiting": {"a": "x", "b": "x"}}],
+            0,
+            ("30 s", "2: x", "slowest a, 10 s"),
+        ),
+    ],
+)
+def test_what_a_live_line_is_made_of(events: list[dict[str, Any]], through: int | None, words: tuple[str, ...]) -> None:
+    account = account_of(*events)
+    assert (account.through, account.words(130.0)) == (through, words)
 
 
 def test_no_group_there_yet_means_no_guess() -> None:
@@ -95,3 +144,18 @@ def test_waiting_is_written_now_and_then_only(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_to_write_to(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         Journal(str(tmp_path / "none" / "journal"))
+
+
+def test_a_count_is_written_down_now_and_then(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.touch()
+    journal = Journal(str(path))
+    for number in range(1, 100):
+        journal.counted(number, "called")
+    written = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert [(one["done"], one["what"]) for one in written] == [(1, "called")]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_no_failure() -> None:
+    Journal("/dev/full").step({"step": "rotate", "groups": 1})
