@@ -34,11 +34,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from integration.terminal import run_in_terminal
 
+from chaos.command import ansible_environment
+
 if TYPE_CHECKING:
     from conftest import Emulator
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,9 @@ def run_playbook(
             command += ["--connection", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
         if extra_vars:
             command += ["-e", json.dumps(extra_vars)]
-        settings = {**_environment(emulator, Path(folder), results), **(environment or {})}
+        own = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"), "ANSIBLE_CALLBACKS_ENABLED": "results_file"}
+        settings = ansible_environment(emulator, Path(folder), TASK_RESULTS_FILE=str(results), **own)
+        settings |= environment or {}
         if columns is None:
             done = subprocess.run(
                 command,
@@ -150,23 +153,3 @@ def run_playbook(
         ],
         recap={line["host"]: line["recap"] for line in lines if line["kind"] == "recap"},
     )
-
-
-def _environment(emulator: Emulator, folder: Path, results: Path) -> dict[str, str]:
-    """The emulator's environment, and none of the user's settings of Ansible."""
-    kept = {name: value for name, value in emulator.environment.items() if not name.startswith("ANSIBLE_")}
-    (folder / "ansible.cfg").touch()
-    return {
-        **kept,
-        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
-        "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
-        "ANSIBLE_CALLBACKS_ENABLED": "results_file",
-        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-        "ANSIBLE_HOME": str(folder / "ansible"),
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "ANSIBLE_NOCOLOR": "true",
-        "ANSIBLE_PIPELINING": "true",
-        "LC_ALL": "C.UTF-8",
-        "TASK_RESULTS_FILE": str(results),
-    }

@@ -22,8 +22,10 @@ import pytest
 import yaml
 from conftest import ACCESS_KEY, SECRET_KEY
 from integration.direct import auth
-from integration.run import _environment, run_playbook
+from integration.run import run_playbook
 from integration.scenes import A, B, C, create, create_user_group, rotate
+
+from chaos.command import ansible_environment
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -109,7 +111,7 @@ def take(
         [str(Path(sys.executable).parent / "ansible-inventory"), "-i", str(file), "--list", *arguments],
         cwd=folder,
         env={
-            **_environment(emulator, folder, folder / "results"),
+            **ansible_environment(emulator, folder),
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
             **(environment or {}),
         },
