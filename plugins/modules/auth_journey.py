@@ -181,7 +181,10 @@ notes:
   - "To make steps it needs C(elasticache:ModifyReplicationGroup), C(elasticache:AddTagsToResource), and with
     O(auth_token_secret) C(secretsmanager:PutSecretValue) and C(secretsmanager:UpdateSecretVersionStage), for secrets
     that are to be made also C(secretsmanager:CreateSecret)."
-  - "Where C(secretsmanager:BatchGetSecretValue) is allowed, the secrets of more than five groups are read in bulk."
+  - "Where C(secretsmanager:BatchGetSecretValue) is allowed, the secrets of more than five groups are read in bulk.
+    Where C(secretsmanager:ListSecrets) is allowed too, O(journey=rotate_token) takes their labels from a list. That may
+    be five minutes behind, so it counts only for groups whose token was last changed more than an hour ago, and that
+    show no sign of another one."
 seealso:
   - module: elasticache.auth.replication_group_auth
   - module: elasticache.auth.auth_secret

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 KEY = "auth_token"
 THROTTLE = "aws-like"
+#: How long ago the token was last changed, in days: more than the role's default of 90, so that it is due.
+TOKEN_AGE = 100
 _THREADS = 8
 
 
@@ -29,7 +31,7 @@ def old_token(group: str) -> str:
 
 
 def create(emulator: Emulator, number: int) -> list[str]:
-    """Make that many groups of two nodes, each with a token and a secret that holds it; returns their ids.
+    """Make that many groups of two nodes, each with an old token and a secret that holds it; returns their ids.
 
     As fast as the emulator can: nothing is throttled, and nothing takes time but the nodes.
     """
@@ -52,6 +54,7 @@ def create(emulator: Emulator, number: int) -> list[str]:
     _each(one, groups)
     while any(group["Status"] != "available" for group in _described(elasticache)):
         time.sleep(0.2)
+    _each(lambda group: emulator.admin("POST", f"groups/{group}", {"token_age_days": TOKEN_AGE}), groups)
     return groups
 
 

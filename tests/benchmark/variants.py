@@ -42,7 +42,6 @@ class Variant:
 
 def _role_variables(job: Job) -> dict[str, Any]:
     return {
-        "rotate_token_force": True,
         "rotate_token_soak": 0,
         "rotate_token_data_plane_ca_path": job.ca_bundle,
         "rotate_token_wait_delay": job.poll_seconds,

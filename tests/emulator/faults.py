@@ -27,6 +27,7 @@ class FaultKind(enum.Enum):
     HALT = "halt"  #: a call stands still, before or after it was carried out, until the fault is removed
     STALE_DESCRIBE = "stale-describe"  #: describes show groups as they were ``seconds`` ago
     STALE_MODIFY = "stale-modify-response"  #: ModifyReplicationGroup answers with the state before it
+    STALE_LIST = "stale-list"  #: ListSecrets shows only AWSCURRENT and AWSPREVIOUS, as before something was staged
     NEVER_ENDS = "never-ends"  #: a change that starts while this is in force never ends
     CREATE_FAILED = "create-failed"  #: a creation that starts while this is in force ends in ``create-failed``
 
@@ -218,10 +219,10 @@ class Faults:
             fault.struck += 1
         fault.wait_for_removal()
 
-    def strike(self, kind: FaultKind, action: str, identifier: str) -> Fault | None:
+    def strike(self, kind: FaultKind, action: str, identifier: str, service: str = "elasticache") -> Fault | None:
         """The fault of ``kind`` that strikes what ``action`` does to the group ``identifier``, if any."""
         with self._lock:
             for fault in self._faults:
-                if fault.kind is kind and fault.matches("elasticache", action, identifier) and fault.strikes():
+                if fault.kind is kind and fault.matches(service, action, identifier) and fault.strikes():
                     return fault
         return None

@@ -605,10 +605,7 @@ class TestSomeoneElseIsAtWork:
     """Labels that move between the look and the call."""
 
     def test_two_runs_stage_one_token(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The other run's version has the id that ours would get, and AWS refuses ours: so does the emulator, told to.
-
-        (moto would write over a version that is in AWSPENDING, which AWS's documentation of PutSecretValue rules out.)
-        """
+        """The other run's version has the id that ours would get, and AWS refuses ours."""
         _plain(emulator)
         client = emulator.client("secretsmanager")
         other = next_version_id(client.describe_secret(SecretId=NAME)["ARN"], labels(emulator))
@@ -619,7 +616,6 @@ class TestSomeoneElseIsAtWork:
             client.put_secret_value(
                 SecretId=NAME, SecretString=text(B, port=1), VersionStages=[PENDING], ClientRequestToken=other
             )
-            emulator.faults({"kind": "error", "action": "PutSecretValue", "code": "ResourceExistsException"})
             return perform(clients, call)
 
         monkeypatch.setattr(store, "perform_call", perform_late)

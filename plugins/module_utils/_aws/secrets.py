@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,8 +29,10 @@ STAGES = CURRENT, PENDING, PREVIOUS = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 ABANDONED = "elasticache.auth/abandoned"
 CREATE, PUT, LABEL = "CreateSecret", "PutSecretValue", "UpdateSecretVersionStage"
 
-#: BatchGetSecretValue takes this many names a call.
-_NAMES_A_CALL = 20
+#: BatchGetSecretValue takes this many names a call; ListSecrets shows this many secrets a call.
+_NAMES_A_CALL, _SECRETS_A_PAGE = 20, 100
+#: A page of ListSecrets is worth it where it saves this many calls or more.
+_WORTH_A_PAGE = 20
 _VERSION_IDS = uuid.UUID("6d1f0b52-8e0e-4f0c-9a43-3b6f0c6a7f5d")
 
 
@@ -225,9 +229,37 @@ def describe_secret(clients: Clients, name: str, group_id: str, option: str = ""
         raise told(error, "DescribeSecret", name, group_id, clients.region) from error
     if answer.get("DeletedDate"):
         raise _scheduled_for_deletion(group_id, name, option)
-    versions: Mapping[str, list[str]] = answer.get("VersionIdsToStages") or {}
-    labels = {stage: version for version, stages in versions.items() for stage in stages}
-    return Secret(answer["ARN"], labels, primary_region=answer.get("PrimaryRegion") or "")
+    return _shown(answer, answer.get("VersionIdsToStages"))
+
+
+def _shown(secret: Mapping[str, Any], versions: Mapping[str, Sequence[str]] | None) -> Secret:
+    labels = {stage: version for version, stages in (versions or {}).items() for stage in stages}
+    return Secret(secret["ARN"], labels, primary_region=secret.get("PrimaryRegion") or "")
+
+
+def list_secrets(clients: Clients, names: Sequence[str]) -> dict[str, Secret]:
+    """Return those of the secrets that a few pages of ListSecrets show, by name, without what they hold.
+
+    They are shown as they were up to five minutes ago (ListSecrets in Secrets Manager's API reference). It saves calls
+    and no more: what is missing here (not allowed, not found, among many others) is to be described singly.
+    """
+    wanted, found = set(names), dict[str, Secret]()
+    prefix = os.path.commonprefix(sorted(wanted))  # noqa: RUF071 - these are names, and no paths
+    if not prefix or prefix.startswith("arn:"):
+        return {}
+    request: dict[str, Any] = {"MaxResults": _SECRETS_A_PAGE, "Filters": [{"Key": "name", "Values": [prefix]}]}
+    for dummy in range(-(-len(wanted) // _SECRETS_A_PAGE) + len(wanted) // _WORTH_A_PAGE):
+        try:
+            answer = clients.patiently(functools.partial(clients.secrets.list_secrets, **request))
+        except Exception:  # pylint: disable=broad-exception-caught
+            break
+        for secret in answer["SecretList"]:
+            if secret["Name"] in wanted and not secret.get("DeletedDate"):
+                found[secret["Name"]] = _shown(secret, secret.get("SecretVersionsToStages"))
+        if not answer.get("NextToken") or len(found) == len(wanted):
+            break
+        request["NextToken"] = answer["NextToken"]
+    return found
 
 
 def current_texts(clients: Clients, names: Sequence[str]) -> dict[str, tuple[str, str | None]]:

@@ -22,7 +22,7 @@ from .._core.explain import describe_all
 from .._core.journeys import GIVEN_UP_BEFORE, TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
 from .._core.posture import TLS_FROM
 from .._core.secret_text import OPTION_PREFIX
-from .._core.states import CallKind, Mode, State
+from .._core.states import CallKind, Mode, State, required
 from .._data_plane.probe import NodeAnswer, Reach, Transport, as_evidence, available, check_transport
 from .case import Case, Inquiry
 from .journey_calls import Setting, calls_of, told
@@ -42,6 +42,8 @@ _LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
 _FROM_NOTHING = (Journey.ENABLE_AUTH, Journey.MIGRATE_RBAC_TO_AUTH)
 
 _ID_LENGTH = 40
+#: A list of secrets is five minutes behind at most; the rest of this hour is for clocks that differ, in days.
+_LIST_BEHIND_DAYS = 1 / 24
 
 
 @dataclass(frozen=True)
@@ -131,19 +133,20 @@ def plan_journeys(
     resolved = _resolved(request, ids)
     user_ids = {key: one for key, one in resolved.items() if isinstance(one, _Ids)}
     kept: dict[str, Kept | AuthError] = dict.fromkeys(ids, Kept())
+    may_be_made = request.create_secret and request.journey in _FROM_NOTHING
     if request.journey is not Journey.ENABLE_TLS:
-        may_be_made = request.create_secret and request.journey in _FROM_NOTHING
-        kept = read_kept(clients, params, ids, may_be_made=may_be_made, hide=hide)
+        from_list = request.journey is Journey.ROTATE_TOKEN
+        kept = read_kept(clients, params, ids, may_be_made=may_be_made, hide=hide, from_list=from_list)
     kept |= {key: error for key, error in resolved.items() if isinstance(error, AuthError)}
-    cases = {}
-    for key, one in kept.items():
-        if isinstance(one, AuthError):
-            planned[key].error = str(one)
-        else:
-            planned[key].secret, planned[key].kept = one.store.name, one
-            cases[key] = Case(planned[key], one.tokens, begun)
-    look(clients, request.inquiry, cases, begun + request.inquiry.timeout)
-    seen = {key: case.seen for key, case in cases.items() if case.seen and not planned[key].error}
+    seen = _seen(clients, request, planned, kept, begun)
+    listed = {key: one for key, one in kept.items() if isinstance(one, Kept) and one.listed}
+    doubtful = [key for key, one in listed.items() if not _rests(one, seen.get(key))]
+    if doubtful:
+        planned |= {key: Planned(key) for key in doubtful}
+        read = read_kept(clients, params, doubtful, may_be_made=may_be_made, hide=hide)
+        kept |= read
+        seen = {key: one for key, one in seen.items() if key not in read}
+        seen |= _seen(clients, request, planned, read, begun)
     others = _others(clients, request, seen, user_ids)
     answers = _answers(clients, request, seen)
     versions = engine_versions(clients, [observation.group for observation in seen.values()])
@@ -162,6 +165,39 @@ def plan_journeys(
         _tell(request, one_planned)
         one_planned.duration = time.monotonic() - begun
     return list(planned.values())
+
+
+def _seen(
+    clients: Clients,
+    request: Request,
+    planned: Mapping[str, Planned],
+    kept: Mapping[str, Kept | AuthError],
+    begun: float,
+) -> dict[str, Observation]:
+    """Look at the groups of which the tokens are known, and return what was seen; what went wrong is in ``planned``."""
+    cases = {}
+    for key, one in kept.items():
+        if isinstance(one, AuthError):
+            planned[key].error = str(one)
+        else:
+            planned[key].secret, planned[key].kept = one.store.name, one
+            cases[key] = Case(planned[key], one.tokens, begun)
+    look(clients, request.inquiry, cases, begun + request.inquiry.timeout)
+    return {key: case.seen for key, case in cases.items() if case.seen and not planned[key].error}
+
+
+def _rests(kept: Kept, seen: Observation | None) -> bool:
+    """Whether a secret from a list, which may be behind, can be gone by: the token in AWSCURRENT alone is in force, for
+    longer than the list may be behind.
+
+    Whoever let in another token has staged it before, so that it would be in the list. A token that is staged and not
+    let in yet may be missing there: where it is one of ours, storing another beside it is refused, and it is found; of
+    another tool's, which no group accepts, the label is taken off.
+    """
+    if seen is None or seen.belief.drift or (seen.entry is not None and seen.entry.call is not None):
+        return False
+    age = _age(seen.group)
+    return age is not None and age > _LIST_BEHIND_DAYS and seen.belief.certain == required(kept.store.current)
 
 
 # --- What is around the groups --------------------------------------------------------------------------------------

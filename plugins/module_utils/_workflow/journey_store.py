@@ -20,6 +20,7 @@ from .._aws.secrets import (
     StoredToken,
     current_texts,
     describe_secret,
+    list_secrets,
     read_text,
 )
 from .._core.errors import AuthError
@@ -36,12 +37,16 @@ _READ_SINGLY = 5
 
 @dataclass(frozen=True)
 class Kept:
-    """The tokens of one group, and where they are kept. ``exists``: there is a secret. ``secret``: as it was read."""
+    """The tokens of one group, and where they are kept. ``exists``: there is a secret. ``secret``: as it was read.
+
+    ``listed``: its labels are as they were up to five minutes ago, and AWSPREVIOUS has not been read.
+    """
 
     tokens: TokenSet = field(default_factory=TokenSet)
     store: Store = field(default_factory=Store)
     exists: bool = True
     secret: Secret | None = field(default=None, repr=False)
+    listed: bool = False
 
 
 def read_kept(
@@ -51,29 +56,43 @@ def read_kept(
     *,
     may_be_made: bool,
     hide: Callable[[str], None],
+    from_list: bool = False,
 ) -> dict[str, Kept | AuthError]:
     """Return where the tokens of each group are kept; each error is the group's own.
 
     ``may_be_made``: a secret that does not exist is one without tokens yet. ``hide`` is told every value read from
-    Secrets Manager. Raises :class:`AuthError` for what concerns no single group: two of them share a secret.
+    Secrets Manager. ``from_list``: secrets of many groups on which nothing is under way may be taken from a list of
+    them, which may be behind (:attr:`Kept.listed`). Raises :class:`AuthError` for what concerns no single group: two
+    of them share a secret.
     """
     ids = list(ids)
     source: Mapping[str, Any] = params.get("auth_token_secret") or {}
     if not source:
         return _handed_in(clients, params, ids, hide)
     names = names_of(source["name"], ids, option=OPTION_PREFIX)
-    bulk = current_texts(clients, list(names.values())) if len(ids) > _READ_SINGLY else {}
+    many = len(ids) > _READ_SINGLY
+    bulk = current_texts(clients, list(names.values())) if many else {}
+    listed = list_secrets(clients, list(bulk)) if many and from_list else {}
     key_of_token = source.get("key")
 
     def work(key: str) -> Kept:
-        known = bulk.get(names[key])
-        return _read(clients, key, names[key], key_of_token, known, may_be_made=may_be_made, hide=hide)
+        name = names[key]
+        secret, current = listed.get(name), bulk.get(name)
+        if secret and current and _is_at_rest(secret, current[0]):
+            kept = kept_in(key, name, key_of_token, replace(secret, texts={CURRENT: current[1]}), hide)
+            return replace(kept, listed=True)
+        return _read(clients, key, name, key_of_token, current, may_be_made=may_be_made, hide=hide)
 
     read = fan_out(ids, clients.counted("read", work))
     return {
         key: kept if isinstance(kept, (Kept, AuthError)) else AuthError(f"{key}: the secret could not be read: {kept}")
         for key, kept in read.items()
     }
+
+
+def _is_at_rest(secret: Secret, current: str) -> bool:
+    """Whether nothing is under way in a secret from a list, ``current`` being the version in AWSCURRENT by now."""
+    return secret.labels.get(CURRENT) == current and not set(secret.labels) - {CURRENT, PREVIOUS}
 
 
 def _handed_in(
@@ -131,19 +150,24 @@ def _read(
 
 
 def kept_after(
-    clients: Clients, group_id: str, name: str, key: str | None, secret: Secret, hide: Callable[[str], None]
+    clients: Clients, group_id: str, before: Kept, key: str | None, secret: Secret, hide: Callable[[str], None]
 ) -> Kept:
     """Return the tokens in a secret that was just changed, as far as that was looked at. Raises :class:`AuthError`.
 
     Whoever changes it looks at it anew where an answer got lost, and then only at what he needs: the rest is read here.
     """
-    if all(stage in secret.texts for stage in STAGES if stage in secret.labels):
-        return kept_in(group_id, name, key, secret, hide)
-    return _read(clients, group_id, name, key, None, may_be_made=False, hide=hide)
+    missing = _unread(secret)
+    if not missing or (before.listed and missing == {PREVIOUS}):
+        return replace(kept_in(group_id, before.store.name, key, secret, hide), listed=bool(missing))
+    return _read(clients, group_id, before.store.name, key, None, may_be_made=False, hide=hide)
+
+
+def _unread(secret: Secret) -> set[str]:
+    return {stage for stage in STAGES if stage in secret.labels and stage not in secret.texts}
 
 
 def kept_in(group_id: str, name: str, key: str | None, secret: Secret, hide: Callable[[str], None]) -> Kept:
-    """Return the tokens in a secret that was read, whole. Raises :class:`AuthError` for what can't be a token."""
+    """Return the tokens in a secret that was read. Raises :class:`AuthError` for what can't be a token."""
     stored: dict[str, StoredToken] = {}
     for stage, text in secret.texts.items():
         token = _token(group_id, name, stage, key, text)
@@ -157,7 +181,8 @@ def kept_in(group_id: str, name: str, key: str | None, secret: Secret, hide: Cal
             f"{group_id}: AWSPENDING of the secret {name} is not a valid AUTH token: {'; '.join(violations)}. If no "
             "group accepts it, take it off (elasticache.auth.auth_secret with state: discarded), then repeat this."
         )
-    tokens = distinct(None, (Token(stage, one.value, one.version_id) for stage, one in stored.items()), complete=True)
+    read = (Token(stage, one.value, one.version_id) for stage, one in stored.items())
+    tokens = distinct(None, read, complete=not _unread(secret))
     return Kept(tokens, _store(name, key, secret, stored, tokens), secret=secret)
 
 

@@ -279,9 +279,7 @@ class _Run:
                 one.fail_at(step, progress.error, progress.outcome())
                 continue
             try:
-                kept = kept_after(
-                    self.clients, one.id, one.kept.store.name, source.get("key"), progress.secret, self.hide
-                )
+                kept = kept_after(self.clients, one.id, one.kept, source.get("key"), progress.secret, self.hide)
             except AuthError as error:
                 one.fail_at(step, str(error), progress.outcome())
                 continue

@@ -103,6 +103,19 @@ def error_body(request: Request, status: int, code: str, message: str) -> tuple[
     return [("Content-Type", "text/xml"), ("x-amzn-RequestId", request_id)], body.encode()
 
 
+def without_staged(body: bytes) -> bytes:
+    """An answer of ListSecrets without the labels that secrets get while something is under way."""
+    answer = json.loads(body)
+    for secret in answer["SecretList"]:
+        versions = secret.get("SecretVersionsToStages") or {}
+        kept = {
+            version: [stage for stage in stages if stage in ("AWSCURRENT", "AWSPREVIOUS")]
+            for version, stages in versions.items()
+        }
+        secret["SecretVersionsToStages"] = {version: stages for version, stages in kept.items() if stages}
+    return json.dumps(answer).encode()
+
+
 class Application:
     """The WSGI application of the emulator."""
 
@@ -138,6 +151,10 @@ class Application:
         carried_out = fault is None or fault.when is When.AFTER
         status, headers, body = self._carry_out(environ, request) if carried_out else (0, [], b"")
         code = error_code(status, body)
+        listed = request.action == "ListSecrets" and not code
+        if listed and world.faults.strike(FaultKind.STALE_LIST, request.action, "", request.service):
+            body = without_staged(body)
+            headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
         if fault is not None and fault.kind not in (FaultKind.DROP, FaultKind.HALT):
             status, code = fault.status, fault.code
             headers, body = error_body(request, status, code, fault.message)

@@ -7,6 +7,9 @@ promotion leaves two, and GetSecretValue without a label or version gets the old
 the version that was current. AWS moves AWSCURRENT and AWSPREVIOUS, and no other label (PutSecretValue,
 UpdateSecretVersionStage in its API reference), and GetSecretValue is about AWSCURRENT unless told.
 
+It writes another text over a version in AWSPENDING. AWS never changes what a version holds (PutSecretValue,
+ClientRequestToken).
+
 And it looks at every secret to find one, which fails where another one is just being created, and takes its time where
 there are a thousand.
 """
@@ -15,10 +18,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.secretsmanager.exceptions import ResourceExistsException
 from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, SecretsStore
 from moto.secretsmanager.utils import get_secret_name_from_partial_arn
 
 _move = SecretsManagerBackend.update_secret_version_stage
+_check = SecretsManagerBackend._check_with_existing_secrets_and_versions
 
 
 def reset_default_version(self: FakeSecret, secret_version: dict[str, Any], version_id: str) -> None:
@@ -45,6 +50,26 @@ def update_secret_version_stage(
     if version_stage == "AWSCURRENT" and move_to_version_id and isinstance(secret, FakeSecret):
         secret.set_default_version_id(move_to_version_id)
     return answer
+
+
+def check_existing(
+    self: SecretsManagerBackend,
+    secret_name: str,
+    client_request_token: str | None,
+    secret_string: str | None,
+    secret_binary: str | None,
+    on_create: bool = False,
+) -> FakeSecret | None:
+    """moto's, and a version in AWSPENDING that holds something already is not written over, either."""
+    secret = self.secrets.get(secret_name)
+    if isinstance(secret, FakeSecret) and client_request_token:
+        version = secret.versions.get(client_request_token) or {}
+        content = version.get("secret_string"), version.get("secret_binary")
+        if any(content) and content != (secret_string, secret_binary):
+            raise ResourceExistsException(f"The version {client_request_token} of {secret_name} holds something else.")
+        if any(content):
+            return secret
+    return _check(self, secret_name, client_request_token, secret_string, secret_binary, on_create)
 
 
 def _find(self: SecretsStore, key: str) -> FakeSecret | ReplicaSecret | None:
@@ -79,4 +104,5 @@ def install() -> None:
     SecretsStore.get = _find  # type: ignore[method-assign]
     SecretsStore.pop = _pop  # type: ignore[method-assign]
     FakeSecret.reset_default_version = reset_default_version  # type: ignore[method-assign] # the point of it
+    SecretsManagerBackend._check_with_existing_secrets_and_versions = check_existing  # type: ignore[method-assign]
     SecretsManagerBackend.update_secret_version_stage = update_secret_version_stage  # type: ignore[method-assign]

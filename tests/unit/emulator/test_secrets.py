@@ -51,3 +51,29 @@ def test_by_name_and_arn(emulator: Any) -> None:
     client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.get_secret_value(SecretId="a/b")
+
+
+@pytest.mark.parametrize("stage", ["AWSCURRENT", "AWSPENDING"])
+def test_what_a_version_holds_never_changes(emulator: Any, stage: str) -> None:
+    client = emulator.client("secretsmanager")
+    client.create_secret(Name="s", SecretString="first")
+    put = {"SecretId": "s", "VersionStages": [stage], "ClientRequestToken": "6d1f0b52-8e0e-4f0c-9a43-3b6f0c6a7f5d"}
+    client.put_secret_value(SecretString="second", **put)
+    client.put_secret_value(SecretString="second", **put)
+    with pytest.raises(ClientError, match="ResourceExistsException"):
+        client.put_secret_value(SecretString="third", **put)
+    assert client.get_secret_value(SecretId="s", VersionStage=stage)["SecretString"] == "second"
+
+
+def test_a_list_that_is_behind(emulator: Any) -> None:
+    client = emulator.client("secretsmanager")
+    first = client.create_secret(Name="s", SecretString="first")["VersionId"]
+    second = client.put_secret_value(SecretId="s", SecretString="second", VersionStages=["AWSPENDING"])["VersionId"]
+
+    def listed() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = client.list_secrets()["SecretList"][0]["SecretVersionsToStages"]
+        return found
+
+    assert listed() == {first: ["AWSCURRENT"], second: ["AWSPENDING"]}
+    emulator.faults({"kind": "stale-list"})
+    assert listed() == {first: ["AWSCURRENT"]}
