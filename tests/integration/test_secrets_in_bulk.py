@@ -70,7 +70,7 @@ def test_a_list_is_enough_where_nothing_is_under_way(fleet: Emulator, monkeypatc
     assert calls == {"ListSecrets": 1, "BatchGetSecretValue": 1}
     arrived(fleet)
     tokens = {group: labelled(fleet, group)["AWSCURRENT"] for group in MANY}
-    monkeypatch.setattr(planning, "_LIST_BEHIND_DAYS", -1.0)  # as if an hour had gone
+    monkeypatch.setattr(planning, "_LIST_BEHIND_DAYS", 0.0)  # as if an hour had gone
     second, calls = journey(fleet, force=True)
     assert not second.failed, second.msg
     assert calls == {"ListSecrets": 1, "BatchGetSecretValue": 1}

@@ -104,7 +104,7 @@ class Planned(Progress):
             "stands": self.stands,
             "on_evidence": self.on_evidence,
             "nodes_answer": self.heard,
-            "auth_token_age_days": self.age,
+            "auth_token_age_days": None if self.age is None else round(self.age, 4),
             "secret_name": self.secret or None,
             "engine": self.engine or None,
             "open_since": self.open_since,
@@ -387,10 +387,11 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
 
 
 def _age(group: Group) -> float | None:
+    """Return how long ago the token was last changed, in days."""
     if not group.token_date:
         return None
     moved = datetime.datetime.fromisoformat(group.token_date)
-    return round((datetime.datetime.now(datetime.timezone.utc) - moved).total_seconds() / 86400, 4)
+    return (datetime.datetime.now(datetime.timezone.utc) - moved).total_seconds() / 86400
 
 
 def _open_since(seen: Observation, states: Iterable[State]) -> float | None:
