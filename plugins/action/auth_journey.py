@@ -67,7 +67,7 @@ class _Told:
 
     def _read(self) -> None:
         self._account.read(self._journal)
-        if self._account.step and self._path:
+        if self._account.what and self._path:
             # Both sides have it open now: whatever ends them, no file is left behind.
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
@@ -76,6 +76,6 @@ class _Told:
     def glance(self) -> Glance | None:
         self._read()
         account = self._account
-        if not account.step:
+        if not account.what:
             return None
-        return Glance(account.step, account.groups, account.through, account.words(time.time()))
+        return Glance(account.what, account.groups, account.through, account.words(time.time()))

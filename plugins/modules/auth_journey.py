@@ -46,6 +46,7 @@ options:
   soak:
     description:
       - The clients' turn is this time, in seconds, and what comes after it is made at once.
+      - More than a hundred groups go in batches, one on the heels of the other; each has this time for itself.
       - Without it the steps end where it is the clients' turn.
     type: float
   busy:
@@ -373,7 +374,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys im
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.case import Inquiry
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Journal
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Journal, Teller
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journey import (
     WITH_USERS,
     Request,
@@ -386,7 +387,6 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel 
     Journeyed,
     travel,
     travel_on,
-    unheard,
 )
 
 SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
@@ -448,8 +448,10 @@ def steps_of(module: AnsibleAWSModule, ids: list[str]) -> dict[str, list[Step]]:
     return steps
 
 
-def journal_at(path: str) -> Journal:
-    """Return the journal that is kept in a file. Raises AuthError where that can't be written to."""
+def journal_at(path: str | None) -> Teller:
+    """Return the journal that is kept in a file, if any. Raises AuthError where that can't be written to."""
+    if not path:
+        return Teller()
     try:
         return Journal(path)
     except OSError as error:
@@ -498,10 +500,7 @@ def main() -> None:
         ids = options.group_ids(module.params["replication_group_ids"])
         request = request_of(module)
         check_request(request, module.params, ids)
-        hide, told = module.no_log_values.add, unheard
-        if module.params["progress_path"]:
-            journal = journal_at(module.params["progress_path"])
-            told, clients.watch, clients.tally = journal.step, journal.waiting, journal.counted
+        hide, told = module.no_log_values.add, journal_at(module.params["progress_path"])
         steps = None if module.params["steps"] is None else steps_of(module, ids)
 
         def go() -> list[Journeyed]:

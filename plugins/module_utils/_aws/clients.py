@@ -9,6 +9,7 @@ Of a module's own region and credentials, or of any other: ``Clients(module, reg
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import threading
 import time
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 from .._core.errors import AuthError
 from .._fan_out import MAX_THREADS
 from .errors import THROTTLING_PATIENCE, Kind, classify, riding_out_throttling
+from .known import Known
 from .pace import Pace
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
@@ -45,6 +47,18 @@ class Credentials:
     session_token: str = field(repr=False)
 
 
+@dataclass
+class _Held:
+    """What clients of one region and account have in common, whichever thread uses them."""
+
+    made: dict[str, Any] = field(default_factory=dict)
+    failed: SystemExit | None = None
+    given: Credentials | None = None
+    asked_at: float = float("-inf")
+    paces: dict[str, Pace] = field(default_factory=dict)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+
 class Clients:
     """The clients of one region and account, made when first used; boto3's clients may be shared by threads."""
 
@@ -69,17 +83,15 @@ class Clients:
         self._owner = owner
         self._region = region
         self._credentials = credentials
-        self._made: dict[str, Any] = {}
-        self._failed: SystemExit | None = None
-        self._given: Credentials | None = None
-        self._asked_at = float("-inf")
-        self._paces: dict[str, Pace] = {}
+        self._held = _Held()
+        #: What has been learnt of the region.
+        self.known = Known()
         #: Is told, at every look, what the groups that are waited for lack, by id.
         self.watch: Callable[[Mapping[str, str]], None] | None = None
         #: Is told, while something is done for many groups, for how many it has been done, and what that is in a word.
         self.tally: Callable[[int, str], None] | None = None
-        #: How many pages all groups of the region fill, as far as has been seen.
-        self.pages = 0
+        #: Is told when it begins to wait for groups, so that another part may make its calls meanwhile.
+        self.waits: Callable[[], None] | None = None
 
     def elsewhere(
         self,
@@ -89,6 +101,21 @@ class Clients:
     ) -> Clients:
         """Return clients of the same owner for another region, other credentials, or both."""
         return Clients(self._owner, region=region or self._region, credentials=credentials or self._credentials)
+
+    def part(self) -> Clients:
+        """Return the same clients for a thread of its own, to be watched apart. Paces and what is known are shared."""
+        part = copy.copy(self)
+        part.watch = part.tally = part.waits = None
+        return part
+
+    def stop(self) -> None:
+        """Let no part wait any longer, nor make a paced call: each of them raises :class:`AuthError` instead."""
+        self._held.stopped.set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait so many seconds. Raises :class:`AuthError` after :meth:`stop`."""
+        if self._held.stopped.wait(max(seconds, 0.0)):
+            raise AuthError("the run was interrupted. Run this again: it goes on from where each group stands.")
 
     def prepare(self) -> None:
         """Make a client before many need one, so that a role that can't be assumed is asked for once.
@@ -149,18 +176,19 @@ class Clients:
         """Return ``call()``, repeated while AWS throttles it: for :attr:`patience`, or ``within`` fewer seconds."""
         return riding_out_throttling(call, patience=self.patience if within is None else min(self.patience, within))
 
-    def pace(self, limits: Mapping[str, float]) -> None:
-        """Make at most so many calls a second, by action, for those made with :meth:`paced`."""
-        self._paces |= {action: Pace(limit) for action, limit in limits.items()}
+    def pace(self, *actions: str, limit: float) -> None:
+        """Make at most so many calls a second of these actions together, for those made with :meth:`paced`."""
+        self._held.paces |= dict.fromkeys(actions, Pace(limit))
 
     def paced(self, action: str, call: Callable[[], T]) -> T:
         """Return ``call()``, which is an ``action``, as :meth:`patiently` does, and no faster than its pace is."""
-        pace = self._paces.get(action)
+        pace = self._held.paces.get(action)
         if pace is None:
             return self.patiently(call)
 
         def in_turn() -> T:
             pace.wait()
+            self.pause(0.0)
             try:
                 answer = call()
             except Exception as error:
@@ -188,19 +216,20 @@ class Clients:
 
     def _client(self, name: str, service: str, *, max_attempts: int) -> Any:
         # Threads may come here together, and amazon.aws ends the module itself where a client can't be made: once.
+        held = self._held
         with self._lock:
-            if self._failed:
-                raise self._failed
-            if callable(self._credentials) and time.monotonic() - self._asked_at > _RENEWED_AFTER:
-                self._given, self._asked_at = self._credentials(), time.monotonic()
-                self._made.clear()
-            if name not in self._made:
+            if held.failed:
+                raise held.failed
+            if callable(self._credentials) and time.monotonic() - held.asked_at > _RENEWED_AFTER:
+                held.given, held.asked_at = self._credentials(), time.monotonic()
+                held.made.clear()
+            if name not in held.made:
                 try:
-                    self._made[name] = self._make(service, max_attempts)
+                    held.made[name] = self._make(service, max_attempts)
                 except SystemExit as ended:
-                    self._failed = ended
+                    held.failed = ended
                     raise
-            return self._made[name]
+            return held.made[name]
 
     def _make(self, service: str, max_attempts: int) -> Any:
         if not self._chosen_region:
@@ -211,7 +240,7 @@ class Clients:
         given.setdefault("connect_timeout", CONNECT_TIMEOUT)
         given["retries"] = {"mode": "standard", "total_max_attempts": max_attempts}
         other: dict[str, Any] = {"region": self._region} if self._region else {}
-        credentials = self._given if callable(self._credentials) else self._credentials
+        credentials = self._held.given if callable(self._credentials) else self._credentials
         if credentials:
             other |= {
                 "profile_name": None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,26 +116,35 @@ def _nodes(raw: Mapping[str, Any]) -> Iterator[Node]:
             )
 
 
-def describe_groups(clients: Clients, ids: Iterable[str], *, within: float | None = None) -> dict[str, Group]:
+def describe_groups(
+    clients: Clients, ids: Iterable[str], *, within: float | None = None, oldest: float | None = None
+) -> dict[str, Group]:
     """Return the groups with these ids that exist; throttling is ridden out ``within`` so many seconds a call.
 
-    Raises botocore's exceptions.
+    ``oldest``: what another part of the clients has seen since then (of ``time.monotonic``) will do, otherwise only
+    what is seen from now on. Raises botocore's exceptions.
     """
     wanted = list(dict.fromkeys(ids))
-    if len(wanted) > max(DESCRIBE_SINGLY, clients.pages):
-        found = {group.id: group for group in sweep_groups(clients, within=within)}
-        return {key: found[key] for key in wanted if key in found}
+    known, begun = clients.known, time.monotonic()
+    oldest = begun if oldest is None else oldest
+    swept = known.groups.have(oldest)
+    if swept is None and len(wanted) > max(DESCRIBE_SINGLY, known.pages):
+        swept = known.groups.get(oldest, lambda: {group.id: group for group in sweep_groups(clients, within=within)})
+    if swept is not None:
+        return {key: swept[key] for key in wanted if key in swept}
     results = fan_out(wanted, lambda key: _describe_one(clients, key, within))
     for result in results.values():
         if isinstance(result, Exception):
             raise result
-    return {key: group for key, group in results.items() if isinstance(group, Group)}
+    found = {key: group for key, group in results.items() if isinstance(group, Group)}
+    known.groups.amend(begun, found)
+    return found
 
 
 def sweep_groups(clients: Clients, *, within: float | None = None) -> Iterator[Group]:
     """Yield every group of the region, a page of 100 a call. Raises botocore's exceptions."""
     for number, page in enumerate(_pages(clients, clients.repeatable.describe_replication_groups, within), 1):
-        clients.pages = max(clients.pages, number)
+        clients.known.pages = max(clients.known.pages, number)
         yield from map(parse, page["ReplicationGroups"])
 
 
@@ -228,11 +238,14 @@ def explain_missing(clients: Clients, key: str) -> str:
     )
 
 
-def require_all(clients: Clients, ids: Iterable[str]) -> dict[str, Group | AuthError]:
-    """Describe the groups; an id without one gets the error that explains it. Raises :class:`AuthError`."""
+def require_all(clients: Clients, ids: Iterable[str], *, oldest: float | None = None) -> dict[str, Group | AuthError]:
+    """Describe the groups, as :func:`describe_groups` does; an id without one gets the error that explains it.
+
+    Raises :class:`AuthError`.
+    """
     wanted = list(dict.fromkeys(ids))
     try:
-        found = describe_groups(clients, wanted)
+        found = describe_groups(clients, wanted, oldest=oldest)
     except Exception as error:
         raise AuthError(explain(error, "elasticache:DescribeReplicationGroups", clients.region)) from error
     missing = fan_out((key for key in wanted if key not in found), lambda key: explain_missing(clients, key))

@@ -23,12 +23,16 @@ _HOPELESS = ("create-failed", "deleting", "deleted")
 
 @dataclass(frozen=True)
 class Waited:
-    """How the wait for one group ended: ``lack`` is empty where it arrived, ``error`` where nothing went wrong."""
+    """How the wait for one group ended: ``lack`` is empty where it arrived, ``error`` where nothing went wrong.
+
+    ``seconds``: from the beginning of the wait to its end; ``lacking``: to the last look before that, if there was one.
+    """
 
     group: Group | None
     lack: str
     error: str
     seconds: float
+    lacking: float | None = None
 
 
 def settled(group: Group) -> str:
@@ -72,24 +76,35 @@ def wait_for(
     timeout: float,
     delay: float,
     known: Iterable[Group] = (),
+    after: float = 0.0,
 ) -> dict[str, Waited]:
     """Wait until each group lacks nothing, for at most ``timeout`` seconds, looking every ``delay`` seconds.
 
-    ``known`` are groups just described: their first look is saved. Throttling and dropped connections are ridden out;
+    ``after``: none can be there yet for so many seconds, in which they are not looked at.
+    ``known`` are groups just described: their first look is saved. From the second one on, a look of another part of
+    the clients serves too, if it is not much older. Throttling and dropped connections are ridden out;
     what still fails at the end is told, and so is what never passes: it ends the wait, but not what the caller knows.
     """
     begin = time.monotonic()
+    if clients.waits:
+        clients.waits()
+    if after > 0 and clients.watch:
+        clients.watch(dict.fromkeys(lacks, "it has not been looked at yet"))
+    clients.pause(min(after, timeout))
     done: dict[str, Waited] = {}
     pending = dict(lacks)
     words: dict[str, str] = dict.fromkeys(pending, "it has not been looked at yet")
     latest: dict[str, Group] = {group.id: group for group in known if group.id in pending}
+    lacking: dict[str, float] = {}
     trouble = ""
-    first = True
+    first, looked = True, begin
     while pending:
         try:
             if not first or len(latest) < len(pending):
-                left = max(timeout - (time.monotonic() - begin), 0.0)
-                latest = describe_groups(clients, pending, within=left)
+                now = time.monotonic()
+                left = max(timeout - (now - begin), 0.0)
+                oldest = now if first else max(now - delay / 2, looked)
+                latest = describe_groups(clients, pending, within=left, oldest=oldest)
             trouble = ""
         except Exception as error:  # pylint: disable=broad-exception-caught
             passing = classify(error) in (Kind.THROTTLED, Kind.AMBIGUOUS) or (not first and is_connection_error(error))
@@ -99,7 +114,7 @@ def wait_for(
                 done |= {key: Waited(latest.get(key), "", f"{key}: {trouble}", elapsed) for key in pending}
                 break
             latest = {}
-        first = False
+        first, looked = False, time.monotonic()
         elapsed = time.monotonic() - begin
         for key in list(pending):
             group = latest.get(key)
@@ -115,8 +130,9 @@ def wait_for(
                 del pending[key]
                 continue
             if not words[key]:
-                done[key] = Waited(group, "", "", elapsed)
+                done[key] = Waited(group, "", "", elapsed, lacking.get(key))
                 del pending[key]
+        lacking |= dict.fromkeys(pending, elapsed)
         if clients.watch:
             clients.watch({key: words[key] for key in pending})
         if not pending:
@@ -131,5 +147,5 @@ def wait_for(
                 done[key] = Waited(latest.get(key), why, told, elapsed)
             break
         # The last pause is cut short: what arrives in it counts.
-        time.sleep(min(delay, timeout - elapsed))
+        clients.pause(min(delay, timeout - elapsed))
     return {key: done[key] for key in lacks}

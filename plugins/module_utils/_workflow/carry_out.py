@@ -13,7 +13,7 @@ from .._aws import modify, records
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, explain
 from .._aws.groups import Group
-from .._aws.waiting import Lack, wait_for
+from .._aws.waiting import Lack, Waited, wait_for
 from .._core import record
 from .._core.errors import AuthError
 from .._core.evidence import Answer, Belief
@@ -108,19 +108,18 @@ def _take_back(clients: Clients, case: Case, before: record.Entry) -> None:
 def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> None:
     """Wait for the groups on which a call was made, prove that they arrived, and write that down."""
     called = {key: case for key, case in cases.items() if case.sent and not case.progress.error and case.seen}
-    lacks: dict[str, Lack] = {}
     for key, case in called.items():
         if case.sent is None:
             continue
         case.progress.changed = True
         case.progress.actions.append(modify.shown(key, case.sent.call))
-        lacks[key] = case.sent.lack
         if not order.wait and case.plan:
             case.progress.msg = f"{key}: will become {describe_all(case.plan.after, label)}."
-    if not order.wait or not lacks:
+    if not order.wait or not called:
         return
     arrived = {}
-    for key, end in wait_for(clients, lacks, timeout=deadline - time.monotonic(), delay=order.delay).items():
+    ended = _wait(clients, order, {key: case.sent for key, case in called.items() if case.sent}, deadline)
+    for key, end in ended.items():
         if end.error or end.group is None:
             called[key].fail(end.error)
         else:
@@ -128,6 +127,19 @@ def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
     _prove(clients, order, called, arrived)
     if order.record and order.write_down:
         fan_out(arrived, clients.counted("written down", lambda key: _write_down(clients, called[key])))
+
+
+def _wait(clients: Clients, order: Order, sent: Mapping[str, Sent], deadline: float) -> dict[str, Waited]:
+    """Wait for the calls to have been carried out; in the time that the last of them needs at least, nobody looks."""
+    kind = next(iter(sent.values())).call.kind.value
+    lacks: dict[str, Lack] = {key: one.lack for key, one in sent.items()}
+    begun = time.time()
+    after = max(one.at for one in sent.values()) + clients.known.least(kind) - begun
+    ended = wait_for(clients, lacks, timeout=deadline - time.monotonic(), delay=order.delay, after=after)
+    clients.known.learn(
+        kind, [begun + end.lacking - sent[key].at for key, end in ended.items() if end.lacking is not None]
+    )
+    return ended
 
 
 def _prove(clients: Clients, order: Order, cases: Mapping[str, Case], groups: Mapping[str, Group]) -> None:
@@ -154,7 +166,7 @@ def _prove(clients: Clients, order: Order, cases: Mapping[str, Case], groups: Ma
             else:
                 case.done_at = time.time()
         if pending:
-            time.sleep(1.0)
+            clients.pause(1.0)
 
 
 def _doubt(order: Order, case: Case, seen: Observation | AuthError) -> str:

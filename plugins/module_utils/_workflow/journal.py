@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import copy
 import json
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,46 +19,95 @@ from typing import Any
 _EVERY = 1.0
 
 
-class Journal:
+class Teller:
+    """Is told how far groups are, and tells nobody."""
+
+    def begins(self, step: str, groups: int) -> None:
+        """Hear that a step begins for so many groups."""
+
+    def made(self, step: str, groups: int, *, failed: int) -> None:
+        """Hear that so many groups are through with a step, and how many of them ``failed``."""
+
+    def waiting(self, lacks: Mapping[str, str]) -> None:
+        """Hear what groups that are waited for lack, by id."""
+
+    def counted(self, done: int, what: str) -> None:
+        """Hear for how many groups of the step something has been done, and ``what``."""
+
+    def batches(self, ahead: Sequence[tuple[int, int]]) -> None:
+        """Hear of the batches to come: how many groups each has, and how many steps at most are before them."""
+
+    def ends(self) -> None:
+        """Hear that a batch has come to its end."""
+
+    def of(self, batch: int) -> Teller:
+        """Return who is to be told of that one of several batches."""
+        del batch
+        return self
+
+
+class Journal(Teller):
     """Appends one line of JSON for each bit of progress to a file; it knows ids, steps and times, and no token."""
 
     def __init__(self, path: str) -> None:
         """Write to ``path``, which exists. Raises OSError where it can't be written to."""
         # Line by line, for as long as the module runs: whoever reads along sees each at once.
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # pylint: disable=consider-using-with
+        self._lock = threading.Lock()
         self._written = 0.0
+        self._batch: dict[str, int] = {}
 
-    def step(self, event: Mapping[str, Any]) -> None:
-        """Write down that a step begins (``groups``: how many), or ended (``made``, ``failed``)."""
-        self._write(event)
+    def begins(self, step: str, groups: int) -> None:
+        """Write down that a step begins."""
+        self._write({"step": step, "groups": groups})
+
+    def made(self, step: str, groups: int, *, failed: int) -> None:
+        """Write down that a step has been made."""
+        self._write({"step": step, "made": groups, "failed": failed})
 
     def waiting(self, lacks: Mapping[str, str]) -> None:
-        """Write down what groups that are waited for lack, by id."""
+        """Write down what groups lack, now and then."""
         if not lacks or time.monotonic() - self._written >= _EVERY:
             self._write({"waiting": dict(lacks)})
 
     def counted(self, done: int, what: str) -> None:
-        """Write down for how many groups of the step something has been done, and ``what``."""
+        """Write down for how many groups it has been done, now and then."""
         if time.monotonic() - self._written >= _EVERY:
             self._write({"done": done, "what": what})
+
+    def batches(self, ahead: Sequence[tuple[int, int]]) -> None:
+        """Write down which batches are to come."""
+        self._write({"batches": ahead})
+
+    def ends(self) -> None:
+        """Write down that a batch has come to its end, where there are several."""
+        if self._batch:
+            self._write({"ended": True})
+
+    def of(self, batch: int) -> Journal:
+        """Return the journal in which each line says which batch it is about."""
+        journal = copy.copy(self)
+        journal._batch, journal._written = {"batch": batch}, 0.0
+        return journal
 
     def _write(self, event: Mapping[str, Any]) -> None:
         self._written = time.monotonic()
         # A full disk must not cost a group its change.
-        with contextlib.suppress(OSError):
-            self._file.write(f"{json.dumps({'at': time.time(), **event})}\n")
+        with self._lock, contextlib.suppress(OSError):
+            self._file.write(f"{json.dumps({'at': time.time(), **self._batch, **event})}\n")
             self._file.flush()
 
 
 @dataclass
-class Account:
-    """What a journal says so far."""
+class _Part:
+    """What a journal says of one batch, or of all groups where they go together."""
 
-    began_at: float = 0.0
-    told_at: float = 0.0  #: when something was last told
+    groups: int = 0
+    steps: int = 0  #: that are before the groups, where they were announced
     step: str = ""
     step_at: float = 0.0
-    groups: int = 0
+    made: int = 0  #: steps
+    ended: bool = False
     failed: int = 0
     waiting: dict[str, str] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)  #: when each group was first waited for in this step
@@ -64,19 +115,8 @@ class Account:
     what: str = ""  #: what is being done for all groups of the step; empty while nothing is counted
     what_at: float = 0.0  #: since when
 
-    def read(self, lines: Iterable[str]) -> None:
-        """Take in more lines of the journal; one that is cut off, or none of it, is passed over."""
-        for line in lines:
-            try:
-                event = json.loads(line)
-                at = float(event["at"])
-                self._take(event, at)
-                self.told_at = at
-            except (ValueError, KeyError, TypeError):
-                continue
-
-    def _take(self, event: Mapping[str, Any], at: float) -> None:
-        self.began_at = self.began_at or at
+    def take(self, event: Mapping[str, Any], at: float, told_at: float) -> None:
+        """Take in an event of ``at``, when the one before it was ``told_at``."""
         if "waiting" in event:
             self.waiting = {str(key): str(lack) for key, lack in event["waiting"].items()}
             self.since = {key: self.since.get(key, at) for key in self.waiting}
@@ -86,14 +126,19 @@ class Account:
         if "done" in event:
             if event["what"] != self.what:
                 # It was not told when this began; what was told last is the best guess.
-                self.what, self.what_at = str(event["what"]), self.told_at
+                self.what, self.what_at = str(event["what"]), told_at
             self.done = int(event["done"])
             return
         self.done, self.what = 0, ""
         if "made" in event:
             self.failed += int(event["failed"])
+            self.made += 1
+        elif "ended" in event:
+            self.ended = True
         else:
-            self.step, self.step_at, self.groups = str(event["step"]), at, int(event["groups"])
+            self.step, self.step_at = str(event["step"]), at
+            # Of a batch it is known how many there are, also when some of them have failed on the way.
+            self.groups = self.groups if self.steps else int(event["groups"])
 
     @property
     def through(self) -> int | None:
@@ -102,19 +147,85 @@ class Account:
             return max(self.groups - len(self.waiting), 0)
         return min(self.done, self.groups) if self.what else None
 
+    @property
+    def share(self) -> float:
+        """How much of its way is behind it, from 0 to 1: each step counts the same."""
+        if self.ended:
+            return 1.0
+        return min((self.made + (self.through or 0) / max(self.groups, 1)) / max(self.steps, 1), 1.0)
+
+    def left(self, now: float) -> float | None:
+        """Return the seconds left of what is under way, by what the others took; ``None``: nobody knows."""
+        if not self.through:
+            return None
+        began = self.step_at if self.waiting else self.what_at
+        return max(now - began, 0.0) / self.through * (self.groups - self.through)
+
+
+@dataclass
+class Account:
+    """What a journal says so far."""
+
+    began_at: float = 0.0
+    told_at: float = 0.0  #: when something was last told
+    whole: _Part = field(default_factory=_Part)
+    batches: list[_Part] = field(default_factory=list)  #: where there are several
+    batches_at: float = 0.0
+
+    def read(self, lines: Iterable[str]) -> None:
+        """Take in more lines of the journal; one that is cut off, or none of it, is passed over."""
+        for line in lines:
+            try:
+                event = json.loads(line)
+                at = float(event["at"])
+                self._take(event, at)
+                self.told_at = at
+            except (ValueError, KeyError, TypeError, IndexError):
+                continue
+
+    def _take(self, event: Mapping[str, Any], at: float) -> None:
+        self.began_at = self.began_at or at
+        if "batches" in event:
+            self.whole.failed += sum(part.failed for part in self.batches)
+            self.batches = [_Part(groups=int(groups), steps=int(steps)) for groups, steps in event["batches"]]
+            self.batches_at = at
+        elif "batch" in event:
+            self.batches[int(event["batch"])].take(event, at, self.told_at)
+        else:
+            # All together again.
+            self.whole.failed += sum(part.failed for part in self.batches)
+            self.batches = []
+            self.whole.take(event, at, self.told_at)
+
+    @property
+    def what(self) -> str:
+        """What the groups are counted for: the step, or the end of their way; empty while nothing has begun."""
+        return "through" if self.batches else self.whole.step
+
+    @property
+    def groups(self) -> int:
+        """How many there are."""
+        return sum(part.groups for part in self.batches) if self.batches else self.whole.groups
+
+    @property
+    def through(self) -> int | None:
+        """How many groups are through with that, or lack nothing any more; ``None``: not counted."""
+        if self.batches:
+            return sum(part.groups for part in self.batches if part.ended)
+        return self.whole.through
+
     def words(self, now: float) -> tuple[str, ...]:
-        """Return what there is to say of the step besides its groups, the more important first, for a line that is cut.
+        """Return what there is to say besides the groups, the more important first, for a line that is cut.
 
         ``now``: seconds since 1970.
         """
-        gone = _words(now - self.step_at)
-        left = self._left(now)
-        words = [gone if left is None else f"{gone}, about {_words(left)} to go"]
-        if self.what:
-            words.append(f"{self.done} {self.what}")
-        if self.failed:
-            words.append(f"{self.failed} failed so far")
-        if self.waiting:
+        gone, left = _words(now - (self.began_at if self.batches else self.whole.step_at)), self._left(now)
+        words = [gone if left is None else f"{gone}, about {_words(left)} to go", *self._where()]
+        if self.whole.what and not self.batches:
+            words.append(f"{self.whole.done} {self.whole.what}")
+        if self._failed:
+            words.append(f"{self._failed} failed so far")
+        if self._waiting:
             words += [*self._lacks(), "slowest {}, {:.0f} s".format(*self._slowest(now))]
         return tuple(words)
 
@@ -123,37 +234,62 @@ class Account:
 
         ``now``: seconds since 1970.
         """
-        if not self.step:
+        whole = self.whole
+        if not self.what:
             return ""
-        parts = [f"{self.step}, {self.groups} groups"]
-        if self.waiting:
-            parts = [f"{self.step}, {self.groups - len(self.waiting)} of {self.groups} groups there"]
+        parts = [f"{whole.step}, {whole.groups} groups"]
+        if self.batches:
+            parts = [f"{self.through} of {self.groups} groups through", *self._where()]
+        elif whole.waiting:
+            parts = [f"{whole.step}, {whole.through} of {whole.groups} groups there"]
+        elif whole.what:
+            parts.append(f"{whole.done} {whole.what}")
+        if self._waiting:
             parts += [*self._lacks(), "the slowest is {}, {:.0f} s".format(*self._slowest(now))]
-        elif self.what:
-            parts.append(f"{self.done} {self.what}")
         left = self._left(now)
         if left is not None:
-            parts.append(f"about {_words(left)} to go in this step")
-        if self.failed:
-            parts.append(f"{self.failed} failed so far")
+            parts.append(f"about {_words(left)} to go{'' if self.batches else ' in this step'}")
+        if self._failed:
+            parts.append(f"{self._failed} failed so far")
         return f"{'; '.join(parts)} ({_words(now - self.began_at)} gone)"
 
+    @property
+    def _failed(self) -> int:
+        return self.whole.failed + sum(part.failed for part in self.batches)
+
+    @property
+    def _waiting(self) -> dict[str, str]:
+        return {key: lack for part in self._parts for key, lack in part.waiting.items()}
+
+    @property
+    def _parts(self) -> list[_Part]:
+        return self.batches or [self.whole]
+
+    def _where(self) -> list[str]:
+        """Return how many groups are at which step, those that are furthest first: the batches go in a line."""
+        at: dict[str, int] = {}
+        for part in self.batches:
+            if not part.ended:
+                name = f"at {part.step}" if part.step else "to begin"
+                at[name] = at.get(name, 0) + part.groups
+        return [", ".join(f"{groups} {name}" for name, groups in at.items())] if at else []
+
     def _lacks(self) -> list[str]:
-        lacks = collections.Counter(self.waiting.values())
+        lacks = collections.Counter(self._waiting.values())
         return [f"{number}: {lack}" for lack, number in lacks.most_common(2)]
 
     def _slowest(self, now: float) -> tuple[str, float]:
         """Return the group that is waited for longest, and for how many seconds."""
-        slowest = min(self.since, key=lambda key: (self.since[key], key))
-        return slowest, now - self.since[slowest]
+        since = {key: at for part in self._parts for key, at in part.since.items()}
+        slowest = min(since, key=lambda key: (since[key], key))
+        return slowest, now - since[slowest]
 
     def _left(self, now: float) -> float | None:
-        """Return the seconds left of what is under way, by what the others took; ``None``: nobody knows."""
-        through = self.through
-        if not through:
-            return None
-        began = self.step_at if self.waiting else self.what_at
-        return max(now - began, 0.0) / through * (self.groups - through)
+        """Return the seconds left, of the step or of all batches, by what was made so far; ``None``: nobody knows."""
+        if not self.batches:
+            return self.whole.left(now)
+        share = sum(part.groups * part.share for part in self.batches) / max(self.groups, 1)
+        return (now - self.batches_at) / share * (1 - share) if 0 < share < 1 else None
 
 
 def _words(seconds: float) -> str:

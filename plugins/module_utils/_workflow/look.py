@@ -26,6 +26,9 @@ from .observe import Observation, check_preconditions, conclude, engine_versions
 from .outcome import shown_evidence, shown_states
 from .staleness import outlast, written
 
+#: A change by someone else in the last so many seconds may go unseen, as it may after any look, seconds.
+_MOMENT = 5.0
+
 
 def look(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline: float) -> None:
     """Observe every group, once nothing is under way there: a change that is, is joined and not repeated."""
@@ -114,7 +117,9 @@ def conclude_case(
 
 
 def _settled_groups(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline: float) -> dict[str, Group]:
-    found = require_all(clients, cases)
+    # Of groups that were seen a moment ago another part of the run may have had a look since.
+    recent = all(case.known for case in cases.values())
+    found = require_all(clients, cases, oldest=time.monotonic() - (_MOMENT if recent else 0.0))
     groups: dict[str, Group] = {}
     busy: dict[str, Lack] = {}
     for key, group in found.items():

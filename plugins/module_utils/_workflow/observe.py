@@ -97,13 +97,14 @@ def check_preconditions(group: Group, kinds: Iterable[CallKind], versions: Mappi
 def engine_versions(clients: Clients, groups: Iterable[Group]) -> dict[str, tuple[int, ...]]:
     """Return the engine's version of each group, from its first member. Raises :class:`AuthError`."""
     groups = list(groups)
-    members = describe_members(clients, groups, all_nodes=False)
-    versions = {}
-    for group in groups:
+    known = clients.known.versions
+    unknown = [group for group in groups if group.id not in known]
+    members = describe_members(clients, unknown, all_nodes=False)
+    for group in unknown:
         text = members.get(group.nodes[0].cache_cluster_id, {}).get("EngineVersion", "") if group.nodes else ""
         if text:
-            versions[group.id] = tuple(int(part) for part in text.split(".") if part.isdigit())
-    return versions
+            known[group.id] = tuple(int(part) for part in text.split(".") if part.isdigit())
+    return {group.id: known[group.id] for group in groups if group.id in known}
 
 
 def read_records(clients: Clients, groups: Iterable[Group], *, singly: bool = False) -> dict[str, record.Entry | None]:

@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Make the steps of journeys that change tokens, for many groups in one process.
 
-All groups that are due to a step make it together; one that fails takes no part in the next. What a step has shown
-serves the next one too: a secret is read once, and a group is looked at anew only where AWS shows it changed. Each step
-looks for itself otherwise, so that a run may be cut off anywhere, and the next one plans from what it finds.
+All groups of a batch that are due to a step make it together; one that fails takes no part in the next. What a step
+has shown serves the next one too: a secret is read once, and a group is looked at anew only where AWS shows it changed.
+Each step looks for itself otherwise, so that a run may be cut off anywhere, and the next one plans from what it finds.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from .._core.errors import AuthError
 from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
 from .._core.states import Mode, State
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
+from .batches import SIZE, Turn, batches_of, in_line
 from .case import Order
 from .change import bring_about
+from .journal import Teller
 from .journey import Planned, Request, plan_journeys
 from .journey_store import Kept, kept_after, read_kept
 from .observe import Observation, probe_groups
@@ -49,18 +51,13 @@ _GOALS: Mapping[Step, Goal] = {
 _HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
 #: A record is written more often than a group is changed, and is a lighter call.
 _TAGS_A_MODIFY = 2.0
-#: Secrets Manager takes 50 calls a second of each action that changes a secret ("AWS Secrets Manager quotas").
+#: Secrets Manager takes 50 calls a second of all actions together that change a secret ("AWS Secrets Manager quotas").
 _SECRET_RATE = 40.0
 #: For so long nodes may answer otherwise than they have to, seconds.
 _NODES_GRACE = 30.0
 
-#: Is told which step begins for how many groups, and then each of them that is through with it.
-Told = Callable[[Mapping[str, Any]], None]
-
-
-def unheard(event: Mapping[str, Any]) -> None:
-    """Tell nobody."""
-    del event
+#: The steps that change a group.
+_CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET)
 
 
 @dataclass
@@ -120,7 +117,7 @@ def travel(
     ids: Sequence[str],
     *,
     hide: Callable[[str], None],
-    told: Told = unheard,
+    told: Teller,
 ) -> list[Journeyed]:
     """Plan the journey of each group and make the first steps of it, as far as they go in one go.
 
@@ -150,17 +147,17 @@ def _travel(
     params: Mapping[str, Any],
     ids: Sequence[str],
     hide: Callable[[str], None],
-    told: Told,
+    told: Teller,
 ) -> list[Journeyed]:
     begun = time.monotonic()
-    told({"step": "plan", "groups": len(ids)})
+    clients.watch, clients.tally = told.waiting, told.counted
+    told.begins("plan", len(ids))
     planned = plan_journeys(clients, request, params, ids, hide=hide)
     journeyed = [Journeyed(**vars(one)) for one in planned]
     for here in journeyed:
         here.error = _whose(here.error, params)
     if not request.check_mode and not request.plan_only:
-        due = [one for one in journeyed if not one.error]
-        _Run(clients, request, params, hide, told, begun).go(due)
+        _go(clients, request, params, hide, told, begun, journeyed)
     return journeyed
 
 
@@ -177,14 +174,9 @@ def _busy(clients: Clients, ids: Sequence[str]) -> list[str]:
 
 def _pace(clients: Clients, request: Request) -> None:
     """Hold back the calls that change something."""
-    clients.pace(
-        {
-            modify.ACTION: request.max_rate,
-            records.WRITE: _TAGS_A_MODIFY * request.max_rate,
-            secrets.PUT: _SECRET_RATE,
-            secrets.LABEL: _SECRET_RATE,
-        }
-    )
+    clients.pace(modify.ACTION, limit=request.max_rate)
+    clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_rate)
+    clients.pace(secrets.PUT, secrets.LABEL, limit=_SECRET_RATE)
 
 
 def travel_on(
@@ -194,12 +186,13 @@ def travel_on(
     steps: Mapping[str, Sequence[Step]],
     *,
     hide: Callable[[str], None],
-    told: Told = unheard,
+    told: Teller,
 ) -> list[Journeyed]:
     """Make those ``steps`` of each group, by its id, that an earlier run planned. Raises as :func:`travel` does."""
     begun = time.monotonic()
     clients.prepare()
     _pace(clients, request)
+    clients.watch, clients.tally = told.waiting, told.counted
     journeyed = {}
     kept = read_kept(clients, params, steps, may_be_made=request.create_secret, hide=hide)
     for key, one in kept.items():
@@ -210,31 +203,64 @@ def travel_on(
         else:
             here.kept, here.secret = one, one.store.name
     if not request.check_mode:
-        due = [one for one in journeyed.values() if not one.error]
-        _Run(clients, request, params, hide, told, begun).go(due)
+        _go(clients, request, params, hide, told, begun, list(journeyed.values()))
     return list(journeyed.values())
+
+
+def _go(
+    clients: Clients,
+    request: Request,
+    params: Mapping[str, Any],
+    hide: Callable[[str], None],
+    told: Teller,
+    begun: float,
+    groups: Sequence[Journeyed],
+) -> None:
+    """Make the steps of the groups that have any before them, in batches."""
+    ways = {one.id: in_one_go(one.way.steps, soaking=request.soak is not None) for one in groups}
+    batches = batches_of([one for one in groups if ways[one.id] and not one.error], SIZE)
+
+    def go(number: int, some: Sequence[Journeyed], turn: Turn) -> None:
+        part, teller = clients.part(), told.of(number) if len(batches) > 1 else told
+        part.watch, part.tally, part.waits = teller.waiting, teller.counted, turn.has_called
+        _Run(part, request, params, hide, teller, begun, ways, turn).go(some)
+
+    if len(batches) > 1:
+        told.batches([(len(some), max((len(ways[one.id]) for one in some), default=0)) for some in batches])
+    in_line(batches, go, clients.stop)
 
 
 @dataclass(frozen=True)
 class _Run:
+    """One batch on its way. ``ways``: the steps of each group that are to be made."""
+
     clients: Clients
     request: Request
     params: Mapping[str, Any]
     hide: Callable[[str], None]
-    told: Told
+    told: Teller
     begun: float
+    ways: Mapping[str, Sequence[Step]]
+    turn: Turn
 
     def go(self, groups: Sequence[Journeyed]) -> None:
         """Make the steps, each for all groups that come to it. An error is that of the groups at the step."""
-        soaking = self.request.soak is not None
-        ways = {one.id: in_one_go(one.way.steps, soaking=soaking) for one in groups}
-        by_id = {one.id: one for one in groups}
+        with self.turn.taken():
+            self._go(groups)
+        self.told.ends()
+
+    def _go(self, groups: Sequence[Journeyed]) -> None:
+        by_id, ways = {one.id: one for one in groups}, self.ways
         # The order in which steps are written down is the one in which they are made.
         for step in Step:
             due = [one for key, one in by_id.items() if not one.error and ways[key][len(one.made) :][:1] == (step,)]
             if not due:
                 continue
-            self.told({"step": step.value, "groups": len(due)})
+            if step not in _GOALS:
+                self.turn.let_in()
+            if step in _CHANGES:
+                self.turn.wait_to_call()
+            self.told.begins(step.value, len(due))
             try:
                 self._make(step, due)
             except AuthError as error:
@@ -242,18 +268,20 @@ class _Run:
             except Exception as error:  # pylint: disable=broad-exception-caught
                 # What was done so far is told all the same; the error's own words may hold anything.
                 _fail_all(step, due, f"the module met an error that it does not know, {type(error).__name__}.")
+            if step in _CHANGES:
+                self.turn.has_called()
             for one in due:
                 one.duration = time.monotonic() - self.begun
-            self.told({"step": step.value, "failed": sum(bool(one.error) for one in due), "made": len(due)})
+            self.told.made(step.value, len(due), failed=sum(bool(one.error) for one in due))
 
     def _make(self, step: Step, due: list[Journeyed]) -> None:
         match step:
-            case Step.ROTATE | Step.ROTATE_CURRENT | Step.SET:
+            case _ if step in _CHANGES:
                 self._change(step, due)
             case Step.PROVE | Step.PROVE_ALONE:
                 self._prove(step, due)
             case _ if step in TURNS:
-                time.sleep(self.request.soak or 0.0)
+                self.clients.pause(self.request.soak or 0.0)
                 for one in due:
                     one.through(step)
             case _:
@@ -351,7 +379,7 @@ class _Run:
                     else:
                         one.through(step)
             if pending:
-                time.sleep(0.5)
+                self.clients.pause(0.5)
                 self._ask(pending, answers)
 
     def _ask(self, pending: Mapping[str, Journeyed], answers: dict[str, tuple[NodeAnswer, ...]]) -> None:

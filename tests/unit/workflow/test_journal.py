@@ -122,20 +122,20 @@ def test_a_journal_is_read_while_it_is_written(tmp_path: Path) -> None:
     journal = Journal(str(path))
     account = Account()
     with path.open(encoding="utf-8") as reading:
-        journal.step({"step": "rotate", "groups": 3})
+        journal.begins("rotate", 3)
         account.read(reading)
-        assert (account.step, account.groups) == ("rotate", 3)
+        assert (account.what, account.groups) == ("rotate", 3)
         journal.waiting({})
-        journal.step({"step": "rotate", "made": 3, "failed": 1})
+        journal.made("rotate", 3, failed=1)
         account.read(reading)
-        assert account.failed == 1
+        assert account.whole.failed == 1
 
 
 def test_waiting_is_written_now_and_then_only(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     path.touch()
     journal = Journal(str(path))
-    journal.step({"step": "rotate", "groups": 3})
+    journal.begins("rotate", 3)
     for dummy in range(50):
         journal.waiting({"a": "x"})
     assert len(path.read_text("utf-8").splitlines()) < 10
@@ -158,4 +158,82 @@ def test_a_count_is_written_down_now_and_then(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 def test_a_full_disk_is_no_failure() -> None:
-    Journal("/dev/full").step({"step": "rotate", "groups": 1})
+    Journal("/dev/full").begins("rotate", 1)
+
+
+AHEAD: dict[str, Any] = {"at": 110.0, "batches": [[100, 4], [100, 4], [100, 4]]}
+
+
+class TestBatches:
+    """Where there are several, each is told of apart, and the user reads where all of them are."""
+
+    def account(self, *events: dict[str, Any]) -> Account:
+        return account_of({"at": 100.0, "step": "plan", "groups": 300}, AHEAD, *events)
+
+    def test_none_has_begun(self) -> None:
+        account = self.account()
+        assert (account.what, account.groups, account.through) == ("through", 300, 0)
+        assert account.line(112.0) == "0 of 300 groups through; 300 to begin (12 s gone)"
+
+    def test_each_is_somewhere_else(self) -> None:
+        account = self.account(
+            {"at": 110.0, "batch": 0, "step": "stage", "groups": 100},
+            {"at": 111.0, "batch": 0, "step": "stage", "made": 100, "failed": 2},
+            {"at": 111.0, "batch": 0, "step": "rotate", "groups": 98},
+            {"at": 111.0, "batch": 1, "step": "stage", "groups": 100},
+            {"at": 118.0, "batch": 0, "waiting": {"a": "its token is ROTATING", "b": "its token is ROTATING"}},
+        )
+        assert account.through == 0
+        # 1 step and 98 of 100 of the next are behind the first, of 12 in all.
+        assert account.line(120.0) == (
+            "0 of 300 groups through; 100 at rotate, 100 at stage, 100 to begin; 2: its token is ROTATING; "
+            "the slowest is a, 2 s; about 51 s to go; 2 failed so far (20 s gone)"
+        )
+        assert account.words(120.0) == (
+            "20 s, about 51 s to go",
+            "100 at rotate, 100 at stage, 100 to begin",
+            "2 failed so far",
+            "2: its token is ROTATING",
+            "slowest a, 2 s",
+        )
+
+    def test_the_first_is_through(self) -> None:
+        account = self.account(
+            {"at": 120.0, "batch": 0, "step": "set", "made": 97, "failed": 1},
+            {"at": 120.0, "batch": 0, "ended": True},
+            {"at": 120.0, "batch": 2, "done": 50, "what": "called"},
+            {"at": 120.0, "batch": 1, "step": "set", "groups": 100},
+        )
+        assert account.through == 100
+        assert account.line(120.0).startswith("100 of 300 groups through; 100 at set, 100 to begin; about ")
+
+    def test_a_batch_that_was_not_announced_is_passed_over(self) -> None:
+        assert self.account({"at": 111.0, "batch": 7, "ended": True}).through == 0
+
+    def test_what_follows_them_is_about_all_again(self) -> None:
+        account = self.account(
+            {"at": 120.0, "batch": 0, "step": "set", "made": 97, "failed": 3},
+            {"at": 130.0, "step": "plan", "groups": 5},
+        )
+        assert account.line(131.0) == "plan, 5 groups; 3 failed so far (31 s gone)"
+
+    def test_as_it_is_written(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal"
+        path.touch()
+        journal, account = Journal(str(path)), Account()
+        journal.batches([(2, 1), (2, 1)])
+        journal.of(0).begins("rotate", 2)
+        journal.of(1).waiting({"c": "x"})
+        journal.of(0).made("rotate", 2, failed=0)
+        journal.of(0).ends()
+        with path.open(encoding="utf-8") as reading:
+            account.read(reading)
+        assert (account.through, account.groups) == (2, 4)
+        assert "1: x" in account.words(0.0)
+
+    def test_a_single_one_is_not_spoken_of(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal"
+        path.touch()
+        journal = Journal(str(path))
+        journal.ends()
+        assert not path.read_text("utf-8")

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What has been learnt of a region, for all threads that look at it: they need not each ask AWS for the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+#: Where nothing tells how long changes take at least, this part of what was believed is believed on.
+_EARLIER = 0.8
+
+
+class Shared(Generic[T]):
+    """Things by their ids, of which the latest answer serves whoever would take one so old.
+
+    One thread asks at a time. Those that come meanwhile wait for it, as its answer may do for them too.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Know nothing yet. ``clock``: seconds, that never go back."""
+        self._clock = clock
+        self._asking = threading.Lock()
+        self._changing = threading.Lock()
+        self._begun = float("-inf")
+        self._found: Mapping[str, T] = {}
+
+    def have(self, oldest: float) -> Mapping[str, T] | None:
+        """Return the latest answer if AWS was asked for it at ``oldest`` or later, otherwise ``None``."""
+        with self._changing:
+            return self._found if self._begun >= oldest else None
+
+    def get(self, oldest: float, ask: Callable[[], Mapping[str, T]]) -> Mapping[str, T]:
+        """Return the latest answer, of ``ask`` where there is none so new. Raises what ``ask`` raises."""
+        with self._asking:
+            found = self.have(oldest)
+            if found is None:
+                begun = self._clock()
+                found = ask()
+                with self._changing:
+                    self._begun, self._found = begun, found
+            return found
+
+    def amend(self, begun: float, found: Mapping[str, T]) -> None:
+        """Take in what was found of some things when AWS was asked about each at ``begun`` or later.
+
+        So nobody who has seen a thing as it is now sees it afterwards as it was.
+        """
+        with self._changing:
+            if self._begun < begun:
+                self._found = {**self._found, **found}
+
+
+@dataclass
+class Known:
+    """What has been learnt. ``pages``: how many all groups fill, as far as has been seen; ``groups``: the latest sweep
+    over all of them; ``versions``: engine versions by group id, which never go down.
+    """
+
+    pages: int = 0
+    groups: Shared[Any] = field(default_factory=Shared)
+    versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    _changes: dict[str, float] = field(default_factory=dict)
+
+    def least(self, kind: str) -> float:
+        """Return how long a change of that kind takes at least, going by the latest ones, in seconds."""
+        return self._changes.get(kind, 0.0)
+
+    def learn(self, kind: str, under_way: Collection[float]) -> None:
+        """Take note for how long changes of one batch were seen to be still under way, each from its call, in seconds.
+
+        Where none was seen so, all had ended before: the next ones are looked at somewhat earlier.
+        """
+        self._changes[kind] = max(min(under_way), 0.0) if under_way else self.least(kind) * _EARLIER

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Many groups in batches, each on the heels of the one before.
+
+Were all of a thousand groups to make each step together, AWS would be idle while tokens are stored and records are
+written, and the one group that takes longest would hold up all others half-way. So while one batch waits for its
+changes, the next makes its calls. The calls of all of them keep one pace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: Groups in a batch at most: those of a page of DescribeReplicationGroups. Fewer would be waited for with more calls.
+SIZE = 100
+
+
+class Turn:
+    """The place of a batch in the line: it comes in, and begins to change groups, after the one before it has."""
+
+    def __init__(self, before: Turn | None = None) -> None:
+        """Stand behind ``before``; ``None``: at the head of the line."""
+        self._before = before
+        self._in, self._called = threading.Event(), threading.Event()
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Come in when it is one's turn, and hold nobody up in the end, however that comes."""
+        if self._before:
+            self._before._in.wait()
+        try:
+            yield
+        finally:
+            self._in.set()
+            self._called.set()
+
+    def let_in(self) -> None:
+        """Let the next batch come in."""
+        self._in.set()
+
+    def wait_to_call(self) -> None:
+        """Return when the batch before waits for its first changes, and makes no more calls for them."""
+        self._in.set()
+        if self._before:
+            self._before._called.wait()
+
+    def has_called(self) -> None:
+        """Let the next batch make its calls."""
+        self._called.set()
+
+
+def batches_of(things: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Return ``things`` in as few batches as there have to be, all of the same length but for one."""
+    number = max(-(-len(things) // size), 1)
+    ends = [len(things) * index // number for index in range(number + 1)]
+    return [things[begin:end] for begin, end in itertools.pairwise(ends)]
+
+
+def in_line(
+    batches: Sequence[Sequence[T]], work: Callable[[int, Sequence[T], Turn], None], stop: Callable[[], None]
+) -> None:
+    """Do the ``work`` for each batch, by its number, in a thread of its own; a single one needs none.
+
+    Raises what the work for a batch raised. Then, and where this thread is interrupted, ``stop`` is called and the
+    others are waited for: it has to end them soon.
+    """
+    if len(batches) == 1:
+        work(0, batches[0], Turn())
+        return
+    turns = [Turn()]
+    while len(turns) < len(batches):
+        turns.append(Turn(turns[-1]))
+    with ThreadPoolExecutor(len(batches), thread_name_prefix="batch") as pool:
+        try:
+            for future in [pool.submit(work, *one) for one in zip(range(len(batches)), batches, turns, strict=True)]:
+                future.result()
+        except BaseException:
+            stop()
+            raise

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Batches of groups, one on the heels of the other: all arrive, none waits for a slow one, a kill anywhere is mended.
+
+A batch is a hundred groups; here it is two, so that seven of them are four batches.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from integration.direct import REPOSITORY, ModuleRun, run
+from integration.role_scenes import KEY, age, labelled, put_token, secret_name
+from integration.scenes import A, create, slots
+
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import travel
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+
+FLEET = [f"group-{number}" for number in range(7)]
+BATCHES = (FLEET[0:1], FLEET[1:3], FLEET[3:5], FLEET[5:7])
+#: The calls of a rotation that change something: three records, two changes, one token stored, its labels moved twice.
+CALLS = 8
+#: The module in a process of its own, with batches of two.
+PROGRAM = """
+import runpy, sys
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import travel
+travel.SIZE = 2
+runpy.run_module("ansible_collections.elasticache.auth.plugins.modules.auth_journey", run_name="__main__")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(travel, "SIZE", 2)
+
+
+@pytest.fixture
+def fleet(emulator: Emulator) -> Emulator:
+    """Groups whose tokens are a hundred days old, and in AWSCURRENT."""
+    for group in FLEET:
+        create(emulator, group, wait=False, AuthToken=A)
+        put_token(emulator, A, group=group)
+    for group in FLEET:
+        emulator.wait_available(group)
+        age(emulator, 100, group)
+    return emulator
+
+
+def options(emulator: Emulator, **more: Any) -> dict[str, Any]:
+    return {
+        "journey": "rotate_token",
+        "replication_group_ids": FLEET,
+        "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
+        "data_plane_ca_path": emulator.ca_bundle,
+        "wait_delay": 0.1,
+        "wait_timeout": 60,
+        "soak": 0,
+        "max_rate": 1000,
+        "continue_on_error": True,
+        **more,
+    }
+
+
+def rotate(emulator: Emulator, **more: Any) -> ModuleRun:
+    return run(emulator, "auth_journey", options(emulator, **more))
+
+
+def modified(emulator: Emulator) -> list[str]:
+    """The groups of which a change was called for, in that order."""
+    return [call["id"] for call in emulator.calls(action="ModifyReplicationGroup") if not call["fault"]]
+
+
+def arrived(emulator: Emulator, *but: str) -> None:
+    """Each group takes the token in AWSCURRENT alone, which is a new one, and nothing is staged."""
+    for group in FLEET:
+        if group not in but:
+            labels = labelled(emulator, group)
+            assert slots(emulator, group) == [labels["AWSCURRENT"]], group
+            assert labels["AWSCURRENT"] != A, group
+            assert "AWSPENDING" not in labels, group
+
+
+def failed(ended: ModuleRun) -> list[str]:
+    return [key for key, one in ended.outcomes.items() if one["failed"]]
+
+
+def test_all_arrive_in_their_order_and_with_no_more_calls(fleet: Emulator) -> None:
+    ended = rotate(fleet)
+    assert not ended.failed, ended.msg
+    assert list(ended.outcomes) == FLEET
+    arrived(fleet)
+    calls = Counter((call["id"], call["action"]) for call in fleet.calls(mutating="true"))
+    assert sum(calls[group, "ModifyReplicationGroup"] for group in FLEET) == 2 * len(FLEET)
+    first = list(dict.fromkeys(modified(fleet)))
+    assert [set(first[: len(done)]) for done in (FLEET[:1], FLEET[:3], FLEET[:5])] == [
+        set(FLEET[:1]),
+        set(FLEET[:3]),
+        set(FLEET[:5]),
+    ]
+    assert all(one["made"][-1] == "prove_alone" and not one["left"] for one in ended.outcomes.values())
+
+
+def test_a_second_run_has_nothing_to_do(fleet: Emulator) -> None:
+    rotate(fleet)
+    fleet_calls = len(fleet.calls(mutating="true"))
+    again = rotate(fleet)
+    assert not again.failed
+    assert not again.changed
+    assert len(fleet.calls(mutating="true")) == fleet_calls
+
+
+def test_one_that_takes_for_ever_holds_up_only_its_own_batch(fleet: Emulator) -> None:
+    slow = FLEET[0]
+    fleet.faults({"kind": "never-ends", "id": slow})
+    ended = rotate(fleet, wait_timeout=8)
+    assert failed(ended) == [slow]
+    assert "not done after" in ended.outcomes[slow]["msg"]
+    arrived(fleet, slow)
+    # The others had arrived long before it was given up.
+    assert max(ended.outcomes[key]["duration"] for key in FLEET[1:]) < ended.outcomes[slow]["duration"]
+
+
+def test_one_that_is_busy_when_its_turn_comes_holds_up_nobody_else(fleet: Emulator) -> None:
+    """Someone changes it after it was looked at for the plan, and before its batch looks again."""
+    busy = FLEET[0]
+    fleet.settings(modify_seconds=3.0)
+    fleet.faults({"kind": "halt", "action": "PutSecretValue", "nth": 1})
+    ended: list[ModuleRun] = []
+    runner = threading.Thread(target=lambda: ended.append(rotate(fleet)))
+    runner.start()
+    deadline = time.monotonic() + 60
+    while not any(fault["struck"] for fault in fleet.faults()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    fleet.client("elasticache").modify_replication_group(
+        ReplicationGroupId=busy, SnapshotRetentionLimit=1, ApplyImmediately=True
+    )
+    fleet.clear_faults()
+    runner.join(120)
+    assert not failed(ended[0]), ended[0].msg
+    arrived(fleet)
+
+
+def test_what_fails_in_one_batch_is_its_own(fleet: Emulator) -> None:
+    refused = {"kind": "error", "code": "InvalidParameterValue", "message": "Not today.", "status": 400, "times": 100}
+    fleet.faults(
+        {**refused, "action": "ModifyReplicationGroup", "id": FLEET[1]},
+        {**refused, "action": "ModifyReplicationGroup", "id": FLEET[2]},  # with it, all of the second batch
+        {**refused, "action": "PutSecretValue", "id": secret_name(FLEET[5])},
+    )
+    ended = rotate(fleet)
+    assert failed(ended) == [FLEET[1], FLEET[2], FLEET[5]]
+    arrived(fleet, FLEET[1], FLEET[2], FLEET[5])
+    fleet.clear_faults()
+    again = rotate(fleet)
+    assert not again.failed, again.msg
+    assert {key for key, one in again.outcomes.items() if one["changed"]} == {FLEET[1], FLEET[2], FLEET[5]}
+    arrived(fleet)
+
+
+def test_the_clients_turn_is_each_batch_s_own(fleet: Emulator) -> None:
+    """Every group's clients have all of their time, and the batches have theirs side by side."""
+    begun = time.monotonic()
+    ended = rotate(fleet, soak=3)
+    took = time.monotonic() - begun
+    assert not ended.failed, ended.msg
+    arrived(fleet)
+    assert took < 4 * 3
+    for group in FLEET:
+        at = [call["time"] for call in fleet.calls(action="ModifyReplicationGroup", id=group)]
+        assert at[1] - at[0] >= 3
+
+
+def test_going_on_from_given_steps(fleet: Emulator) -> None:
+    """As the roles do where the clients' turn is one of their tasks."""
+    begun = rotate(fleet, phase="begin")
+    assert not begun.failed, begun.msg
+    ended = rotate(fleet, steps={group: ["set", "prove_alone", "abandon"] for group in FLEET})
+    assert not ended.failed, ended.msg
+    arrived(fleet)
+
+
+def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journaling, "_EVERY", 0.0)
+    path = tmp_path / "progress"
+    path.touch()
+    rotate(fleet, progress_path=str(path))
+    lines = path.read_text("utf-8").splitlines()
+    account, said = Account(), []
+    for line in lines:
+        account.read([line])
+        said.append(account.line(json.loads(line)["at"]))
+    assert (account.through, account.groups) == (len(FLEET), len(FLEET))
+    assert any("0 of 7 groups through; 7 to begin" in line for line in said)
+    assert any(" at rotate, " in line and "to begin" in line for line in said)
+    assert said[-1].startswith("7 of 7 groups through (")
+
+
+# --- Cut off --------------------------------------------------------------------------------------------------------
+
+
+def start(emulator: Emulator) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**emulator.environment, "PYTHONPATH": str(REPOSITORY / ".collections")},
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options(emulator)}))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def halted(emulator: Emulator, fault: Mapping[str, Any]) -> subprocess.Popen[str]:
+    """Start it, and return when one of its calls stands still; the other batches go on meanwhile."""
+    emulator.faults({"kind": "halt", **fault})
+    process = start(emulator)
+    deadline = time.monotonic() + 60
+    while not any(one["struck"] for one in emulator.faults()):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+def points() -> Iterator[Any]:
+    """Before and after calls in turn, over all of the fleet's."""
+    every = len(FLEET) * CALLS // 8
+    for turn, number in enumerate(range(2, len(FLEET) * CALLS, every)):
+        when = ("before", "after")[turn % 2]
+        yield pytest.param(number, when, id=f"{when}-{number}")
+
+
+@pytest.mark.parametrize(("number", "when"), list(points()))
+def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: int, when: str) -> None:
+    process = halted(fleet, {"mutating": True, "nth": number, "when": when})
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(30)
+    fleet.clear_faults()
+    # Nobody is locked out meanwhile: each group takes what its secret hands out.
+    for group in FLEET:
+        fleet.wait_available(group)
+        assert labelled(fleet, group)["AWSCURRENT"] in slots(fleet, group), group
+    ended = rotate(fleet)
+    assert not ended.failed, ended.msg
+    arrived(fleet)
+    stored = {group: {*labelled(fleet, group).values()} for group in FLEET}
+    for group in FLEET:
+        assert len(fleet.calls(action="PutSecretValue", id=secret_name(group))) <= 2, group
+        assert A in stored[group], group  # and nothing but one new token took its place
+        assert len(modified(fleet)) <= 3 * len(FLEET)
+
+
+def test_an_interrupt_ends_it_soon_and_the_next_run_goes_on(fleet: Emulator) -> None:
+    fleet.settings(modify_seconds=600.0)
+    process = start(fleet)
+    deadline = time.monotonic() + 60
+    while len(modified(fleet)) < len(FLEET) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.wait(20) != 0
+    finally:
+        process.kill()
+    calls = len(fleet.calls(mutating="true"))
+    fleet.settings(modify_seconds=0.1)
+    time.sleep(1)
+    assert len(fleet.calls(mutating="true")) == calls

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Batches follow one another: they come in and begin to call in their order, and none holds up the rest for long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.batches import (
+    SIZE,
+    Turn,
+    batches_of,
+    in_line,
+)
+
+
+@given(st.integers(0, 5000), st.integers(1, 300))
+def test_batches_hold_each_thing_once_and_are_even(number: int, size: int) -> None:
+    batches = batches_of(list(range(number)), size)
+    assert [one for batch in batches for one in batch] == list(range(number))
+    lengths = [len(batch) for batch in batches]
+    assert max(lengths) - min(lengths) <= 1
+    assert max(lengths) <= size
+    assert len(batches) == max(-(-number // size), 1)
+
+
+def test_up_to_a_page_is_one_batch() -> None:
+    assert [len(batch) for batch in batches_of(range(SIZE), SIZE)] == [SIZE]
+    assert [len(batch) for batch in batches_of(range(SIZE + 1), SIZE)] == [SIZE // 2, SIZE // 2 + 1]
+
+
+def ways(events: list[str]) -> Callable[[int, Sequence[str], Turn], None]:
+    """The way of a batch: come in, call, and wait until the last batch has called, too."""
+    all_called = threading.Barrier(3, timeout=30)
+
+    def work(number: int, some: Sequence[str], turn: Turn) -> None:
+        del some
+        with turn.taken():
+            events.append(f"in {number}")
+            turn.wait_to_call()
+            events.append(f"call {number}")
+            turn.has_called()
+            all_called.wait()
+        events.append("end")
+
+    return work
+
+
+def test_they_come_in_and_call_in_order_and_wait_together() -> None:
+    events: list[str] = []
+    in_line([["a"], ["b"], ["c"]], ways(events), lambda: None)
+    assert [event for event in events if event.startswith("in")] == ["in 0", "in 1", "in 2"]
+    assert [event for event in events if event.startswith("call")] == ["call 0", "call 1", "call 2"]
+    assert events[-3:] == ["end"] * 3  # nobody ends before all have called: had one waited for another, none would
+
+
+def test_one_that_ends_early_holds_up_nobody() -> None:
+    done: list[int] = []
+
+    def work(number: int, some: Sequence[str], turn: Turn) -> None:
+        del some
+        with turn.taken():
+            if number == 1:
+                return  # neither lets the next in nor calls
+            turn.wait_to_call()
+            done.append(number)
+
+    in_line([["a"], ["b"], ["c"]], work, lambda: None)
+    assert done == [0, 2]
+
+
+def test_a_single_one_needs_no_thread() -> None:
+    threads: list[threading.Thread] = []
+    in_line([["a"]], lambda *dummy: threads.append(threading.current_thread()), lambda: None)
+    assert threads == [threading.current_thread()]
+
+
+class BrokenError(Exception):
+    """What no code expects."""
+
+
+def test_what_one_raises_stops_the_others_and_is_raised() -> None:
+    clients = Clients(None)
+    others: list[str] = []
+
+    def work(number: int, some: Sequence[str], turn: Turn) -> None:
+        del some
+        with turn.taken():
+            turn.let_in()
+            if number == 0:
+                raise BrokenError
+            try:
+                clients.part().pause(600)
+            except AuthError as error:
+                others.append(str(error))
+
+    with pytest.raises(BrokenError):
+        in_line([["a"], ["b"], ["c"]], work, clients.stop)
+    assert len(others) == 2
+    assert all("Run this again" in told for told in others)
+
+
+def test_after_a_stop_no_paced_call_is_made() -> None:
+    clients = Clients(None)
+    clients.pace("ModifyReplicationGroup", limit=1000.0)
+    calls: list[int] = []
+    clients.part().paced("ModifyReplicationGroup", lambda: calls.append(1))
+    clients.part().stop()
+    with pytest.raises(AuthError, match="interrupted"):
+        clients.part().paced("ModifyReplicationGroup", lambda: calls.append(2))
+    assert calls == [1]
