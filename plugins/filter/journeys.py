@@ -6,10 +6,17 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+
+#: What a plan tells of a group that no later step and no report asks for.
+_TOLD_ONLY = ("before", "calls", "drift", "duration", "evidence", "users")
+
+#: Few enough to be looked through, and enough for a few thousand hosts to have few in each.
+_DRAWERS = 64
 
 
 def batch_groups(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -77,6 +84,19 @@ def _standing(
     }
 
 
+def journey_brief(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a plan what the steps and the report need: of the calls that were made their names."""
+    return {
+        "outcomes": {
+            key: {
+                **{name: value for name, value in outcome.items() if name not in _TOLD_ONLY},
+                "actions": [{"action": action.get("action")} for action in outcome.get("actions") or ()],
+            }
+            for key, outcome in _outcomes(plan)
+        }
+    }
+
+
 def token_of(tokens: Mapping[Any, Any], group_id: str) -> str:
     """Return the group's token out of those by id, however that is written there; an empty text where there is none."""
     found = {str(key).strip().lower(): value for key, value in tokens.items() if value is not None}
@@ -140,6 +160,27 @@ def told_by_host(
         one = of and {"lines": [lines[own]], "changed": of["changed"], "failed": of["failed"]}
         told[host] = one or everything
     return told
+
+
+def in_drawers(entries: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the entries in drawers, for :func:`from_drawer`.
+
+    Ansible makes an object of its own of each entry of a dictionary that a template names. With a thousand hosts that
+    each look up their own these are a million.
+    """
+    drawers: dict[str, dict[str, Any]] = {}
+    for key, value in entries.items():
+        drawers.setdefault(_drawer_of(key), {})[key] = value
+    return drawers
+
+
+def from_drawer(drawers: Mapping[str, Mapping[str, Any]], key: str) -> Any:
+    """Return the entry out of its drawer; an empty dictionary where there is none."""
+    return drawers.get(_drawer_of(key), {}).get(key, {})
+
+
+def _drawer_of(key: str) -> str:
+    return str(zlib.crc32(key.encode()) % _DRAWERS)
 
 
 def steps_of_any(plan: Mapping[str, Any]) -> list[str]:
@@ -282,7 +323,10 @@ class FilterModule:
         return {
             "batch_groups": batch_groups,
             "due_groups": due_groups,
+            "from_drawer": from_drawer,
             "groups_by_host": groups_by_host,
+            "in_drawers": in_drawers,
+            "journey_brief": journey_brief,
             "journey_places": journey_places,
             "journey_report": journey_report,
             "own_groups": own_groups,

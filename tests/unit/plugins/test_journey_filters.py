@@ -13,7 +13,10 @@ from ansible_collections.elasticache.auth.plugins.filter.journeys import (
     FilterModule,
     batch_groups,
     due_groups,
+    from_drawer,
     groups_by_host,
+    in_drawers,
+    journey_brief,
     journey_places,
     journey_report,
     own_groups,
@@ -337,6 +340,28 @@ def test_what_each_host_tells() -> None:
         "two": (False, True, 1),
         "bastion": (True, True, 2),
     }
+
+
+def test_a_brief_plan_comes_to_the_same() -> None:
+    change = {**done("X", after=after("somewhere", open_=False), called_at=1.0, done_at=2.0), "step": "rotate"}
+    plan = result(
+        one=planned("rotate", "clients", made=["rotate"], changes=[change], actions=[{"action": "X", "parameters": {}}])
+        | {"calls": [{"step": "rotate"}], "evidence": {"nodes": []}, "before": after("elsewhere"), "users": []},
+        two=planned(failed=True, msg="two: no."),
+    )
+    brief = journey_brief(plan)
+    assert report(brief, [], "one", "two") == report(plan, [], "one", "two")
+    assert steps_ahead(brief, ["clients"]) == steps_ahead(plan, ["clients"]) == {"one": ["clients"]}
+    assert brief["outcomes"]["one"]["actions"] == [{"action": "X"}]
+    assert not {"calls", "evidence", "before", "users"} & set(brief["outcomes"]["one"])
+
+
+def test_what_is_in_drawers_is_found_again() -> None:
+    entries = {f"host-{number}": {"lines": [str(number)]} for number in range(1000)}
+    drawers = in_drawers(entries)
+    assert max(len(drawers), *(len(drawer) for drawer in drawers.values())) < 100
+    assert {host: from_drawer(drawers, host) for host in entries} == entries
+    assert from_drawer(drawers, "nobody") == from_drawer({}, "host-1") == {}
 
 
 def test_whose_turn_it_is_by_host() -> None:
