@@ -46,7 +46,7 @@ options:
   soak:
     description:
       - The clients' turn is this time, in seconds, and what comes after it is made at once.
-      - More than a hundred groups go in batches, one on the heels of the other; each has this time for itself.
+      - Forty groups and more go in up to five batches, one on the heels of the other; each has this time for itself.
       - Without it the steps end where it is the clients' turn.
     type: float
   busy:
@@ -366,6 +366,8 @@ outcomes:
       returned: always
 """
 
+from collections.abc import Iterator
+
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
@@ -458,6 +460,12 @@ def journal_at(path: str | None) -> Teller:
         raise AuthError(f"progress_path: {error}. Name a file that can be written to, or leave it out.") from error
 
 
+def handed_over(groups: list[Journeyed]) -> Iterator[Journeyed]:
+    """Yield the groups in order, and keep none."""
+    while groups:
+        yield groups.pop(0)
+
+
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
@@ -510,7 +518,7 @@ def main() -> None:
 
         groups = for_each(module.params, ids, lambda key, error: Journeyed(key, error=error), go)
         diff = diff_of_plans(groups) if module.check_mode else None
-        finish(module, groups, verb="have something to do" if module.check_mode else "changed", diff=diff)
+        finish(module, handed_over(groups), verb="have something to do" if module.check_mode else "changed", diff=diff)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -12,7 +12,7 @@ import datetime
 import functools
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._core.errors import AuthError
@@ -145,7 +145,8 @@ def sweep_groups(clients: Clients, *, within: float | None = None) -> Iterator[G
     """Yield every group of the region, a page of 100 a call. Raises botocore's exceptions."""
     for number, page in enumerate(_pages(clients, clients.repeatable.describe_replication_groups, within), 1):
         clients.known.pages = max(clients.known.pages, number)
-        yield from map(parse, page["ReplicationGroups"])
+        for group in map(parse, page["ReplicationGroups"]):
+            yield group if clients.known.detailed else replace(group, raw={})
 
 
 def _describe_one(clients: Clients, key: str, within: float | None) -> Group | None:

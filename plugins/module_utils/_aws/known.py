@@ -60,12 +60,14 @@ class Shared(Generic[T]):
 @dataclass
 class Known:
     """What has been learnt. ``pages``: how many all groups fill, as far as has been seen; ``groups``: the latest sweep
-    over all of them; ``versions``: engine versions by group id, which never go down.
+    over all of them; ``versions``: engine versions by group id, which never go down. ``detailed``: whether groups of a
+    sweep keep what they were parsed from, which takes most of their memory.
     """
 
     pages: int = 0
     groups: Shared[Any] = field(default_factory=Shared)
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    detailed: bool = True
     _changes: dict[str, float] = field(default_factory=dict)
 
     def least(self, kind: str) -> float:

@@ -18,6 +18,9 @@ from .groups import Group, describe_groups
 #: Says what a group still lacks, in words; empty when it has arrived. Raises :class:`AuthError` where it never will.
 Lack = Callable[[Group], str]
 
+#: Looks at all groups of a region come to this many calls a second at most: those of a thousand are ten calls each.
+_CALLS_A_SECOND = 2.0
+
 _HOPELESS = ("create-failed", "deleting", "deleted")
 
 
@@ -78,7 +81,8 @@ def wait_for(
     known: Iterable[Group] = (),
     after: float = 0.0,
 ) -> dict[str, Waited]:
-    """Wait until each group lacks nothing, for at most ``timeout`` seconds, looking every ``delay`` seconds.
+    """Wait until each group lacks nothing, for at most ``timeout`` seconds, looking every ``delay`` seconds,
+    less often where each look at all groups of the region takes many calls.
 
     ``after``: none can be there yet for so many seconds, in which they are not looked at.
     ``known`` are groups just described: their first look is saved. From the second one on, a look of another part of
@@ -97,13 +101,13 @@ def wait_for(
     latest: dict[str, Group] = {group.id: group for group in known if group.id in pending}
     lacking: dict[str, float] = {}
     trouble = ""
-    first, looked = True, begin
+    first, looked, pause = True, begin, delay
     while pending:
         try:
             if not first or len(latest) < len(pending):
                 now = time.monotonic()
                 left = max(timeout - (now - begin), 0.0)
-                oldest = now if first else max(now - delay / 2, looked)
+                oldest = now if first else max(now - pause / 2, looked)
                 latest = describe_groups(clients, pending, within=left, oldest=oldest)
             trouble = ""
         except Exception as error:  # pylint: disable=broad-exception-caught
@@ -146,6 +150,8 @@ def wait_for(
                 )
                 done[key] = Waited(latest.get(key), why, told, elapsed)
             break
+        pages = clients.known.pages
+        pause = max(delay, pages / _CALLS_A_SECOND) if len(pending) > pages else delay
         # The last pause is cut short: what arrives in it counts.
-        clients.pause(min(delay, timeout - elapsed))
+        clients.pause(min(pause, timeout - elapsed))
     return {key: done[key] for key in lacks}

@@ -19,8 +19,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Groups in a batch at most: those of a page of DescribeReplicationGroups. Fewer would be waited for with more calls.
-SIZE = 100
+#: How large the batches are, compared with each other. So many there are at most, however many groups: a look at all
+#: groups costs a call a hundred of them, and each batch is looked at some times, so that with batches of one size the
+#: calls would grow with the square of the groups. The first is small, so that AWS has something to do soon, and so is
+#: the last, whose changes nobody follows on the heels.
+SHARES = (2, 4, 4, 3, 1)
+#: Groups that a batch has on average at least: fewer are through before the next ones could gain by it.
+LEAST = 20
 
 
 class Turn:
@@ -57,11 +62,12 @@ class Turn:
         self._called.set()
 
 
-def batches_of(things: Sequence[T], size: int) -> list[Sequence[T]]:
-    """Return ``things`` in as few batches as there have to be, all of the same length but for one."""
-    number = max(-(-len(things) // size), 1)
-    ends = [len(things) * index // number for index in range(number + 1)]
-    return [things[begin:end] for begin, end in itertools.pairwise(ends)]
+def batches_of(things: Sequence[T], least: int) -> list[Sequence[T]]:
+    """Return ``things`` in batches of their :data:`SHARES`; fewer where they would hold less than ``least`` each."""
+    number = max(min(len(things) // least, len(SHARES)), 1)
+    sums = [0, *itertools.accumulate(SHARES[-number:])]
+    ends = [len(things) * one // sums[-1] for one in sums]
+    return [things[begin:end] for begin, end in itertools.pairwise(ends) if begin < end or number == 1]
 
 
 def in_line(

@@ -26,8 +26,8 @@ from .observe import Observation, check_preconditions, conclude, engine_versions
 from .outcome import shown_evidence, shown_states
 from .staleness import outlast, written
 
-#: A change by someone else in the last so many seconds may go unseen, as it may after any look, seconds.
-_MOMENT = 5.0
+#: A change by someone else in the last so many seconds may go unseen: a batch's calls take as long after any look.
+_MOMENT = 20.0
 
 
 def look(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline: float) -> None:

@@ -149,23 +149,23 @@ def finish(
 
     ``diff``: Ansible's diff where it is not that of :func:`diff_of`.
     """
-    progress = list(progress)
-    outcomes = {one.id: one.outcome() for one in progress}
     mask = Mask(module.no_log_values)
+    outcomes: dict[str, Outcome] = {}
+    # One after the other: where the caller hands them over, none of a thousand is there twice.
     for one in progress:
+        outcomes[one.id] = mask(one.outcome())
         for warning in one.warnings:
             module.warn(mask(warning))
     result: dict[str, Any] = {
-        "changed": any(one.changed for one in progress),
+        "changed": any(outcome["changed"] for outcome in outcomes.values()),
         "msg": summary(outcomes, verb),
         "outcomes": outcomes,
-        **more,
+        **mask({**more, "invocation": {"module_args": module.params}}),
     }
     if module._diff:  # pylint: disable=protected-access
-        result["diff"] = diff_of(outcomes) if diff is None else diff
-    result = mask({**result, "invocation": {"module_args": module.params}})
+        result["diff"] = diff_of(outcomes) if diff is None else mask(diff)
     # What is masked already Ansible need not look for.
     module.no_log_values.difference_update(mask.values)
-    if any(one.error for one in progress) and not module.params.get("continue_on_error"):
+    if any(outcome["failed"] for outcome in outcomes.values()) and not module.params.get("continue_on_error"):
         module.fail_json(**result)
     module.exit_json(**result)

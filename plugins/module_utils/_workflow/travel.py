@@ -24,7 +24,7 @@ from .._core.errors import AuthError
 from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
 from .._core.states import Mode, State
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
-from .batches import SIZE, Turn, batches_of, in_line
+from .batches import LEAST, Turn, batches_of, in_line
 from .case import Order
 from .change import bring_about
 from .journal import Teller
@@ -123,8 +123,7 @@ def travel(
 
     Raises :class:`AuthError` for what concerns no single group.
     """
-    clients.prepare()
-    _pace(clients, request)
+    _prepare(clients, request)
     busy = _busy(clients, ids) if request.busy_last and not request.check_mode else []
     at_once = [key for key in ids if key not in busy]
     journeyed: list[Journeyed] = []
@@ -172,8 +171,10 @@ def _busy(clients: Clients, ids: Sequence[str]) -> list[str]:
     return [key for key, group in found.items() if isinstance(group, Group) and not group.settled]
 
 
-def _pace(clients: Clients, request: Request) -> None:
-    """Hold back the calls that change something."""
+def _prepare(clients: Clients, request: Request) -> None:
+    """Hold back the calls that change something; of groups no more is kept than their journeys need."""
+    clients.prepare()
+    clients.known.detailed = False
     clients.pace(modify.ACTION, limit=request.max_rate)
     clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_rate)
     clients.pace(secrets.PUT, secrets.LABEL, limit=_SECRET_RATE)
@@ -190,8 +191,7 @@ def travel_on(
 ) -> list[Journeyed]:
     """Make those ``steps`` of each group, by its id, that an earlier run planned. Raises as :func:`travel` does."""
     begun = time.monotonic()
-    clients.prepare()
-    _pace(clients, request)
+    _prepare(clients, request)
     clients.watch, clients.tally = told.waiting, told.counted
     journeyed = {}
     kept = read_kept(clients, params, steps, may_be_made=request.create_secret, hide=hide)
@@ -218,7 +218,7 @@ def _go(
 ) -> None:
     """Make the steps of the groups that have any before them, in batches."""
     ways = {one.id: in_one_go(one.way.steps, soaking=request.soak is not None) for one in groups}
-    batches = batches_of([one for one in groups if ways[one.id] and not one.error], SIZE)
+    batches = batches_of([one for one in groups if ways[one.id] and not one.error], LEAST)
 
     def go(number: int, some: Sequence[Journeyed], turn: Turn) -> None:
         part, teller = clients.part(), told.of(number) if len(batches) > 1 else told

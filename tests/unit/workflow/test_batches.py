@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.batches import (
-    SIZE,
+    LEAST,
+    SHARES,
     Turn,
     batches_of,
     in_line,
@@ -22,18 +23,23 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.batches
 
 
 @given(st.integers(0, 5000), st.integers(1, 300))
-def test_batches_hold_each_thing_once_and_are_even(number: int, size: int) -> None:
-    batches = batches_of(list(range(number)), size)
+def test_batches_hold_each_thing_once(number: int, least: int) -> None:
+    batches = batches_of(list(range(number)), least)
     assert [one for batch in batches for one in batch] == list(range(number))
-    lengths = [len(batch) for batch in batches]
-    assert max(lengths) - min(lengths) <= 1
-    assert max(lengths) <= size
-    assert len(batches) == max(-(-number // size), 1)
+    assert 1 <= len(batches) <= len(SHARES)
+    assert len(batches) == 1 or number >= least * len(batches)
+    assert len(batches) == 1 or all(batches)
 
 
-def test_up_to_a_page_is_one_batch() -> None:
-    assert [len(batch) for batch in batches_of(range(SIZE), SIZE)] == [SIZE]
-    assert [len(batch) for batch in batches_of(range(SIZE + 1), SIZE)] == [SIZE // 2, SIZE // 2 + 1]
+def test_few_groups_are_one_batch_and_many_have_no_more_than_some() -> None:
+    lengths = {number: [len(batch) for batch in batches_of(range(number), LEAST)] for number in (1, 39, 40, 100, 1000)}
+    assert lengths == {
+        1: [1],
+        39: [39],
+        40: [30, 10],
+        100: [14, 28, 29, 21, 8],
+        1000: [142, 286, 286, 214, 72],
+    }
 
 
 def ways(events: list[str]) -> Callable[[int, Sequence[str], Turn], None]:
