@@ -118,11 +118,17 @@ def run(
 
 
 def start(
-    emulator: Emulator, module: str, args: Mapping[str, Any], *, environment: Mapping[str, str] | None = None
+    emulator: Emulator,
+    module: str,
+    args: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    program: str = "",
 ) -> subprocess.Popen[str]:
-    """Start ``module`` in a process group of its own, to be killed or waited for."""
+    """Start ``module`` in a process group of its own, to be killed or waited for. ``program``: Python that runs it."""
+    how = ["-c", program] if program else ["-m", f"{_PACKAGE}.{module}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", f"{_PACKAGE}.{module}"],
+        [sys.executable, *how],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from integration.run import PlaybookRun, run_playbook
-from integration.scenes import GROUP, put_secret
+from integration.scenes import GROUP, create, put_secret
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -172,3 +172,14 @@ def labelled(emulator: Emulator, group: str = GROUP) -> dict[str, str]:
 def age(emulator: Emulator, days: float, group: str = GROUP) -> None:
     """Let the group's token have been changed so many days ago."""
     emulator.admin("POST", f"groups/{group}", {"token_age_days": days})
+
+
+def due_fleet(emulator: Emulator, groups: Sequence[str], token: str) -> Emulator:
+    """Create groups whose token is a hundred days old, and in AWSCURRENT."""
+    for group in groups:
+        create(emulator, group, wait=False, AuthToken=token)
+        put_token(emulator, token, group=group)
+    for group in groups:
+        emulator.wait_available(group)
+        age(emulator, 100, group)
+    return emulator

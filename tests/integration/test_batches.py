@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -20,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.direct import REPOSITORY, ModuleRun, run
-from integration.role_scenes import KEY, age, labelled, put_token, secret_name
-from integration.scenes import A, create, slots
+from integration.direct import ModuleRun, run, start
+from integration.role_scenes import KEY, due_fleet, labelled, secret_name
+from integration.scenes import A, slots
 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import travel
@@ -52,14 +51,7 @@ def _of_two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fleet(emulator: Emulator) -> Emulator:
-    """Groups whose tokens are a hundred days old, and in AWSCURRENT."""
-    for group in FLEET:
-        create(emulator, group, wait=False, AuthToken=A)
-        put_token(emulator, A, group=group)
-    for group in FLEET:
-        emulator.wait_available(group)
-        age(emulator, 100, group)
-    return emulator
+    return due_fleet(emulator, FLEET, A)
 
 
 def options(emulator: Emulator, **more: Any) -> dict[str, Any]:
@@ -211,27 +203,10 @@ def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pyt
 # --- Cut off --------------------------------------------------------------------------------------------------------
 
 
-def start(emulator: Emulator) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**emulator.environment, "PYTHONPATH": str(REPOSITORY / ".collections")},
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options(emulator)}))
-    process.stdin.close()
-    process.stdin = None
-    return process
-
-
 def halted(emulator: Emulator, fault: Mapping[str, Any]) -> subprocess.Popen[str]:
     """Start it, and return when one of its calls stands still; the other batches go on meanwhile."""
     emulator.faults({"kind": "halt", **fault})
-    process = start(emulator)
+    process = start(emulator, "auth_journey", options(emulator), program=PROGRAM)
     deadline = time.monotonic() + 60
     while not any(one["struck"] for one in emulator.faults()):
         assert process.poll() is None, process.communicate()[0]
@@ -270,7 +245,7 @@ def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: in
 
 def test_an_interrupt_ends_it_soon_and_the_next_run_goes_on(fleet: Emulator) -> None:
     fleet.settings(modify_seconds=600.0)
-    process = start(fleet)
+    process = start(fleet, "auth_journey", options(fleet), program=PROGRAM)
     deadline = time.monotonic() + 60
     while len(modified(fleet)) < len(FLEET) and time.monotonic() < deadline:
         time.sleep(0.05)

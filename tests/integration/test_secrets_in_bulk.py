@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import ModuleRun, run
-from integration.role_scenes import KEY, age, labelled, put_token, secret_name, secret_text
-from integration.scenes import A, B, create, slots
+from integration.role_scenes import KEY, age, due_fleet, labelled, secret_name, secret_text
+from integration.scenes import A, B, slots
 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journey as planning
 
@@ -26,14 +26,7 @@ READ = ("ListSecrets", "BatchGetSecretValue", "DescribeSecret", "GetSecretValue"
 
 @pytest.fixture
 def fleet(emulator: Emulator) -> Emulator:
-    """Groups whose tokens are a hundred days old, and in AWSCURRENT."""
-    for group in MANY:
-        create(emulator, group, wait=False, AuthToken=A)
-        put_token(emulator, A, group=group)
-    for group in MANY:
-        emulator.wait_available(group)
-        age(emulator, 100, group)
-    return emulator
+    return due_fleet(emulator, MANY, A)
 
 
 def journey(emulator: Emulator, name: str = "rotate_token", **more: Any) -> tuple[ModuleRun, dict[str, int]]:
