@@ -243,7 +243,7 @@ def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: in
         assert len(modified(fleet)) <= 3 * len(FLEET)
 
 
-def test_an_interrupt_ends_it_soon_and_the_next_run_goes_on(fleet: Emulator) -> None:
+def test_an_interrupt_ends_it_soon_and_no_call_follows(fleet: Emulator) -> None:
     fleet.settings(modify_seconds=600.0)
     process = start(fleet, "auth_journey", options(fleet), program=PROGRAM)
     deadline = time.monotonic() + 60
