@@ -14,7 +14,7 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -26,6 +26,8 @@ T = TypeVar("T")
 SHARES = (2, 4, 4, 3, 1)
 #: Groups that a batch has on average at least: fewer are through before the next ones could gain by it.
 LEAST = 20
+#: How soon an interrupt is heeded, seconds.
+_SIGNALS = 0.5
 
 
 class Turn:
@@ -86,8 +88,13 @@ def in_line(
         turns.append(Turn(turns[-1]))
     with ThreadPoolExecutor(len(batches), thread_name_prefix="batch") as pool:
         try:
-            for future in [pool.submit(work, *one) for one in zip(range(len(batches)), batches, turns, strict=True)]:
-                future.result()
+            futures = [pool.submit(work, *one) for one in zip(range(len(batches)), batches, turns, strict=True)]
+            running = set(futures)
+            while running:
+                # The system may give a signal to any thread, but it is this one that acts on it, once it runs.
+                done, running = wait(futures, timeout=_SIGNALS, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
         except BaseException:
             stop()
             raise
