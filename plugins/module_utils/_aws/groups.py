@@ -128,7 +128,7 @@ def describe_groups(
     known, begun = clients.known, time.monotonic()
     oldest = begun if oldest is None else oldest
     swept = known.groups.have(oldest)
-    if swept is None and len(wanted) > max(DESCRIBE_SINGLY, known.pages):
+    if swept is None and are_swept(clients, len(wanted)):
         swept = known.groups.get(oldest, lambda: {group.id: group for group in sweep_groups(clients, within=within)})
     if swept is not None:
         return {key: swept[key] for key in wanted if key in swept}
@@ -139,6 +139,11 @@ def describe_groups(
     found = {key: group for key, group in results.items() if isinstance(group, Group)}
     known.groups.amend(begun, found)
     return found
+
+
+def are_swept(clients: Clients, number: int) -> bool:
+    """Whether so many groups are described by going through all of the region, and not one by one."""
+    return number > max(DESCRIBE_SINGLY, clients.known.pages)
 
 
 def sweep_groups(clients: Clients, *, within: float | None = None) -> Iterator[Group]:

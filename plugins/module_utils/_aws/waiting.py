@@ -13,7 +13,7 @@ from .._core.errors import AuthError
 from .._core.states import Call, CallKind
 from .clients import Clients
 from .errors import Kind, classify, explain, is_connection_error
-from .groups import Group, describe_groups
+from .groups import Group, are_swept, describe_groups
 
 #: Says what a group still lacks, in words; empty when it has arrived. Raises :class:`AuthError` where it never will.
 Lack = Callable[[Group], str]
@@ -150,8 +150,8 @@ def wait_for(
                 )
                 done[key] = Waited(latest.get(key), why, told, elapsed)
             break
-        pages = clients.known.pages
-        pause = max(delay, pages / _CALLS_A_SECOND) if len(pending) > pages else delay
+        swept = are_swept(clients, len(pending))
+        pause = max(delay, clients.known.pages / _CALLS_A_SECOND) if swept else delay
         # The last pause is cut short: what arrives in it counts.
         clients.pause(min(pause, timeout - elapsed))
     return {key: done[key] for key in lacks}

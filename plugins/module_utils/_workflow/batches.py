@@ -65,7 +65,7 @@ class Turn:
 
 
 def batches_of(things: Sequence[T], least: int) -> list[Sequence[T]]:
-    """Return ``things`` in batches of their :data:`SHARES`; fewer where they would hold less than ``least`` each."""
+    """Return ``things`` in batches by :data:`SHARES`; in fewer where these held less than ``least`` on average."""
     number = max(min(len(things) // least, len(SHARES)), 1)
     sums = [0, *itertools.accumulate(SHARES[-number:])]
     ends = [len(things) * one // sums[-1] for one in sums]

@@ -108,18 +108,19 @@ def _take_back(clients: Clients, case: Case, before: record.Entry) -> None:
 def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> None:
     """Wait for the groups on which a call was made, prove that they arrived, and write that down."""
     called = {key: case for key, case in cases.items() if case.sent and not case.progress.error and case.seen}
+    sent: dict[str, Sent] = {}
     for key, case in called.items():
         if case.sent is None:
             continue
         case.progress.changed = True
         case.progress.actions.append(modify.shown(key, case.sent.call))
+        sent[key] = case.sent
         if not order.wait and case.plan:
             case.progress.msg = f"{key}: will become {describe_all(case.plan.after, label)}."
-    if not order.wait or not called:
+    if not order.wait or not sent:
         return
     arrived = {}
-    ended = _wait(clients, order, {key: case.sent for key, case in called.items() if case.sent}, deadline)
-    for key, end in ended.items():
+    for key, end in _wait(clients, order, sent, deadline).items():
         if end.error or end.group is None:
             called[key].fail(end.error)
         else:

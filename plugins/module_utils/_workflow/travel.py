@@ -123,7 +123,7 @@ def travel(
 
     Raises :class:`AuthError` for what concerns no single group.
     """
-    _prepare(clients, request)
+    _prepare(clients, request, told)
     busy = _busy(clients, ids) if request.busy_last and not request.check_mode else []
     at_once = [key for key in ids if key not in busy]
     journeyed: list[Journeyed] = []
@@ -149,7 +149,6 @@ def _travel(
     told: Teller,
 ) -> list[Journeyed]:
     begun = time.monotonic()
-    clients.watch, clients.tally = told.waiting, told.counted
     told.begins("plan", len(ids))
     planned = plan_journeys(clients, request, params, ids, hide=hide)
     journeyed = [Journeyed(**vars(one)) for one in planned]
@@ -171,10 +170,11 @@ def _busy(clients: Clients, ids: Sequence[str]) -> list[str]:
     return [key for key, group in found.items() if isinstance(group, Group) and not group.settled]
 
 
-def _prepare(clients: Clients, request: Request) -> None:
+def _prepare(clients: Clients, request: Request, told: Teller) -> None:
     """Hold back the calls that change something; of groups no more is kept than their journeys need."""
     clients.prepare()
     clients.known.detailed = False
+    clients.watch, clients.tally = told.waiting, told.counted
     clients.pace(modify.ACTION, limit=request.max_rate)
     clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_rate)
     clients.pace(secrets.PUT, secrets.LABEL, limit=_SECRET_RATE)
@@ -191,8 +191,7 @@ def travel_on(
 ) -> list[Journeyed]:
     """Make those ``steps`` of each group, by its id, that an earlier run planned. Raises as :func:`travel` does."""
     begun = time.monotonic()
-    _prepare(clients, request)
-    clients.watch, clients.tally = told.waiting, told.counted
+    _prepare(clients, request, told)
     journeyed = {}
     kept = read_kept(clients, params, steps, may_be_made=request.create_secret, hide=hide)
     for key, one in kept.items():
