@@ -166,15 +166,13 @@ def test_what_fails_in_one_batch_is_its_own(fleet: Emulator) -> None:
 
 def test_the_clients_turn_is_each_batch_s_own(fleet: Emulator) -> None:
     """Every group's clients have all of their time, and the batches have theirs side by side."""
-    begun = time.monotonic()
     ended = rotate(fleet, soak=3)
-    took = time.monotonic() - begun
     assert not ended.failed, ended.msg
     arrived(fleet)
-    assert took < 3 * 3
-    for group in FLEET:
-        at = [call["time"] for call in fleet.calls(action="ModifyReplicationGroup", id=group)]
-        assert at[1] - at[0] >= 3
+    calls = [[call["time"] for call in fleet.calls(action="ModifyReplicationGroup", id=group)] for group in FLEET]
+    assert all(second - first >= 3 for first, second in calls)
+    # Had one batch waited for another one's clients, its first call would come after the other one's second.
+    assert max(first for first, dummy in calls) < min(second for dummy, second in calls)
 
 
 def test_going_on_from_given_steps(fleet: Emulator) -> None:
@@ -242,7 +240,7 @@ def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: in
     for group in FLEET:
         assert len(fleet.calls(action="PutSecretValue", id=secret_name(group))) <= 2, group
         assert A in stored[group], group  # and nothing but one new token took its place
-        assert len(modified(fleet)) <= 3 * len(FLEET)
+    assert len(modified(fleet)) <= 3 * len(FLEET)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets another process send a signal to one thread")
