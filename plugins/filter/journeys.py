@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 #: What a plan tells of a group that no later step and no report asks for.
-_TOLD_ONLY = ("before", "calls", "drift", "duration", "evidence", "users")
+_TOLD_ONLY = ("before", "calls", "drift", "duration", "evidence")
 
 #: Few enough to be looked through, and enough for a few thousand hosts to have few in each.
 _DRAWERS = 64
@@ -106,7 +106,7 @@ def token_of(tokens: Mapping[Any, Any], group_id: str) -> str:
 def journey_places(
     ids: Iterable[str], hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return where the groups are: each region and account with its C(hosts) and its C(groups).
+    """Return where the groups are: each region and account with its C(hosts), and with C(at), as auth_journey takes it.
 
     A host says so in C(elasticache_region) and C(elasticache_assume_role_arn). One place has all groups.
     """
@@ -115,15 +115,15 @@ def journey_places(
     for host in hosts:
         of = hostvars[host]
         key = (str(of.get("elasticache_region") or ""), str(of.get("elasticache_assume_role_arn") or ""))
-        new = {"region": key[0], "assume_role_arn": key[1], "hosts": [], "groups": []}
-        place = places.setdefault(key, new)
+        at = {"region": key[0], "assume_role_arn": key[1], "replication_group_ids": []}
+        place = places.setdefault(key, {"hosts": [], "at": at})
         place["hosts"].append(host)
-        group = _group_of(host, hostvars)
-        if group in ids and group not in place["groups"]:
-            place["groups"].append(group)
+        group, there = _group_of(host, hostvars), place["at"]["replication_group_ids"]
+        if group in ids and group not in there:
+            there.append(group)
     if len(places) == 1:
-        next(iter(places.values()))["groups"] = ids
-    return [place for place in places.values() if place["groups"] or len(places) == 1]
+        next(iter(places.values()))["at"]["replication_group_ids"] = ids
+    return [place for place in places.values() if place["at"]["replication_group_ids"] or len(places) == 1]
 
 
 def own_groups(plan: Mapping[str, Any], host: str, hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:

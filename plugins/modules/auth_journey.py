@@ -20,6 +20,36 @@ description:
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
+  replication_group_ids:
+    description:
+      - The ids of the replication groups, one or many.
+      - All of them are treated in one process, many at once, and the failure of one does not stop the others.
+      - An id that is listed twice is an error.
+      - One of this and O(places) is required.
+    type: list
+    elements: str
+    required: false
+    aliases: [replication_group_id]
+  places:
+    description:
+      - The groups by the region and the account that they are in, in the place of O(replication_group_ids). Up to eight
+        places are gone through at once, each at its own pace.
+      - What fails all groups of a place is told of each of them, and stops no other place.
+      - The outcomes are in RV(places) then.
+    type: list
+    elements: dict
+    suboptions:
+      replication_group_ids:
+        description: The ids of the groups there.
+        type: list
+        elements: str
+        required: true
+      region:
+        description: The region. Without it that of O(region), or of the environment.
+        type: str
+      assume_role_arn:
+        description: The ARN of a role there to assume. Without it that of O(assume_role_arn), if any.
+        type: str
   journey:
     description:
       - The journey, by the name of the role that makes it.
@@ -213,6 +243,19 @@ EXAMPLES = r"""
       name: elasticache/{replication_group_id}/auth-token
       key: auth_token
 
+- name: Rotate the tokens in two regions, side by side
+  elasticache.auth.auth_journey:
+    journey: rotate_token
+    places:
+      - region: eu-central-1
+        replication_group_ids: [sessions, carts]
+      - region: us-east-1
+        replication_group_ids: [sessions]
+    soak: 600
+    auth_token_secret:
+      name: elasticache/{replication_group_id}/auth-token
+      key: auth_token
+
 - name: Who would be shut out without RBAC?
   elasticache.auth.auth_journey:
     journey: migrate_rbac_to_auth
@@ -235,9 +278,19 @@ msg:
   description: How many groups were changed, or the errors.
   returned: always
   type: str
+places:
+  description: RV(outcomes) of each of O(places), in their order.
+  returned: with O(places)
+  type: list
+  elements: dict
+  contains:
+    outcomes:
+      description: As RV(outcomes), of the groups there.
+      type: dict
+      returned: always
 outcomes:
   description: The plan for each group and what was made of it, by its id.
-  returned: always
+  returned: with O(replication_group_ids)
   type: dict
   contains:
     changed:
@@ -383,8 +436,9 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journey
     check_request,
     diff_of_plans,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish, finish_places
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.places import Place, travel_everywhere
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel import (
     Journeyed,
     travel,
@@ -392,6 +446,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel 
 )
 
 SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
+#: What is said of groups that were changed, or in check mode would be.
+VERBS = {False: "changed", True: "have something to do"}
 
 
 def request_of(module: AnsibleAWSModule) -> Request:
@@ -460,10 +516,61 @@ def journal_at(path: str | None) -> Teller:
         raise AuthError(f"progress_path: {error}. Name a file that can be written to, or leave it out.") from error
 
 
+def places_of(module: AnsibleAWSModule) -> list[Place]:
+    """Return the places that are given. Raises AuthError for groups that can't be meant so."""
+    places = [
+        Place(
+            ids=options.group_ids(one["replication_group_ids"], option=f"places[{number}].replication_group_ids"),
+            region=one["region"] or None,
+            role=one["assume_role_arn"] or None,
+        )
+        for number, one in enumerate(module.params["places"])
+    ]
+    found = [(place.region, place.role) for place in places]
+    for number, place in enumerate(found):
+        if place in found[:number]:
+            raise AuthError(
+                f"places[{number}] has the region and the role of another one. Name all groups of a place in one "
+                "entry: there is one pace of calls for each."
+            )
+    return places
+
+
 def handed_over(groups: list[Journeyed]) -> Iterator[Journeyed]:
     """Yield the groups in order, and keep none."""
     while groups:
         yield groups.pop(0)
+
+
+def here(module: AnsibleAWSModule) -> None:
+    """Bring the groups on their way, and end the module. Raises AuthError as :func:`travel` does."""
+    ids, request = options.group_ids(module.params["replication_group_ids"]), request_of(module)
+    check_request(request, module.params, ids)
+    clients, hide, told = clients_of(module), module.no_log_values.add, journal_at(module.params["progress_path"])
+    steps = None if module.params["steps"] is None else steps_of(module, ids)
+
+    def go() -> list[Journeyed]:
+        if steps is None:
+            return travel(clients, request, module.params, ids, hide=hide, told=told)
+        return travel_on(clients, request, module.params, steps, hide=hide, told=told)
+
+    groups = for_each(module.params, ids, lambda key, error: Journeyed(key, error=error), go)
+    diff = diff_of_plans(groups) if module.check_mode else None
+    finish(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff)
+
+
+def in_places(module: AnsibleAWSModule) -> None:
+    """Bring the groups of all places on their way, and end the module. Raises AuthError before any call is made."""
+    places, request = places_of(module), request_of(module)
+    for place in places:
+        check_request(request, module.params, place.ids)
+    told = journal_at(module.params["progress_path"])
+    fared = travel_everywhere(module, request, places, hide=module.no_log_values.add, told=told)
+    diff = None
+    if module.check_mode:
+        names = map(str, places) if len(places) > 1 else [""]
+        diff = [one for name, groups in zip(names, fared, strict=True) for one in diff_of_plans(groups, name)]
+    finish_places(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff)
 
 
 def main() -> None:
@@ -471,6 +578,16 @@ def main() -> None:
         argument_spec={
             **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
+            "replication_group_ids": {**options.GROUPS_SPEC["replication_group_ids"], "required": False},
+            "places": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "replication_group_ids": {"type": "list", "elements": "str", "required": True},
+                    "region": {"type": "str"},
+                    "assume_role_arn": {"type": "str"},
+                },
+            },
             "journey": {"type": "str", "required": True, "choices": [journey.value for journey in Journey]},
             "steps": {"type": "dict"},
             "plan_only": {"type": "bool", "default": False},
@@ -500,25 +617,22 @@ def main() -> None:
             **options.PROBE_SPEC,
             **options.WAIT_SPEC,
         },
-        mutually_exclusive=[SOURCES, ("previous_auth_tokens", "auth_token_secret")],
+        mutually_exclusive=[
+            SOURCES,
+            ("previous_auth_tokens", "auth_token_secret"),
+            ("replication_group_ids", "places"),
+            ("steps", "places"),
+        ],
+        required_one_of=[("replication_group_ids", "places")],
         supports_check_mode=True,
     )
-    clients = clients_of(module)
     try:
-        ids = options.group_ids(module.params["replication_group_ids"])
-        request = request_of(module)
-        check_request(request, module.params, ids)
-        hide, told = module.no_log_values.add, journal_at(module.params["progress_path"])
-        steps = None if module.params["steps"] is None else steps_of(module, ids)
-
-        def go() -> list[Journeyed]:
-            if steps is None:
-                return travel(clients, request, module.params, ids, hide=hide, told=told)
-            return travel_on(clients, request, module.params, steps, hide=hide, told=told)
-
-        groups = for_each(module.params, ids, lambda key, error: Journeyed(key, error=error), go)
-        diff = diff_of_plans(groups) if module.check_mode else None
-        finish(module, handed_over(groups), verb="have something to do" if module.check_mode else "changed", diff=diff)
+        if module.params["places"] is None and module.params["replication_group_ids"] is None:
+            raise AuthError("replication_group_ids and places are both empty. Name the groups in one of them.")
+        if module.params["places"] is None:
+            here(module)
+        else:
+            in_places(module)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

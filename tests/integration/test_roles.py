@@ -39,7 +39,7 @@ OTHER = "carts"
 
 def calls_planned(run: RoleRun, group: str = GROUP) -> list[tuple[str, str, str]]:
     """The calls of the plan that the run began with: service, action, and what they are about."""
-    calls = run.of(PLAN)["outcomes"][group]["calls"]
+    calls = run.of(PLAN)["places"][0]["outcomes"][group]["calls"]
     about = (str(next(iter(call["parameters"].values()))).rsplit(":", 1)[-1] for call in calls)
     return [(call["service"], call["action"], name) for call, name in zip(calls, about, strict=True)]
 
@@ -491,7 +491,7 @@ class TestRotateToken:
 
         ran = run_role(emulator, "rotate_token", groups=groups, max_age=30, soak=0)
         assert ran.succeeded, ran.output
-        plan = {group: outcome["steps"] for group, outcome in ran.of(PLAN)["outcomes"].items()}
+        plan = {group: outcome["steps"] for group, outcome in ran.of(PLAN)["places"][0]["outcomes"].items()}
         tail = ["clients", "set", "prove_alone"]
         assert plan == {
             "young": [],
@@ -517,7 +517,7 @@ class TestRotateToken:
         nothing_changed(run_role(emulator, "rotate_token", groups=groups, max_age=30, soak=0))
 
         forced = run_role(emulator, "rotate_token", groups=["young", "old"], force=True, soak=0, check=True)
-        assert [bool(one["steps"]) for one in forced.of(PLAN)["outcomes"].values()] == [True, True]
+        assert [bool(one["steps"]) for one in forced.of(PLAN)["places"][0]["outcomes"].values()] == [True, True]
 
     def test_by_the_users_word_where_the_nodes_cant_be_asked(self, emulator: Emulator) -> None:
         required(emulator, True)

@@ -26,15 +26,16 @@ def account_of_role(arn: str) -> str | None:
     return found.group(1) if found else None
 
 
-def clients_of(module: Any) -> Clients:
+def clients_of(module: Any, *, region: str | None = None, role: str | None = None) -> Clients:
     """Return the clients for a module, those of the role in its O(assume_role_arn) where it has one.
 
-    The role is assumed when the first call is made, which raises :class:`AuthError` where it can't be.
+    ``region`` and ``role``: others than the module's own. The role is assumed when the first call is made, which raises
+    :class:`AuthError` where it can't be.
     """
-    clients, arn = Clients(module), module.params.get("assume_role_arn")
+    clients, arn = Clients(module, region=region), role or module.params.get("assume_role_arn")
     if not arn:
         return clients
-    own = Clients(module)
+    own = Clients(module, region=region)
     return clients.elsewhere(credentials=lambda: assume_role(own, arn))
 
 

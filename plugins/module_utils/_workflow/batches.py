@@ -11,12 +11,14 @@ changes, the next makes its calls. The calls of all of them keep one pace.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 #: How large the batches are, compared with each other. So many there are at most, however many groups: a look at all
@@ -77,24 +79,34 @@ def in_line(
 ) -> None:
     """Do the ``work`` for each batch, by its number, in a thread of its own; a single one needs none.
 
-    Raises what the work for a batch raised. Then, and where this thread is interrupted, ``stop`` is called and the
-    others are waited for: it has to end them soon.
+    Raises what the work for a batch raised, as :func:`side_by_side` does.
     """
-    if len(batches) == 1:
-        work(0, batches[0], Turn())
-        return
     turns = [Turn()]
     while len(turns) < len(batches):
         turns.append(Turn(turns[-1]))
-    with ThreadPoolExecutor(len(batches), thread_name_prefix="batch") as pool:
+    all_of_it = zip(range(len(batches)), batches, turns, strict=True)
+    side_by_side([functools.partial(work, *one) for one in all_of_it], stop, at_once=len(batches))
+
+
+def side_by_side(works: Sequence[Callable[[], R]], stop: Callable[[], None], *, at_once: int) -> list[R]:
+    """Return what each of the ``works`` returns, done in threads, so many ``at_once``; a single one needs none.
+
+    Raises what one of them raised. Then, and where this thread is interrupted, ``stop`` is called and those that were
+    begun are waited for: it has to end them soon.
+    """
+    if len(works) == 1:
+        return [works[0]()]
+    with ThreadPoolExecutor(at_once, thread_name_prefix="side") as pool:
         try:
-            futures = [pool.submit(work, *one) for one in zip(range(len(batches)), batches, turns, strict=True)]
+            futures = [pool.submit(work) for work in works]
             running = set(futures)
             while running:
                 # The system may give a signal to any thread, but it is this one that acts on it, once it runs.
-                done, running = wait(futures, timeout=_SIGNALS, return_when=FIRST_EXCEPTION)
+                done, running = wait(running, timeout=_SIGNALS, return_when=FIRST_EXCEPTION)
                 for future in done:
                     future.result()
+            return [future.result() for future in futures]
         except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
             stop()
             raise

@@ -517,13 +517,16 @@ def _tell(request: Request, one: Planned) -> None:
     one.changed = request.check_mode and bool(one.calls)
 
 
-def diff_of_plans(planned: Iterable[Planned]) -> list[dict[str, Any]]:
-    """Return Ansible's diff: of each group where it stands, on what evidence, and what is to be called, in order."""
+def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str, Any]]:
+    """Return Ansible's diff: of each group where it stands, on what evidence, and what is to be called, in order.
+
+    ``place``: where they are, in words, if there are groups elsewhere.
+    """
     return [
         {
             "prepared": "\n".join(
                 (
-                    one.id,
+                    one.id + (f" ({place})" if place else ""),
                     f"  stands:   {one.stands or '?'}" + (f", token {one.age:.1f} days old" if one.age else ""),
                     f"  evidence: {one.on_evidence or '-'}",
                     *((f"  refused:  {one.error}",) if one.error else ()),

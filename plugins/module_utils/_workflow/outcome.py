@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -125,12 +125,12 @@ def diff_of(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def summary(outcomes: Mapping[str, Outcome], verb: str) -> str:
+def summary(outcomes: Sequence[Outcome], verb: str) -> str:
     """Return the task's message: the errors, or how many groups were changed."""
-    errors = [outcome["msg"] for outcome in outcomes.values() if outcome["failed"]]
-    changed = sum(outcome["changed"] for outcome in outcomes.values())
+    errors = [outcome["msg"] for outcome in outcomes if outcome["failed"]]
+    changed = sum(outcome["changed"] for outcome in outcomes)
     if len(outcomes) == 1:
-        return str(next(iter(outcomes.values()))["msg"])
+        return str(outcomes[0]["msg"])
     if errors:
         shown = " ".join(errors[:5]) + (f" (and {len(errors) - 5} more, see outcomes)" if len(errors) > 5 else "")
         return f"{len(errors)} of {len(outcomes)} groups failed. {shown}"
@@ -150,22 +150,48 @@ def finish(
     ``diff``: Ansible's diff where it is not that of :func:`diff_of`.
     """
     mask = Mask(module.no_log_values)
-    outcomes: dict[str, Outcome] = {}
+    outcomes = _outcomes(module, mask, progress)
+    _finish(module, mask, [outcomes], {"outcomes": outcomes, **mask(more)}, verb, diff)
+
+
+def finish_places(
+    module: Any, places: Iterable[Iterable[Progress]], *, verb: str, diff: list[dict[str, Any]] | None
+) -> None:
+    """End the module with the outcomes by place, as :func:`finish` does: a group's id is one in its place only."""
+    mask = Mask(module.no_log_values)
+    told = [_outcomes(module, mask, progress) for progress in places]
+    _finish(module, mask, told, {"places": [{"outcomes": outcomes} for outcomes in told]}, verb, diff)
+
+
+def _outcomes(module: Any, mask: Mask, progress: Iterable[Progress]) -> dict[str, Outcome]:
+    outcomes = {}
     # One after the other: where the caller hands them over, none of a thousand is there twice.
     for one in progress:
         outcomes[one.id] = mask(one.outcome())
         for warning in one.warnings:
             module.warn(mask(warning))
+    return outcomes
+
+
+def _finish(
+    module: Any,
+    mask: Mask,
+    places: Sequence[Mapping[str, Outcome]],
+    told: Mapping[str, Any],
+    verb: str,
+    diff: list[dict[str, Any]] | None,
+) -> None:
+    outcomes = [outcome for place in places for outcome in place.values()]
     result: dict[str, Any] = {
-        "changed": any(outcome["changed"] for outcome in outcomes.values()),
+        "changed": any(outcome["changed"] for outcome in outcomes),
         "msg": summary(outcomes, verb),
-        "outcomes": outcomes,
-        **mask({**more, "invocation": {"module_args": module.params}}),
+        **told,
+        **mask({"invocation": {"module_args": module.params}}),
     }
     if module._diff:  # pylint: disable=protected-access
-        result["diff"] = diff_of(outcomes) if diff is None else mask(diff)
+        result["diff"] = [one for place in places for one in diff_of(place)] if diff is None else mask(diff)
     # What is masked already Ansible need not look for.
     module.no_log_values.difference_update(mask.values)
-    if any(outcome["failed"] for outcome in outcomes.values()) and not module.params.get("continue_on_error"):
+    if any(outcome["failed"] for outcome in outcomes) and not module.params.get("continue_on_error"):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -218,13 +218,14 @@ def _go(
     """Make the steps of the groups that have any before them, in batches."""
     ways = {one.id: in_one_go(one.way.steps, soaking=request.soak is not None) for one in groups}
     batches = batches_of([one for one in groups if ways[one.id] and not one.error], LEAST)
+    apart = len(batches) > 1 or told.beside_others
 
     def go(number: int, some: Sequence[Journeyed], turn: Turn) -> None:
-        part, teller = clients.part(), told.of(number) if len(batches) > 1 else told
+        part, teller = clients.part(), told.of(number) if apart else told
         part.watch, part.tally, part.waits = teller.waiting, teller.counted, turn.has_called
         _Run(part, request, params, hide, teller, begun, ways, turn).go(some)
 
-    if len(batches) > 1:
+    if apart:
         told.batches([(len(some), max((len(ways[one.id]) for one in some), default=0)) for some in batches])
     in_line(batches, go, clients.stop)
 

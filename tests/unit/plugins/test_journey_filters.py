@@ -323,7 +323,10 @@ WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-eas
 )
 def test_journey_places(ids: list[str], hostvars: dict[str, Any], places: list[tuple[Any, ...]]) -> None:
     found = journey_places(ids, list(hostvars), hostvars)
-    assert [(one["region"], one["assume_role_arn"], one["hosts"], one["groups"]) for one in found] == places
+    assert [
+        (*(one["at"][name] for name in ("region", "assume_role_arn")), one["hosts"], one["at"]["replication_group_ids"])
+        for one in found
+    ] == places
 
 
 # --- What all hosts need, found out once
@@ -353,7 +356,7 @@ def test_a_brief_plan_comes_to_the_same() -> None:
     assert report(brief, [], "one", "two") == report(plan, [], "one", "two")
     assert steps_ahead(brief, ["clients"]) == steps_ahead(plan, ["clients"]) == {"one": ["clients"]}
     assert brief["outcomes"]["one"]["actions"] == [{"action": "X"}]
-    assert not {"calls", "evidence", "before", "users"} & set(brief["outcomes"]["one"])
+    assert not {"calls", "evidence", "before"} & set(brief["outcomes"]["one"])
 
 
 def test_what_is_in_drawers_is_found_again() -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.batches
     Turn,
     batches_of,
     in_line,
+    side_by_side,
 )
 
 
@@ -122,3 +124,34 @@ def test_after_a_stop_no_paced_call_is_made() -> None:
     with pytest.raises(AuthError, match="interrupted"):
         clients.part().paced("ModifyReplicationGroup", lambda: calls.append(2))
     assert calls == [1]
+
+
+class TestSideBySide:
+    """What is done at once, and where one of it goes wrong."""
+
+    def test_results_come_in_order_and_so_many_are_at_work_at_once(self) -> None:
+        both = threading.Barrier(2, timeout=30)
+
+        def work(number: int) -> int:
+            both.wait()
+            return number
+
+        found = side_by_side([functools.partial(work, number) for number in range(6)], pytest.fail, at_once=2)
+        assert found == list(range(6))
+
+    def test_a_single_one_is_done_in_this_thread(self) -> None:
+        assert side_by_side([threading.get_ident], pytest.fail, at_once=8) == [threading.get_ident()]
+
+    def test_one_that_raises_stops_the_others(self) -> None:
+        stopped, ended = threading.Event(), threading.Event()
+
+        def waits() -> None:
+            assert stopped.wait(30)
+            ended.set()
+
+        def raises() -> None:
+            raise AuthError("no.")
+
+        with pytest.raises(AuthError, match="no"):
+            side_by_side([waits, raises], stopped.set, at_once=2)
+        assert ended.is_set()

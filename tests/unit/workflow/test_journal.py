@@ -128,7 +128,7 @@ def test_a_journal_is_read_while_it_is_written(tmp_path: Path) -> None:
         journal.waiting({})
         journal.made("rotate", 3, failed=1)
         account.read(reading)
-        assert account.whole.failed == 1
+        assert "1 failed so far" in account.words(0.0)
 
 
 def test_waiting_is_written_now_and_then_only(tmp_path: Path) -> None:
@@ -237,3 +237,60 @@ class TestBatches:
         journal = Journal(str(path))
         journal.ends()
         assert not path.read_text("utf-8")
+
+
+class TestPlaces:
+    """Regions and accounts side by side: the user reads how far all of them are together."""
+
+    def account(self, *events: dict[str, Any]) -> Account:
+        return account_of({"at": 100.0, "places": [60, 2, 8]}, *events)
+
+    def test_each_plans(self) -> None:
+        account = self.account(
+            {"at": 101.0, "place": 0, "step": "plan", "groups": 60},
+            {"at": 101.0, "place": 2, "step": "plan", "groups": 8},
+        )
+        assert (account.what, account.groups, account.through) == ("through", 70, 0)
+        assert account.line(103.0) == "0 of 70 groups through; 68 at plan, 2 to begin (3 s gone)"
+
+    def test_each_is_somewhere_else(self) -> None:
+        account = self.account(
+            {"at": 101.0, "place": 0, "step": "plan", "groups": 60},
+            {"at": 102.0, "place": 0, "batches": [[40, 4], [20, 4]]},
+            {"at": 102.0, "place": 0, "batch": 0, "step": "rotate", "groups": 40},
+            {"at": 103.0, "place": 0, "batch": 0, "waiting": {"a": "its token is ROTATING"}},
+            {"at": 103.0, "place": 1, "ended": True},
+            {"at": 104.0, "place": 2, "batches": [[8, 2]]},
+            {"at": 104.0, "place": 2, "batch": 0, "step": "set", "groups": 8},
+            {"at": 105.0, "place": 2, "batch": 0, "step": "set", "made": 8, "failed": 1},
+        )
+        assert (account.groups, account.through) == (70, 2)
+        assert account.line(112.0) == (
+            "2 of 70 groups through; 40 at rotate, 20 to begin, 8 at set; 1: its token is ROTATING; "
+            "the slowest is a, 9 s; about 34 s to go; 1 failed so far (12 s gone)"
+        )
+
+    def test_one_that_has_ended_is_not_waited_for(self) -> None:
+        account = self.account(
+            {"at": 102.0, "place": 1, "batches": [[2, 4]]},
+            {"at": 103.0, "place": 1, "batch": 0, "waiting": {"a": "its token is ROTATING"}},
+            {"at": 104.0, "place": 1, "ended": True},
+        )
+        assert account.line(105.0) == "2 of 70 groups through; 68 to begin; about 102 s to go (5 s gone)"
+
+    def test_as_it_is_written(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal"
+        path.touch()
+        journal, account = Journal(str(path)), Account()
+        assert not journal.beside_others
+        journal.places([3, 2])
+        here = journal.at(1)
+        assert here.beside_others
+        here.begins("plan", 2)
+        here.batches([(2, 1)])
+        here.of(0).waiting({"c": "x"})
+        journal.at(0).ends()
+        with path.open(encoding="utf-8") as reading:
+            account.read(reading)
+        assert (account.through, account.groups) == (3, 5)
+        assert "1: x" in account.words(0.0)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One journey in many regions and accounts, side by side: each has a pace of its own, and none waits for another."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._aws.accounts import clients_of
+from .._aws.clients import Clients
+from .._core.errors import AuthError
+from .batches import side_by_side
+from .journal import Teller
+from .journey import Request
+from .place import for_each
+from .travel import Journeyed, travel
+
+#: Places at once. With more of them the processor is what is waited for: a process uses one core.
+AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where groups are, and their ids. ``region`` and ``role``, an ARN: ``None`` for the module's own."""
+
+    ids: Sequence[str]
+    region: str | None = None
+    role: str | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.region, self.role)))
+
+
+def travel_everywhere(
+    module: Any, request: Request, places: Sequence[Place], *, hide: Callable[[str], None], told: Teller
+) -> list[list[Journeyed]]:
+    """Return how the groups of each place fared on their journey, as :func:`travel` does.
+
+    What concerns a whole place is the error of each of its groups: it stops no other.
+    """
+    if len(places) > 1:
+        told.places([len(place.ids) for place in places])
+    going = [
+        _Going(module, request, place, hide, told.at(number) if len(places) > 1 else told)
+        for number, place in enumerate(places)
+    ]
+    # amazon.aws ends the module where there are no credentials at all. It does so here, before anything is begun.
+    for one in going:
+        one.prepare()
+
+    def stop() -> None:
+        for one in going:
+            one.clients.stop()
+
+    return side_by_side([one.go for one in going], stop, at_once=AT_ONCE)
+
+
+class _Going:
+    """The journey in one place."""
+
+    def __init__(self, module: Any, request: Request, place: Place, hide: Callable[[str], None], told: Teller) -> None:
+        self.clients: Clients = clients_of(module, region=place.region, role=place.role)
+        self._place, self._told, self._error = place, told, ""
+        self._params = {**module.params, "continue_on_error": True}
+        self._params["assume_role_arn"] = place.role or module.params["assume_role_arn"]
+        self._travel = functools.partial(travel, self.clients, request, self._params, place.ids, hide=hide, told=told)
+
+    def prepare(self) -> None:
+        """Make the first client."""
+        try:
+            self.clients.prepare()
+        except AuthError as error:
+            self._error = str(error)
+
+    def go(self) -> list[Journeyed]:
+        """Return how the groups fared."""
+        try:
+            return for_each(self._params, self._place.ids, lambda key, error: Journeyed(key, error=error), self._work)
+        finally:
+            self._told.ends()
+
+    def _work(self) -> list[Journeyed]:
+        if self._error:
+            raise AuthError(self._error)
+        return self._travel()

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""One journey in two regions side by side, with a group of the same id in each: each is changed where it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from integration.direct import ModuleRun, run, start
+from integration.role_scenes import KEY, secret_name, secret_text
+from integration.scenes import A, create
+
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.2)
+
+HERE, THERE = "us-east-1", "eu-west-1"
+FLEET: Mapping[str, tuple[str, ...]] = {HERE: ("alpha", "bravo"), THERE: ("alpha", "mike")}
+GROUPS = [(region, group) for region, groups in FLEET.items() for group in groups]
+#: The calls of one group's rotation that change something (see test_batches).
+CALLS = 8
+DENIED = {"kind": "error", "code": "AccessDenied", "message": "No.", "status": 403, "times": 100000}
+
+
+@pytest.fixture
+def fleet(emulator: Emulator) -> Emulator:
+    for region, group in GROUPS:
+        create(emulator, group, wait=False, AuthToken=A, region=region)
+        emulator.client("secretsmanager", region=region).create_secret(
+            Name=secret_name(group), SecretString=secret_text(A)
+        )
+    for region, group in GROUPS:
+        emulator.wait_available(group, region=region)
+        emulator.admin("POST", f"groups/{group}?region={region}", {"token_age_days": 100})
+    return emulator
+
+
+def places() -> list[dict[str, Any]]:
+    return [{"region": region, "replication_group_ids": list(groups)} for region, groups in FLEET.items()]
+
+
+def options(emulator: Emulator, **more: Any) -> dict[str, Any]:
+    return {
+        "journey": "rotate_token",
+        "places": places(),
+        "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
+        "data_plane_ca_path": emulator.ca_bundle,
+        "wait_delay": 0.1,
+        "wait_timeout": 60,
+        "soak": 0,
+        "max_rate": 1000,
+        **more,
+    }
+
+
+def rotate(emulator: Emulator, *, check: bool = False, **more: Any) -> ModuleRun:
+    return run(emulator, "auth_journey", options(emulator, **more), check=check)
+
+
+def token(emulator: Emulator, region: str, group: str, stage: str = "AWSCURRENT") -> str:
+    client = emulator.client("secretsmanager", region=region)
+    found = client.get_secret_value(SecretId=secret_name(group), VersionStage=stage)
+    return str(json.loads(found["SecretString"])[KEY])
+
+
+def slots(emulator: Emulator, region: str, group: str) -> list[str]:
+    return [str(slot) for slot in emulator.group(group, region=region)["slots"]]
+
+
+def arrived(emulator: Emulator, *regions: str) -> None:
+    """Each group there takes the token in AWSCURRENT alone, which is a new one and its own."""
+    found = [(token(emulator, *one), slots(emulator, *one)) for one in GROUPS if one[0] in regions]
+    assert all(accepted == [current] for current, accepted in found)
+    assert len({A, *(current for current, dummy in found)}) == 1 + len(found)
+
+
+def told(ended: ModuleRun, name: str) -> list[dict[str, Any]]:
+    """What is said of each group, by place."""
+    return [{key: one[name] for key, one in place["outcomes"].items()} for place in ended.result["places"]]
+
+
+def test_each_is_changed_where_it_is(fleet: Emulator) -> None:
+    ended = rotate(fleet)
+    assert (ended.failed, ended.changed, ended.msg) == (False, True, "4 of 4 groups changed.")
+    assert told(ended, "changed") == [dict.fromkeys(groups, True) for groups in FLEET.values()]
+    assert "outcomes" not in ended.result
+    arrived(fleet, HERE, THERE)
+    calls = len(fleet.calls(mutating="true"))
+    again = rotate(fleet)
+    assert (again.failed, again.changed) == (False, False)
+    assert len(fleet.calls(mutating="true")) == calls
+
+
+def test_what_would_be_done_is_shown_with_the_region(fleet: Emulator) -> None:
+    ended = rotate(fleet, check=True)
+    assert ended.msg == "4 of 4 groups have something to do."
+    headers = [one["prepared"].splitlines()[0] for one in ended.result["diff"]]
+    assert headers == [f"{group} ({region})" for region, group in GROUPS]
+    assert not [call for call in fleet.calls(mutating="true") if call["action"] == "ModifyReplicationGroup"]
+
+
+def test_what_was_done_is_shown(fleet: Emulator) -> None:
+    assert [one["before_header"] for one in rotate(fleet).result["diff"]] == [group for dummy, group in GROUPS]
+
+
+@pytest.mark.parametrize("going_on", [True, False])
+def test_a_place_that_cant_be_used_stops_no_other(fleet: Emulator, going_on: bool) -> None:
+    fleet.faults({**DENIED, "service": "elasticache", "region": THERE})
+    ended = rotate(fleet, continue_on_error=going_on)
+    assert ended.failed is not going_on
+    assert told(ended, "failed") == [dict.fromkeys(FLEET[HERE], False), dict.fromkeys(FLEET[THERE], True)]
+    for group, why in told(ended, "msg")[1].items():
+        assert why.startswith(f"{group}: elasticache:DescribeReplicationGroups was refused in {THERE}")
+    arrived(fleet, HERE)
+    assert all(token(fleet, THERE, group) == A for group in FLEET[THERE])
+    fleet.clear_faults()
+    again = rotate(fleet)
+    assert told(again, "changed") == [dict.fromkeys(FLEET[HERE], False), dict.fromkeys(FLEET[THERE], True)]
+    arrived(fleet, HERE, THERE)
+
+
+def test_no_place_waits_for_another(fleet: Emulator) -> None:
+    """A change in one region takes for ever; the other region arrives meanwhile."""
+    slowest = FLEET[HERE][1]
+    fleet.faults({"kind": "never-ends", "id": slowest})
+    ended = rotate(fleet, wait_timeout=8, continue_on_error=True)
+    assert told(ended, "failed") == [{FLEET[HERE][0]: False, slowest: True}, dict.fromkeys(FLEET[THERE], False)]
+    slow, quick = told(ended, "duration")
+    assert max(quick.values()) < min(slow.values())
+    arrived(fleet, THERE)
+
+
+def test_a_single_place(fleet: Emulator) -> None:
+    ended = rotate(fleet, places=places()[1:])
+    assert not ended.failed, ended.msg
+    arrived(fleet, THERE)
+    assert all(token(fleet, HERE, group) == A for group in FLEET[HERE])
+
+
+def test_a_role_of_a_place(fleet: Emulator) -> None:
+    """It is assumed for that place alone, and where it can't be, its groups say so."""
+    role = "arn:aws:iam::123456789012:role/fleet"
+    fleet.faults({**DENIED, "action": "AssumeRole"})
+    given = [places()[0], {**places()[1], "assume_role_arn": role}]
+    ended = rotate(fleet, places=given, continue_on_error=True)
+    for group, why in told(ended, "msg")[1].items():
+        assert why.startswith(f"{group}: The role {role} can't be assumed: sts:AssumeRole was refused in {THERE}")
+    assert len(fleet.calls(action="AssumeRole")) == 1
+    arrived(fleet, HERE)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"places": [{"region": HERE}]}, "replication_group_ids"),
+        ({"places": [{"region": HERE, "replication_group_ids": ["a"], "zone": "a"}]}, "zone"),
+        (
+            {"places": [*places(), {"region": HERE, "replication_group_ids": ["c"]}]},
+            "places[2] has the region and the role of another one.",
+        ),
+        (
+            {"places": [*places(), {"region": "us-west-2", "replication_group_ids": ["-c"]}]},
+            "places[2].replication_group_ids: '-c' can't be the id of a replication group",
+        ),
+        ({"places": places(), "replication_group_ids": ["a"]}, "mutually exclusive"),
+        ({"places": places(), "steps": {"alpha": ["set"]}}, "mutually exclusive"),
+        ({"places": None}, "replication_group_ids and places are both empty."),
+        ({"places": places(), "max_age": -1}, "max_age: -1 lies in the future"),
+    ],
+)
+def test_mistakes_are_found_before_any_call(emulator: Emulator, given: dict[str, Any], words: str) -> None:
+    ended = rotate(emulator, **given)
+    assert ended.failed
+    assert words in ended.msg
+    assert not emulator.calls()
+
+
+def test_no_places_at_all(emulator: Emulator) -> None:
+    ended = rotate(emulator, places=[])
+    assert (ended.failed, ended.changed, ended.result["places"]) == (False, False, [])
+
+
+def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journaling, "_EVERY", 0.0)
+    path = tmp_path / "progress"
+    path.touch()
+    rotate(fleet, progress_path=str(path))
+    account, said = Account(), []
+    for line in path.read_text("utf-8").splitlines():
+        account.read([line])
+        said.append(account.line(json.loads(line)["at"]))
+    assert said[0].startswith("0 of 4 groups through; 4 to begin")
+    assert any(" at rotate" in line for line in said)
+    assert said[-1].startswith("4 of 4 groups through (")
+
+
+# --- Cut off --------------------------------------------------------------------------------------------------------
+
+
+def halted(emulator: Emulator, fault: Mapping[str, Any]) -> subprocess.Popen[str]:
+    """Start it, and return when one of its calls stands still; the other region goes on meanwhile."""
+    emulator.faults({"kind": "halt", **fault})
+    process = start(emulator, "auth_journey", options(emulator))
+    deadline = time.monotonic() + 60
+    while not any(one["struck"] for one in emulator.faults()):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+def points() -> Iterator[Any]:
+    """Before and after calls in turn, over all of the fleet's."""
+    every = len(GROUPS) * CALLS // 8
+    for turn, number in enumerate(range(2, len(GROUPS) * CALLS, every)):
+        when = ("before", "after")[turn % 2]
+        yield pytest.param(number, when, id=f"{when}-{number}")
+
+
+@pytest.mark.parametrize(("number", "when"), list(points()))
+def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: int, when: str) -> None:
+    process = halted(fleet, {"mutating": True, "nth": number, "when": when})
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(30)
+    fleet.clear_faults()
+    # Nobody is locked out meanwhile: each group takes what its secret hands out.
+    for region, group in GROUPS:
+        fleet.wait_available(group, region=region)
+        assert token(fleet, region, group) in slots(fleet, region, group), (region, group)
+    ended = rotate(fleet)
+    assert not ended.failed, ended.msg
+    arrived(fleet, HERE, THERE)
+    for region, group in GROUPS:
+        assert token(fleet, region, group, "AWSPREVIOUS") == A, (region, group)
+        calls = fleet.calls(action="PutSecretValue", id=secret_name(group), region=region)
+        assert len(calls) <= 2, (region, group)
+
+
+def test_an_interrupt_ends_all_of_it_soon(fleet: Emulator) -> None:
+    fleet.settings(modify_seconds=600.0)
+    process = start(fleet, "auth_journey", options(fleet))
+    deadline = time.monotonic() + 60
+    while len(fleet.calls(action="ModifyReplicationGroup")) < len(GROUPS) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.wait(20) != 0
+    finally:
+        process.kill()
+    calls = len(fleet.calls(mutating="true"))
+    fleet.settings(modify_seconds=0.1)
+    time.sleep(1)
+    assert len(fleet.calls(mutating="true")) == calls
