@@ -147,31 +147,35 @@ def groups_by_host(
 
 
 def told_by_host(
-    report: Mapping[str, Any], hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]
+    report: Mapping[str, Any],
+    hosts: Iterable[str],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    before: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Return what each host tells: C(lines), C(changed) and C(failed) of the groups that it speaks for."""
+    """Return what each host tells: C(lines), C(changed) and C(failed) of the groups that it speaks for.
+
+    In drawers, for :func:`from_drawer`: Ansible makes an object of its own of each entry of a dictionary that a
+    template names. With a thousand hosts that each look up their own these are a million.
+
+    ``before``: what was returned for other groups, which is told too.
+    """
     groups = report["groups"]
     lines = dict(zip(groups, report["lines"], strict=True))
     everything = {"lines": report["lines"], "changed": report["changed"], "failed": report["failed"]}
-    told = {}
+    told = {drawer: dict(entries) for drawer, entries in (before or {}).items()}
     for host in hosts:
         own = _group_of(host, hostvars)
         of = groups.get(own)
-        one = of and {"lines": [lines[own]], "changed": of["changed"], "failed": of["failed"]}
-        told[host] = one or everything
+        one = {"lines": [lines[own]], "changed": of["changed"], "failed": of["failed"]} if of else everything
+        had = from_drawer(told, host)
+        if had:
+            one = {
+                "lines": [*had["lines"], *one["lines"]],
+                "changed": had["changed"] or one["changed"],
+                "failed": had["failed"] or one["failed"],
+            }
+        told.setdefault(_drawer_of(host), {})[host] = one
     return told
-
-
-def in_drawers(entries: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the entries in drawers, for :func:`from_drawer`.
-
-    Ansible makes an object of its own of each entry of a dictionary that a template names. With a thousand hosts that
-    each look up their own these are a million.
-    """
-    drawers: dict[str, dict[str, Any]] = {}
-    for key, value in entries.items():
-        drawers.setdefault(_drawer_of(key), {})[key] = value
-    return drawers
 
 
 def from_drawer(drawers: Mapping[str, Mapping[str, Any]], key: str) -> Any:
@@ -325,7 +329,6 @@ class FilterModule:
             "due_groups": due_groups,
             "from_drawer": from_drawer,
             "groups_by_host": groups_by_host,
-            "in_drawers": in_drawers,
             "journey_brief": journey_brief,
             "journey_places": journey_places,
             "journey_report": journey_report,

@@ -15,7 +15,6 @@ from ansible_collections.elasticache.auth.plugins.filter.journeys import (
     due_groups,
     from_drawer,
     groups_by_host,
-    in_drawers,
     journey_brief,
     journey_places,
     journey_report,
@@ -338,11 +337,27 @@ def test_what_each_host_tells() -> None:
     whole = report(plan, [result(one=done("X"), two=done(failed=True, msg="two: no."))], "one", "two")
     hostvars = {"h1": {"replication_group_id": "One"}, "two": {}, "bastion": {}}
     told = told_by_host(whole, hostvars, hostvars)
-    assert {host: (one["changed"], one["failed"], len(one["lines"])) for host, one in told.items()} == {
+    assert {host: counted(told, host) for host in hostvars} == {
         "h1": (True, False, 1),
         "two": (False, True, 1),
         "bastion": (True, True, 2),
     }
+    # Elsewhere there are others, of which one is like the first, and the host that stands for none tells of all.
+    elsewhere = report(result(one=planned(), six=planned()), [], "one", "six")
+    more = {"h6": {"replication_group_id": "six"}, "bastion": {}}
+    both = told_by_host(elsewhere, more, more, told)
+    assert {host: counted(both, host) for host in ("h1", "two", "h6", "bastion")} == {
+        "h1": (True, False, 1),
+        "two": (False, True, 1),
+        "h6": (False, False, 1),
+        "bastion": (True, True, 4),
+    }
+    assert counted(told, "bastion") == (True, True, 2)
+
+
+def counted(told: dict[str, dict[str, Any]], host: str) -> tuple[bool, bool, int]:
+    one = from_drawer(told, host)
+    return one["changed"], one["failed"], len(one["lines"])
 
 
 def test_a_brief_plan_comes_to_the_same() -> None:
@@ -360,10 +375,11 @@ def test_a_brief_plan_comes_to_the_same() -> None:
 
 
 def test_what_is_in_drawers_is_found_again() -> None:
-    entries = {f"host-{number}": {"lines": [str(number)]} for number in range(1000)}
-    drawers = in_drawers(entries)
+    hosts: dict[str, dict[str, Any]] = {f"host-{number}": {} for number in range(1000)}
+    whole = report(result(**{host: planned(msg=host) for host in hosts}), [], *hosts)
+    drawers = told_by_host(whole, hosts, hosts)
     assert max(len(drawers), *(len(drawer) for drawer in drawers.values())) < 100
-    assert {host: from_drawer(drawers, host) for host in entries} == entries
+    assert {host: from_drawer(drawers, host)["lines"] for host in hosts} == {host: [host] for host in hosts}
     assert from_drawer(drawers, "nobody") == from_drawer({}, "host-1") == {}
 
 
