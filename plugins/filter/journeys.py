@@ -15,6 +15,11 @@ from ansible.errors import AnsibleFilterError
 #: What a plan tells of a group that no later step and no report asks for.
 _TOLD_ONLY = ("before", "calls", "drift", "duration", "evidence")
 
+#: What tells where a group is; of hosts with C(elasticache_) before it.
+_PLACE = ("region", "assume_role_arn")
+#: The variables that list groups, one a role.
+_LISTS = "the list of groups (…_replication_groups)"
+
 #: Few enough to be looked through, and enough for a few thousand hosts to have few in each.
 _DRAWERS = 64
 
@@ -104,26 +109,65 @@ def token_of(tokens: Mapping[Any, Any], group_id: str) -> str:
 
 
 def journey_places(
-    ids: Iterable[str], hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]
+    groups: Iterable[str | Mapping[str, Any]], hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return where the groups are: each region and account with its C(hosts), and with C(at), as auth_journey takes it.
 
-    A host says so in C(elasticache_region) and C(elasticache_assume_role_arn). One place has all groups.
+    A host says so in C(elasticache_region) and C(elasticache_assume_role_arn). One place has all groups, but for those
+    that say themselves where they are, as C(at) does.
     """
-    ids = [str(key).strip().lower() for key in ids]
-    places: dict[tuple[str, str], dict[str, Any]] = {}
-    for host in hosts:
-        of = hostvars[host]
-        key = (str(of.get("elasticache_region") or ""), str(of.get("elasticache_assume_role_arn") or ""))
-        at = {"region": key[0], "assume_role_arn": key[1], "replication_group_ids": []}
-        place = places.setdefault(key, {"hosts": [], "at": at})
+    listed = [_entry(one) for one in groups]
+    at = {host: tuple(str(hostvars[host].get(f"elasticache_{name}") or "") for name in _PLACE) for host in hosts}
+    elsewhere = next((one for one in listed if any(one[name] for name in _PLACE)), None)
+    if elsewhere and len(at) > 1:
+        raise AnsibleFilterError(
+            f"{_LISTS}: {_where(elsewhere)} is named there, but {len(at)} hosts are in the play, and a host says "
+            "itself where its group is. Give ids only, or run the play on localhost."
+        )
+    places: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def place_at(where: tuple[str, ...]) -> dict[str, Any]:
+        new = {**dict(zip(_PLACE, where, strict=True)), "replication_group_ids": []}
+        return places.setdefault(where, {"hosts": [], "at": new})
+
+    if len(set(at.values())) == 1:
+        own = next(iter(at.values()))
+        place_at(own)["hosts"] = list(at)
+        for one in listed:
+            place = place_at(tuple(one[name] or here for name, here in zip(_PLACE, own, strict=True)))
+            place["hosts"] = list(at)
+            place["at"]["replication_group_ids"] += one["replication_group_ids"]
+        return [place for place in places.values() if place["at"]["replication_group_ids"]] or [place_at(own)]
+    ids = {key for one in listed for key in one["replication_group_ids"]}
+    for host, where in at.items():
+        place, group = place_at(where), _group_of(host, hostvars)
         place["hosts"].append(host)
-        group, there = _group_of(host, hostvars), place["at"]["replication_group_ids"]
-        if group in ids and group not in there:
-            there.append(group)
-    if len(places) == 1:
-        next(iter(places.values()))["at"]["replication_group_ids"] = ids
-    return [place for place in places.values() if place["at"]["replication_group_ids"] or len(places) == 1]
+        if group in ids and group not in place["at"]["replication_group_ids"]:
+            place["at"]["replication_group_ids"].append(group)
+    return [place for place in places.values() if place["at"]["replication_group_ids"]]
+
+
+def _entry(given: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of a list of groups, an id or groups of one place, as the latter."""
+    if not isinstance(given, Mapping):
+        given = {"replication_group_ids": [given]}
+    unknown = sorted(set(map(str, given)) - {"replication_group_ids", *_PLACE})
+    ids = given.get("replication_group_ids")
+    if unknown or not isinstance(ids, list | tuple) or not ids:
+        what = f"it has {', '.join(unknown)}" if unknown else "replication_group_ids is missing, or no list of ids"
+        raise AnsibleFilterError(
+            f"{_LISTS}: {_where(given)}: {what}. An entry is an id, or the groups of another place: "
+            "replication_group_ids, with region or assume_role_arn or both."
+        )
+    return {
+        **{name: str(given.get(name) or "") for name in _PLACE},
+        "replication_group_ids": [str(key).strip().lower() for key in ids],
+    }
+
+
+def _where(given: Mapping[str, Any]) -> str:
+    place = [str(given[name]) for name in _PLACE if given.get(name)]
+    return ", ".join(place) or "an entry without a region"
 
 
 def own_groups(plan: Mapping[str, Any], host: str, hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -518,21 +518,19 @@ def journal_at(path: str | None) -> Teller:
 
 def places_of(module: AnsibleAWSModule) -> list[Place]:
     """Return the places that are given. Raises AuthError for groups that can't be meant so."""
-    places = [
-        Place(
-            ids=options.group_ids(one["replication_group_ids"], option=f"places[{number}].replication_group_ids"),
-            region=one["region"] or None,
-            role=one["assume_role_arn"] or None,
+    places: list[Place] = []
+    for number, one in enumerate(module.params["places"]):
+        option = f"places[{number}].replication_group_ids"
+        place = Place(
+            ids=options.group_ids(one["replication_group_ids"], option=option),
+            region=one["region"] or module.region,
+            role=one["assume_role_arn"] or module.params["assume_role_arn"],
         )
-        for number, one in enumerate(module.params["places"])
-    ]
-    found = [(place.region, place.role) for place in places]
-    for number, place in enumerate(found):
-        if place in found[:number]:
-            raise AuthError(
-                f"places[{number}] has the region and the role of another one. Name all groups of a place in one "
-                "entry: there is one pace of calls for each."
-            )
+        there = {key for other in places if other.is_at(place) for key in other.ids}
+        twice = sorted(there.intersection(place.ids))
+        if twice:
+            raise AuthError(f"{option}: {', '.join(twice)} is listed twice, with the same region and role.")
+        places.append(place)
     return places
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import ModuleRun, run, start
-from integration.role_scenes import KEY, secret_name, secret_text
+from integration.role_scenes import KEY, RoleRun, run_role, secret_name, secret_text
 from integration.scenes import A, create
 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
@@ -149,6 +149,16 @@ def test_a_single_place(fleet: Emulator) -> None:
     assert all(token(fleet, HERE, group) == A for group in FLEET[HERE])
 
 
+def test_a_region_that_is_named_twice(fleet: Emulator) -> None:
+    """Once by the environment: each of its groups is changed once, and at one pace."""
+    one, other = FLEET[HERE]
+    given = [{"replication_group_ids": [one]}, {"region": HERE, "replication_group_ids": [other]}]
+    ended = rotate(fleet, places=given)
+    assert not ended.failed, ended.msg
+    assert told(ended, "changed") == [{one: True}, {other: True}]
+    arrived(fleet, HERE)
+
+
 def test_a_role_of_a_place(fleet: Emulator) -> None:
     """It is assumed for that place alone, and where it can't be, its groups say so."""
     role = "arn:aws:iam::123456789012:role/fleet"
@@ -167,8 +177,8 @@ def test_a_role_of_a_place(fleet: Emulator) -> None:
         ({"places": [{"region": HERE}]}, "replication_group_ids"),
         ({"places": [{"region": HERE, "replication_group_ids": ["a"], "zone": "a"}]}, "zone"),
         (
-            {"places": [*places(), {"region": HERE, "replication_group_ids": ["c"]}]},
-            "places[2] has the region and the role of another one.",
+            {"places": [{"replication_group_ids": ["a", "b"]}, {"region": HERE, "replication_group_ids": ["c", "B"]}]},
+            "places[1].replication_group_ids: b is listed twice, with the same region and role.",
         ),
         (
             {"places": [*places(), {"region": "us-west-2", "replication_group_ids": ["-c"]}]},
@@ -204,6 +214,103 @@ def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pyt
     assert said[0].startswith("0 of 4 groups through; 4 to begin")
     assert any(" at rotate" in line for line in said)
     assert said[-1].startswith("4 of 4 groups through (")
+
+
+# --- A list on localhost --------------------------------------------------------------------------------------------
+
+LISTED = [*FLEET[HERE], {"region": THERE, "replication_group_ids": list(FLEET[THERE])}]
+CLIENTS = """\
+- name: Write down who has a turn
+  ansible.builtin.lineinfile:
+    path: "{{ told }}"
+    line: "{{ clients_region }}/{{ clients_assume_role_arn }}/{{ clients_replication_groups | join(' ') }}"
+    create: true
+    mode: "0600"
+"""
+
+
+def run_list(emulator: Emulator, role: str, *, check: bool = False, **variables: Any) -> RoleRun:
+    extra = {f"{role}_replication_groups": LISTED}
+    return run_role(emulator, role, groups=None, check=check, diff=check, extra_vars=extra, **variables)
+
+
+def said(ran: RoleRun) -> str:
+    """What the host told at the end."""
+    return str(ran.of("elasticache.auth.journey : Tell | How each host's groups fared")["msg"])
+
+
+def test_a_list_over_two_regions(fleet: Emulator) -> None:
+    plan = run_list(fleet, "rotate_token", check=True, soak=0)
+    assert plan.succeeded, plan.output
+    assert all(f"{group} ({region})" in plan.output for region, group in GROUPS)
+    assert not [call for call in fleet.calls(mutating="true") if call["action"] == "ModifyReplicationGroup"]
+    ran = run_list(fleet, "rotate_token", soak=0)
+    assert ran.succeeded, ran.output
+    assert all(said(ran).count(f"{group}: it stands at required") for dummy, group in GROUPS)
+    arrived(fleet, HERE, THERE)
+    again = run_list(fleet, "rotate_token", soak=0)
+    assert again.succeeded, again.output
+    assert (again.changed, again.mutating) == ({"localhost": 0}, [])
+
+
+def test_the_clients_of_each_region_have_their_turn(fleet: Emulator, tmp_path: Path) -> None:
+    tasks = tmp_path / "clients.yml"
+    tasks.write_text(CLIENTS, encoding="utf-8")
+    told_in = tmp_path / "told"
+    ran = run_role(
+        fleet,
+        "rotate_token",
+        groups=None,
+        extra_vars={"rotate_token_replication_groups": LISTED, "told": str(told_in)},
+        clients_tasks=str(tasks),
+    )
+    assert ran.succeeded, ran.output
+    assert told_in.read_text("utf-8").splitlines() == ["//alpha bravo", f"{THERE}//alpha mike"]
+    arrived(fleet, HERE, THERE)
+
+
+def test_a_region_that_fails_is_told_of_beside_the_others(fleet: Emulator, tmp_path: Path) -> None:
+    fleet.faults({**DENIED, "service": "elasticache", "region": HERE})
+    account = tmp_path / "result.json"
+    ran = run_list(fleet, "rotate_token", soak=0, result_path=str(account))
+    assert not ran.succeeded
+    assert all(
+        said(ran).count(f"{group}: elasticache:DescribeReplicationGroups was refused in {HERE}")
+        for group in FLEET[HERE]
+    )
+    assert "mike: it stands at required" in said(ran)
+    arrived(fleet, THERE)
+    kept = {
+        (one["region"], one["replication_group_id"]): one["outcome"]
+        for one in json.loads(account.read_text())["groups"]
+    }
+    assert {key: kept[key] for key in kept if key[0] == THERE} == {
+        (THERE, "alpha"): "changed",
+        (THERE, "mike"): "changed",
+    }
+    assert sorted(kept.values()) == ["changed", "changed", "failed", "failed"]
+
+
+def test_steps_of_other_modules_are_made_in_each_region(emulator: Emulator) -> None:
+    for region, group in GROUPS:
+        create(emulator, group, wait=False, TransitEncryptionEnabled=False, region=region)
+    for region, group in GROUPS:
+        emulator.wait_available(group, region=region)
+    ran = run_list(emulator, "enable_tls", soak=0)
+    assert ran.succeeded, ran.output
+    assert all(emulator.group(group, region=region)["tls"] == "required" for region, group in GROUPS)
+    again = run_list(emulator, "enable_tls", soak=0)
+    assert (again.changed, again.mutating) == ({"localhost": 0}, [])
+
+
+def test_a_list_with_a_mistake(emulator: Emulator) -> None:
+    listed = ["alpha", {"region": THERE, "ids": ["mike"]}]
+    ran = run_role(
+        emulator, "rotate_token", groups=None, extra_vars={"rotate_token_replication_groups": listed}, soak=0
+    )
+    assert not ran.succeeded
+    assert f"{THERE}: it has ids. An entry is an id, or the groups of another place" in ran.text
+    assert ran.calls == ()
 
 
 # --- Cut off --------------------------------------------------------------------------------------------------------

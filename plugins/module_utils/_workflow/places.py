@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,15 @@ AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Place:
-    """Where groups are, and their ids. ``region`` and ``role``, an ARN: ``None`` for the module's own."""
+    """Where groups are, and their ids. ``region``: ``None`` where there is none to be found. ``role``: its ARN."""
 
     ids: Sequence[str]
     region: str | None = None
     role: str | None = None
+
+    def is_at(self, other: Place) -> bool:
+        """Whether both are the same region and account, as far as one can tell without asking AWS."""
+        return (self.region, self.role) == (other.region, other.role)
 
     def __str__(self) -> str:
         return ", ".join(filter(None, (self.region, self.role)))
@@ -44,10 +48,13 @@ def travel_everywhere(
     """
     if len(places) > 1:
         told.places([len(place.ids) for place in places])
-    going = [
-        _Going(module, request, place, hide, told.at(number) if len(places) > 1 else told)
-        for number, place in enumerate(places)
-    ]
+    going: list[_Going] = []
+    for number, place in enumerate(places):
+        # Calls to one region and account have one pace.
+        same = next((one.clients.part() for one in going if one.place.is_at(place)), None)
+        clients = same or clients_of(module, region=place.region, role=place.role)
+        teller = told.at(number) if len(places) > 1 else told
+        going.append(_Going(place, clients, {**module.params, "assume_role_arn": place.role}, request, hide, teller))
     # amazon.aws ends the module where there are no credentials at all. It does so here, before anything is begun.
     for one in going:
         one.prepare()
@@ -62,12 +69,19 @@ def travel_everywhere(
 class _Going:
     """The journey in one place."""
 
-    def __init__(self, module: Any, request: Request, place: Place, hide: Callable[[str], None], told: Teller) -> None:
-        self.clients: Clients = clients_of(module, region=place.region, role=place.role)
-        self._place, self._told, self._error = place, told, ""
-        self._params = {**module.params, "continue_on_error": True}
-        self._params["assume_role_arn"] = place.role or module.params["assume_role_arn"]
-        self._travel = functools.partial(travel, self.clients, request, self._params, place.ids, hide=hide, told=told)
+    def __init__(
+        self,
+        place: Place,
+        clients: Clients,
+        params: Mapping[str, Any],
+        request: Request,
+        hide: Callable[[str], None],
+        told: Teller,
+    ) -> None:
+        self.place, self.clients = place, clients
+        self._told, self._error = told, ""
+        self._params = {**params, "continue_on_error": True}
+        self._travel = functools.partial(travel, clients, request, self._params, place.ids, hide=hide, told=told)
 
     def prepare(self) -> None:
         """Make the first client."""
@@ -79,7 +93,7 @@ class _Going:
     def go(self) -> list[Journeyed]:
         """Return how the groups fared."""
         try:
-            return for_each(self._params, self._place.ids, lambda key, error: Journeyed(key, error=error), self._work)
+            return for_each(self._params, self.place.ids, lambda key, error: Journeyed(key, error=error), self._work)
         finally:
             self._told.ends()
 

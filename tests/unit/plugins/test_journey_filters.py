@@ -318,14 +318,64 @@ WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-eas
             ],
         ),
         ([], {}, []),
+        ([], {"localhost": {}}, [("", "", ["localhost"], [])]),
+        (
+            ["a", {"region": "us-west-2", "replication_group_ids": ["A", "b"]}, "c"],
+            {"localhost": {}},
+            [("", "", ["localhost"], ["a", "c"]), ("us-west-2", "", ["localhost"], ["a", "b"])],
+        ),
+        (
+            [
+                {"region": "us-west-2", "replication_group_ids": ["a"]},
+                {"assume_role_arn": "arn:x", "replication_group_ids": ["b"]},
+                {"region": "us-east-1", "replication_group_ids": ["c"]},
+            ],
+            {"h": EAST},
+            [
+                ("us-east-1", "", ["h"], ["c"]),
+                ("us-west-2", "", ["h"], ["a"]),
+                ("us-east-1", "arn:x", ["h"], ["b"]),
+            ],
+        ),
     ],
 )
-def test_journey_places(ids: list[str], hostvars: dict[str, Any], places: list[tuple[Any, ...]]) -> None:
+def test_journey_places(ids: list[Any], hostvars: dict[str, Any], places: list[tuple[Any, ...]]) -> None:
     found = journey_places(ids, list(hostvars), hostvars)
     assert [
         (*(one["at"][name] for name in ("region", "assume_role_arn")), one["hosts"], one["at"]["replication_group_ids"])
         for one in found
     ] == places
+
+
+@pytest.mark.parametrize(
+    ("entry", "hosts", "words"),
+    [
+        ({"region": "us-west-2"}, ["localhost"], "us-west-2: replication_group_ids is missing"),
+        (
+            {"replication_group_ids": "a"},
+            ["localhost"],
+            "an entry without a region: replication_group_ids is missing, or no",
+        ),
+        (
+            {"region": "us-west-2", "replication_group_ids": []},
+            ["localhost"],
+            "us-west-2: replication_group_ids is missing",
+        ),
+        (
+            {"region": "us-west-2", "ids": ["a"]},
+            ["localhost"],
+            "us-west-2: it has ids. An entry is an id, or the groups of",
+        ),
+        (
+            {"region": "us-west-2", "replication_group_ids": ["a"]},
+            ["a", "b"],
+            "us-west-2 is named there, but 2 hosts are in the play, .* Give ids only, or run the play on localhost.",
+        ),
+    ],
+)
+def test_entries_that_make_no_sense(entry: dict[str, Any], hosts: list[str], words: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=words):
+        journey_places([entry], hosts, {host: {} for host in hosts})
 
 
 # --- What all hosts need, found out once
