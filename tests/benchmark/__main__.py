@@ -40,12 +40,13 @@ _LINES = 20
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is the same for all variants, in seconds."""
+    """What is the same for all variants; times in seconds. ``regions``: in how many the groups are."""
 
     modify_seconds: float
     latency: float
     poll_seconds: float
     time_limit: float
+    regions: int
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--sizes", default="10,100,1000", help="numbers of groups (%(default)s)")
     made.add_argument("--variants", default=",".join(VARIANTS), help="some of: %(default)s")
+    made.add_argument(
+        "--regions",
+        type=int,
+        default=3,
+        help=f"in how many regions the groups are, 1 to {len(fleet.REGIONS)} (%(default)s)",
+    )
     made.add_argument("--modify-seconds", type=float, default=5.0, help="how long a change takes (%(default)s)")
     made.add_argument("--latency", type=float, default=0.02, help="seconds that every API call takes (%(default)s)")
     made.add_argument(
@@ -84,7 +91,7 @@ def rotate(variant: Variant, number: int, settings: Settings) -> Outcome:
     try:
         with tempfile.TemporaryDirectory(prefix="elasticache-auth-bench-") as name:
             folder = Path(name)
-            groups = fleet.create(emulator, number)
+            groups = fleet.create(emulator, number, fleet.REGIONS[: settings.regions])
             job = Job(groups, emulator.ca_bundle or "", folder, settings.poll_seconds)
             command, environment = variant.command(job), ansible_environment(emulator, folder)
             fleet.begin(emulator, modify_seconds=settings.modify_seconds, latency=settings.latency)
@@ -200,7 +207,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made.error(f"no variant {', '.join(unknown)}; there are: {', '.join(VARIANTS)}")
     if not 1 <= sizes[0] <= sizes[-1] <= 9999:
         made.error("--sizes are from 1 to 9999")
-    settings = Settings(parsed.modify_seconds, parsed.latency, parsed.poll_seconds, parsed.time_limit)
+    settings = Settings(parsed.modify_seconds, parsed.latency, parsed.poll_seconds, parsed.time_limit, parsed.regions)
+    if not 1 <= settings.regions <= len(fleet.REGIONS):
+        made.error(f"--regions is from 1 to {len(fleet.REGIONS)}")
     if settings.poll_seconds <= 0 or settings.time_limit <= 0 or min(settings.modify_seconds, settings.latency) < 0:
         made.error("times are above zero")
     console = Console(highlight=False)
@@ -210,7 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(
         f"{machine['system']}, {machine['cpus']} CPUs, Python {machine['python']}, load {machine['load_average'][0]}. "
         f"A change takes {settings.modify_seconds:g} s, a call {settings.latency * 1000:g} ms and more; "
-        f"throttled {fleet.THROTTLE}, at rates that for ElastiCache are made up. Light data plane, two nodes a group."
+        f"throttled {fleet.THROTTLE}, at rates that for ElastiCache are made up. Light data plane, two nodes a group, "
+        f"the groups of a fleet in {settings.regions} region{'s' * (settings.regions != 1)}."
     )
     outcomes: list[Outcome] = []
     try:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -17,7 +17,16 @@ KEY = "auth_token"
 THROTTLE = "aws-like"
 #: How long ago the token was last changed, in days: more than the role's default of 90, so that it is due.
 TOKEN_AGE = 100
+#: Where the groups are, in turn: the first so many of these.
+REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2", "us-west-2", "eu-central-1", "sa-east-1")
 _THREADS = 8
+
+
+class Group(NamedTuple):
+    """Where a group is, and its id."""
+
+    region: str
+    id: str
 
 
 def secret_name(group: str) -> str:
@@ -30,31 +39,35 @@ def old_token(group: str) -> str:
     return f"Old-token-of-{group}-Aequ4ahx"
 
 
-def create(emulator: Emulator, number: int) -> list[str]:
-    """Make that many groups of two nodes, each with an old token and a secret that holds it; returns their ids.
+def create(emulator: Emulator, number: int, regions: Sequence[str]) -> list[Group]:
+    """Make that many groups of two nodes, each with an old token and a secret that holds it; returns where they are.
 
     As fast as the emulator can: nothing is throttled, and nothing takes time but the nodes.
     """
     emulator.admin("POST", "throttle", {"name": "off"})
     emulator.settings(modify_seconds=0, create_seconds=0, latency=0)
-    elasticache, secrets = emulator.client("elasticache"), emulator.client("secretsmanager")
 
-    def one(group: str) -> None:
-        elasticache.create_replication_group(
-            ReplicationGroupId=group,
+    def one(group: Group) -> None:
+        emulator.client("elasticache", region=group.region).create_replication_group(
+            ReplicationGroupId=group.id,
             ReplicationGroupDescription="one of a fleet",
             Engine="valkey",
             NumCacheClusters=2,
             TransitEncryptionEnabled=True,
-            AuthToken=old_token(group),
+            AuthToken=old_token(group.id),
         )
-        secrets.create_secret(Name=secret_name(group), SecretString=json.dumps({KEY: old_token(group)}))
+        emulator.client("secretsmanager", region=group.region).create_secret(
+            Name=secret_name(group.id), SecretString=json.dumps({KEY: old_token(group.id)})
+        )
 
-    groups = [f"fleet-{index:04}" for index in range(number)]
+    groups = [Group(regions[index % len(regions)], f"fleet-{index:04}") for index in range(number)]
     _each(one, groups)
-    while any(group["Status"] != "available" for group in _described(elasticache)):
+    while any(truth["status"] != "available" for truth in emulator.groups()):
         time.sleep(0.2)
-    _each(lambda group: emulator.admin("POST", f"groups/{group}", {"token_age_days": TOKEN_AGE}), groups)
+    _each(
+        lambda group: emulator.admin("POST", f"groups/{group.id}?region={group.region}", {"token_age_days": TOKEN_AGE}),
+        groups,
+    )
     return groups
 
 
@@ -64,19 +77,19 @@ def begin(emulator: Emulator, *, modify_seconds: float, latency: float) -> None:
     emulator.admin("POST", "throttle", {"name": THROTTLE})
 
 
-def problems(emulator: Emulator, groups: Iterable[str]) -> list[str]:
+def problems(emulator: Emulator, groups: Iterable[Group]) -> list[str]:
     """What is not as it must be at the end: each group takes the token in AWSCURRENT alone, and it is a new one."""
     emulator.admin("POST", "throttle", {"name": "off"})
     emulator.settings(latency=0)
-    secrets = emulator.client("secretsmanager")
-    truths = {truth["id"]: truth for truth in emulator.groups()}
+    truths = {Group(truth["region"], truth["id"]): truth for truth in emulator.groups()}
 
-    def current(group: str) -> str:
-        return str(json.loads(secrets.get_secret_value(SecretId=secret_name(group))["SecretString"])[KEY])
+    def current(group: Group) -> str:
+        secrets = emulator.client("secretsmanager", region=group.region)
+        return str(json.loads(secrets.get_secret_value(SecretId=secret_name(group.id))["SecretString"])[KEY])
 
     names = list(groups)
     tokens = dict(zip(names, _each(current, names), strict=True))
-    return [why for group in names if (why := problem(truths[group], tokens[group], old_token(group)))]
+    return [why for group in names if (why := problem(truths[group], tokens[group], old_token(group.id)))]
 
 
 def problem(truth: Mapping[str, Any], current: str, old: str) -> str:
@@ -91,11 +104,6 @@ def problem(truth: Mapping[str, Any], current: str, old: str) -> str:
     return ""
 
 
-def _described(client: Any) -> list[dict[str, Any]]:
-    pages = client.get_paginator("describe_replication_groups").paginate()
-    return [group for page in pages for group in page["ReplicationGroups"]]
-
-
-def _each(work: Callable[[str], Any], groups: Sequence[str]) -> list[Any]:
+def _each(work: Callable[[Group], Any], groups: Sequence[Group]) -> list[Any]:
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(work, groups))

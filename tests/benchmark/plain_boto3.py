@@ -2,12 +2,12 @@
 # Copyright: elasticache.auth contributors
 """Variant d: rotate the tokens of many groups with boto3 and threads, as fast as one can. The floor.
 
-``python plain_boto3.py POLL_SECONDS IDS_FILE``
+``python plain_boto3.py POLL_SECONDS GROUPS_FILE``, which has a region and an id a line
 
-One client a purpose, shared by 32 threads; a page of 100 groups a call to see what has ended; each group goes on as
-soon as its own change has ended. There is no safety in it: no node is asked what it accepts, nothing is written down, a
-group in another state than expected is not noticed, and where it is killed someone has to find out by hand which groups
-demand which token.
+All regions at once; in each, one client a purpose, shared by 32 threads; a page of 100 groups a call to see what has
+ended; each group goes on as soon as its own change has ended. There is no safety in it: no node is asked what it
+accepts, nothing is written down, a group in another state than expected is not noticed, and where it is killed someone
+has to find out by hand which groups demand which token.
 """
 
 from __future__ import annotations
@@ -28,21 +28,22 @@ THREADS = 32
 KEY = "auth_token"
 
 
-def client(service: str, mode: str) -> Any:
+def client(session: boto3.Session, service: str, mode: str) -> Any:
     """A client for all threads."""
     retries: Any = {"mode": mode, "total_max_attempts": 20}
-    return boto3.client(service, config=Config(max_pool_connections=THREADS, retries=retries))
+    return session.client(service, config=Config(max_pool_connections=THREADS, retries=retries))
 
 
 class Rotation:
-    """All groups' rotations."""
+    """All rotations in one region."""
 
-    def __init__(self, poll_seconds: float) -> None:
+    def __init__(self, region: str, poll_seconds: float) -> None:
         self.poll_seconds = poll_seconds
+        session = boto3.Session(region_name=region)
         # Adaptive: it learns how often AWS wants to be called. Each client learns by itself, so changes have their own.
-        self.changes = client("elasticache", "adaptive")
-        self.looks = client("elasticache", "standard")
-        self.secrets = client("secretsmanager", "standard")
+        self.changes = client(session, "elasticache", "adaptive")
+        self.looks = client(session, "elasticache", "standard")
+        self.secrets = client(session, "secretsmanager", "standard")
         self.pool = ThreadPoolExecutor(THREADS)
         #: What comes next for each group whose change is under way. A dict's single operations are safe in threads.
         self.waiting: dict[str, Callable[[], None]] = {}
@@ -102,5 +103,17 @@ class Rotation:
         self.modify(group, token, "SET", lambda: None)
 
 
+def main(poll_seconds: float, lines: list[str]) -> None:
+    """Rotate them all; raises what the first one raised."""
+    regions: dict[str, list[str]] = {}
+    for region, group in map(str.split, lines):
+        regions.setdefault(region, []).append(group)
+    with ThreadPoolExecutor(len(regions)) as pool:
+        # boto3 makes one session at a time.
+        rotations = [Rotation(region, poll_seconds) for region in regions]
+        for future in [pool.submit(one.run, ids) for one, ids in zip(rotations, regions.values(), strict=True)]:
+            future.result()
+
+
 if __name__ == "__main__":
-    Rotation(float(sys.argv[1])).run(Path(sys.argv[2]).read_text("utf-8").split())
+    main(float(sys.argv[1]), Path(sys.argv[2]).read_text("utf-8").splitlines())

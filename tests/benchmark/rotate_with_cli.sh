@@ -4,7 +4,7 @@
 #
 # Variant c: rotate the tokens of many groups with the AWS CLI.
 #
-#   rotate_with_cli.sh 16 ids.txt     that many groups at a time, from a file with an id a line
+#   rotate_with_cli.sh 16 groups.txt     that many groups at a time, from a file with a region and an id a line
 #
 # Tokens reach the CLI through a pipe (file:///dev/fd/N), and are in no list of processes. No node is asked what it accepts,
 # nothing is written down, and other keys of a secret are lost. `wait` looks every 15 seconds, which can't be changed.
@@ -29,7 +29,8 @@ modify() {
 }
 
 if [[ ${1:-} == --one ]]; then
-    rotate "$2"
+    export AWS_REGION=$2 AWS_DEFAULT_REGION=$2 # version 1 of the CLI looks at the latter
+    rotate "$3"
 else
-    xargs -P "$1" -n 1 -- bash "$0" --one <"$2"
+    xargs -P "$1" -n 2 -- bash "$0" --one <"$2"
 fi

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.fleet import Group
 from chaos.command import playbook_arguments
 
 HERE = Path(__file__).resolve().parent
@@ -24,7 +25,7 @@ ROTATE_TOKEN = "elasticache.auth.rotate_token"
 class Job:
     """What a variant is to rotate, and where it may write. ``poll_seconds``: how often to look, where one can say."""
 
-    groups: Sequence[str]
+    groups: Sequence[Group]
     ca_bundle: str
     folder: Path
     poll_seconds: float
@@ -51,7 +52,7 @@ def _role_variables(job: Job) -> dict[str, Any]:
 def _inventory(job: Job) -> str:
     """A static inventory file: one host a group, on this machine."""
     shared = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    hosts = {group: {"replication_group_id": group} for group in job.groups}
+    hosts = {group.id: {"replication_group_id": group.id, "elasticache_region": group.region} for group in job.groups}
     file = job.folder / "hosts.json"
     file.write_text(json.dumps({"caches": {"hosts": hosts, "vars": shared}}), encoding="utf-8")
     return str(file)
@@ -63,7 +64,11 @@ def _ansible(job: Job, playbook: str | Path, variables: Mapping[str, Any]) -> li
 
 
 def _localhost(job: Job) -> list[str]:
-    variables = {**_role_variables(job), "rotate_token_replication_groups": list(job.groups)}
+    regions: dict[str, list[str]] = {}
+    for group in job.groups:
+        regions.setdefault(group.region, []).append(group.id)
+    listed = [{"region": region, "replication_group_ids": ids} for region, ids in regions.items()]
+    variables = {**_role_variables(job), "rotate_token_replication_groups": listed}
     variables["ansible_python_interpreter"] = sys.executable
     return [*_ansible(job, ROTATE_TOKEN, variables), "-i", "localhost,", "--connection", "local"]
 
@@ -79,8 +84,8 @@ def _one_call_a_group(job: Job) -> list[str]:
 
 
 def _listed(job: Job) -> str:
-    file = job.folder / "ids.txt"
-    file.write_text("".join(f"{group}\n" for group in job.groups), encoding="utf-8")
+    file = job.folder / "groups.txt"
+    file.write_text("".join(f"{group.region} {group.id}\n" for group in job.groups), encoding="utf-8")
     return str(file)
 
 
@@ -100,6 +105,6 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("b", "one module call a group and step, 5 forks", _one_call_a_group, slow=True),
         Variant("c", "AWS CLI, one group after the other", _cli(1), slow=True),
         Variant("c16", "AWS CLI, 16 groups at a time", _cli(16), slow=True),
-        Variant("d", "boto3 and 32 threads, no probe, no record", _boto3),
+        Variant("d", "boto3 and 32 threads a region, no probe, no record", _boto3),
     )
 }

@@ -16,7 +16,7 @@ MODIFY = "elasticache:ModifyReplicationGroup"
 
 def test_three_groups(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
-    arguments = ["--sizes", "3", "--variants", "a,d", "--modify-seconds", "0.2", "--poll-seconds", "0.1"]
+    arguments = ["--sizes", "3", "--variants", "a,a2,b,c16,d", "--modify-seconds", "0.2", "--poll-seconds", "0.1"]
     environment = {**os.environ, "TERM": "dumb", "COLUMNS": "200"}
     done = subprocess.run(
         [sys.executable, "-m", "benchmark", *arguments, "--json", str(file)],
@@ -32,6 +32,9 @@ def test_three_groups(tmp_path: Path) -> None:
     found = json.loads(file.read_text("utf-8"))
     assert [(one["variant"], one["groups"], one["failed"]) for one in found["outcomes"]] == [
         ("a", 3, False),
+        ("a2", 3, False),
+        ("b", 3, False),
+        ("c16", 3, False),
         ("d", 3, False),
     ], done.stdout
     for one in found["outcomes"]:
@@ -40,7 +43,7 @@ def test_three_groups(tmp_path: Path) -> None:
         assert one["memory"] > 10e6
         assert not one["extrapolated"]
     assert found["settings"]["throttle"] == "aws-like"
-    assert {one["variant"] for one in found["targets"]} == {"a"}
+    assert {one["variant"] for one in found["targets"]} == {"a", "a2"}
     for said in ("Rotate the AUTH token of every group", MODIFY, "Targets"):
         assert said in done.stdout
     assert "Old-token-of-" not in done.stdout + file.read_text("utf-8")

@@ -13,7 +13,7 @@ from benchmark.figures import Failure, Figures, Outcome
 from benchmark.fleet import problem
 from benchmark.variants import VARIANTS
 
-SETTINGS = program.Settings(5.0, 0.02, 2.0, 600.0)
+SETTINGS = program.Settings(5.0, 0.02, 2.0, 600.0, 3)
 OLD, NEW = "Old-token-0000001", "New-token-0000001"
 
 
@@ -71,6 +71,8 @@ def test_nothing_is_tried_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (["--sizes", "ten"], "--sizes are numbers"),
         (["--sizes", "0"], "--sizes are from 1 to 9999"),
+        (["--regions", "7"], "--regions is from 1 to 6"),
+        (["--regions", "0"], "--regions is from 1 to 6"),
         (["--variants", "e"], "no variant e; there are: a, a2, b, c, c16, d"),
         (["--poll-seconds", "0"], "times are above zero"),
         (["--latency", "-1"], "times are above zero"),
