@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Work for many groups is counted as it is done, whatever becomes of it."""
+"""Clients of many regions share what they read; work for many groups is counted as it is done, whatever comes of it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
+import boto3.session
+import botocore.loaders
+import botocore.session
 import pytest
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
@@ -29,3 +35,47 @@ def test_nobody_has_to_listen() -> None:
     assert work(1) == 1
     with pytest.raises(ZeroDivisionError):
         work(0)
+
+
+class Owner:
+    """Makes clients as amazon.aws does, each in a session of its own."""
+
+    region = "us-east-1"
+
+    def client(self, service: str, *, aws_config: Any, region: str | None = None) -> Any:
+        keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+        session = boto3.session.Session(region_name=region or self.region)
+        return session.client(service, config=aws_config, **keys)
+
+
+def test_no_description_of_a_service_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are megabytes, and each region has four clients."""
+    read: Counter[str] = Counter()
+    load = botocore.loaders.JSONFileLoader.load_file
+
+    def counted(self: Any, path: str) -> Any:
+        data = load(self, path)
+        read[path] += data is not None
+        return data
+
+    monkeypatch.setattr(botocore.loaders.JSONFileLoader, "load_file", counted)
+    before = botocore.session.create_loader
+    here = Clients(Owner())
+    regions = [one.repeatable.meta.region_name for one in (here, here.elsewhere(region="eu-west-1"))]
+    assert regions == ["us-east-1", "eu-west-1"]
+    assert here.once is not here.repeatable
+    assert max(read.values(), default=1) == 1
+    assert botocore.session.create_loader is before
+
+
+def test_without_what_makes_them_share_each_reads_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A botocore that makes its loaders elsewhere is none that can't be used."""
+    monkeypatch.delattr(botocore.session, "create_loader")
+
+    class Elsewhere:
+        region = "us-east-1"
+
+        def client(self, service: str, *, aws_config: Any) -> str:
+            return service
+
+    assert Clients(Elsewhere()).repeatable == "elasticache"
