@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from .._core.errors import AuthError
@@ -72,6 +73,28 @@ def _reading_once() -> Iterator[None]:
         yield
     finally:
         botocore.session.create_loader = own
+
+
+def _parse_times_fast(client: Any) -> None:
+    """Have the client's answers read without botocore's search for the format of each time.
+
+    A page of a hundred groups has two hundred times in it, and that search is a quarter of the work of reading the page
+    (sampled with botocore 1.44). A client that is made otherwise stays as it is.
+    """
+    factory = getattr(getattr(client, "_endpoint", None), "_response_parser_factory", None)
+    if factory is not None and hasattr(factory, "set_parser_defaults"):
+        factory.set_parser_defaults(timestamp_parser=time_of)
+
+
+def time_of(text: Any) -> datetime:
+    """Return a time of an AWS answer as botocore does: in ISO 8601, which is read at once, or any other way."""
+    if isinstance(text, str):
+        with contextlib.suppress(ValueError):
+            found = datetime.fromisoformat(text)
+            if found.tzinfo is not None:
+                return found
+    parsed: datetime = botocore.utils.parse_timestamp(text)
+    return parsed
 
 
 @dataclass
@@ -277,9 +300,11 @@ class Clients:
             }
         try:
             with _reading_once():
-                return self._owner.client(service, aws_config=botocore.config.Config(**given), **other)
+                client = self._owner.client(service, aws_config=botocore.config.Config(**given), **other)
         except TypeError as error:
             raise AuthError(f"aws_config is not a botocore configuration: {error}") from error
+        _parse_times_fast(client)
+        return client
 
     def _check_region(self) -> None:
         """Raise :class:`AuthError` for what can't be a region's name; amazon.aws would end the whole module there."""

@@ -10,9 +10,10 @@ from typing import Any
 import boto3.session
 import botocore.loaders
 import botocore.session
+import botocore.utils
 import pytest
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients, time_of
 from ansible_collections.elasticache.auth.plugins.module_utils._fan_out import fan_out
 
 
@@ -79,3 +80,37 @@ def test_without_what_makes_them_share_each_reads_for_itself(monkeypatch: pytest
             return service
 
     assert Clients(Elsewhere()).repeatable == "elasticache"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-23T08:55:30Z",
+        "2026-11-23T08:55:30.123Z",
+        "2026-11-23T08:55:30.123456+02:00",
+        "2026-11-23T08:55:30",  # without a zone it is UTC's
+        "2026-11-23",
+        "Mon, 23 Nov 2026 08:55:30 GMT",
+        "1795424130",
+        1795424130.5,
+        1795424130,
+    ],
+)
+def test_times_are_those_that_botocore_reads(text: Any) -> None:
+    own, mine = botocore.utils.parse_timestamp(text), time_of(text)
+    assert (mine, mine.utcoffset()) == (own, own.utcoffset())
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", None])
+def test_what_is_no_time_is_refused_as_botocore_does(text: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        botocore.utils.parse_timestamp(text)
+    with pytest.raises(ValueError, match=r"."):
+        time_of(text)
+
+
+def test_a_client_reads_times_so() -> None:
+    """It still finds where botocore has it."""
+    client = Clients(Owner()).repeatable
+    parser = client._endpoint._response_parser_factory.create_parser("query")
+    assert parser._timestamp_parser is time_of
