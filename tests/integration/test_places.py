@@ -18,8 +18,11 @@ from integration.direct import ModuleRun, run, start
 from integration.role_scenes import KEY, RoleRun, run_role, secret_name, secret_text
 from integration.scenes import A, create
 
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import places as everywhere
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel import Journeyed, travel
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -129,6 +132,22 @@ def test_a_place_that_cant_be_used_stops_no_other(fleet: Emulator, going_on: boo
     again = rotate(fleet)
     assert told(again, "changed") == [dict.fromkeys(FLEET[HERE], False), dict.fromkeys(FLEET[THERE], True)]
     arrived(fleet, HERE, THERE)
+
+
+def test_an_error_that_nobody_expects_is_its_place_s_own(fleet: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its words may hold anything, and are not told."""
+    own = travel
+
+    def breaks(clients: Clients, *arguments: Any, **more: Any) -> list[Journeyed]:
+        if clients.region == THERE:
+            raise KeyError(A)
+        return own(clients, *arguments, **more)
+
+    monkeypatch.setattr(everywhere, "travel", breaks)
+    ended = rotate(fleet, continue_on_error=True)
+    for group, why in told(ended, "msg")[1].items():
+        assert why == f"{group}: the module met an error that it does not know, KeyError."
+    arrived(fleet, HERE)
 
 
 def test_no_place_waits_for_another(fleet: Emulator) -> None:

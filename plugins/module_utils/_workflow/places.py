@@ -100,4 +100,10 @@ class _Going:
     def _work(self) -> list[Journeyed]:
         if self._error:
             raise AuthError(self._error)
-        return self._travel()
+        try:
+            return self._travel()
+        except AuthError:
+            raise
+        except Exception as error:
+            # The other places are told of all the same; the error's own words may hold anything.
+            raise AuthError(f"the module met an error that it does not know, {type(error).__name__}.") from None
