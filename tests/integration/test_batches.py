@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.direct import ModuleRun, run, start
+from integration.cut_off import PROGRAM, ends_soon, kill_at, points
+from integration.direct import ModuleRun, run
 from integration.role_scenes import KEY, due_fleet, labelled, secret_name
 from integration.scenes import A, slots
 
@@ -35,15 +34,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
 
 FLEET = [f"group-{number}" for number in range(7)]
-#: The calls of a rotation that change something: three records, two changes, one token stored, its labels moved twice.
-CALLS = 8
 #: The module in a process of its own, with batches of two.
-PROGRAM = """
-import runpy, sys
+IN_TWOS = f"""
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import travel
 travel.LEAST = 2
-runpy.run_module("ansible_collections.elasticache.auth.plugins.modules.auth_journey", run_name="__main__")
-"""
+{PROGRAM}"""
 
 
 @pytest.fixture(autouse=True)
@@ -203,32 +198,9 @@ def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pyt
 # --- Cut off --------------------------------------------------------------------------------------------------------
 
 
-def halted(emulator: Emulator, fault: Mapping[str, Any]) -> subprocess.Popen[str]:
-    """Start it, and return when one of its calls stands still; the other batches go on meanwhile."""
-    emulator.faults({"kind": "halt", **fault})
-    process = start(emulator, "auth_journey", options(emulator), program=PROGRAM)
-    deadline = time.monotonic() + 60
-    while not any(one["struck"] for one in emulator.faults()):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return process
-
-
-def points() -> Iterator[Any]:
-    """Before and after calls in turn, over all of the fleet's."""
-    every = len(FLEET) * CALLS // 8
-    for turn, number in enumerate(range(2, len(FLEET) * CALLS, every)):
-        when = ("before", "after")[turn % 2]
-        yield pytest.param(number, when, id=f"{when}-{number}")
-
-
-@pytest.mark.parametrize(("number", "when"), list(points()))
+@pytest.mark.parametrize(("number", "when"), points(len(FLEET)))
 def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: int, when: str) -> None:
-    process = halted(fleet, {"mutating": True, "nth": number, "when": when})
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(30)
-    fleet.clear_faults()
+    kill_at(fleet, options(fleet), number, when, program=IN_TWOS)
     # Nobody is locked out meanwhile: each group takes what its secret hands out.
     for group in FLEET:
         fleet.wait_available(group)
@@ -247,19 +219,10 @@ def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: in
 @pytest.mark.parametrize("to_main", [True, False], ids=["main thread", "another thread"])
 def test_an_interrupt_ends_it_soon_and_no_call_follows(fleet: Emulator, to_main: bool) -> None:
     """The system gives it to any thread; Python acts on it in the main one, which may be waiting for the others."""
-    fleet.settings(modify_seconds=600.0)
-    process = start(fleet, "auth_journey", options(fleet), program=PROGRAM)
-    deadline = time.monotonic() + 60
-    while len(modified(fleet)) < len(FLEET) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    threads = sorted(int(one.name) for one in Path(f"/proc/{process.pid}/task").iterdir())
-    thread = process.pid if to_main else next(one for one in threads if one != process.pid)
-    assert ctypes.CDLL(None).tgkill(process.pid, thread, signal.SIGINT) == 0
-    try:
-        assert process.wait(20) != 0
-    finally:
-        process.kill()
-    calls = len(fleet.calls(mutating="true"))
-    fleet.settings(modify_seconds=0.1)
-    time.sleep(1)
-    assert len(fleet.calls(mutating="true")) == calls
+
+    def interrupt(process: subprocess.Popen[str]) -> None:
+        threads = sorted(int(one.name) for one in Path(f"/proc/{process.pid}/task").iterdir())
+        thread = process.pid if to_main else next(one for one in threads if one != process.pid)
+        assert ctypes.CDLL(None).tgkill(process.pid, thread, signal.SIGINT) == 0
+
+    ends_soon(fleet, options(fleet), len(FLEET), interrupt, program=IN_TWOS)

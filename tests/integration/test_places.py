@@ -5,16 +5,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.direct import ModuleRun, run, start
+from integration.cut_off import ends_soon, kill_at, points
+from integration.direct import ModuleRun, run
 from integration.role_scenes import KEY, RoleRun, run_role, secret_name, secret_text
 from integration.scenes import A, create
 
@@ -32,8 +30,6 @@ pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.2)
 HERE, THERE = "us-east-1", "eu-west-1"
 FLEET: Mapping[str, tuple[str, ...]] = {HERE: ("alpha", "bravo"), THERE: ("alpha", "mike")}
 GROUPS = [(region, group) for region, groups in FLEET.items() for group in groups]
-#: The calls of one group's rotation that change something (see test_batches).
-CALLS = 8
 DENIED = {"kind": "error", "code": "AccessDenied", "message": "No.", "status": 403, "times": 100000}
 
 
@@ -335,32 +331,9 @@ def test_a_list_with_a_mistake(emulator: Emulator) -> None:
 # --- Cut off --------------------------------------------------------------------------------------------------------
 
 
-def halted(emulator: Emulator, fault: Mapping[str, Any]) -> subprocess.Popen[str]:
-    """Start it, and return when one of its calls stands still; the other region goes on meanwhile."""
-    emulator.faults({"kind": "halt", **fault})
-    process = start(emulator, "auth_journey", options(emulator))
-    deadline = time.monotonic() + 60
-    while not any(one["struck"] for one in emulator.faults()):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return process
-
-
-def points() -> Iterator[Any]:
-    """Before and after calls in turn, over all of the fleet's."""
-    every = len(GROUPS) * CALLS // 8
-    for turn, number in enumerate(range(2, len(GROUPS) * CALLS, every)):
-        when = ("before", "after")[turn % 2]
-        yield pytest.param(number, when, id=f"{when}-{number}")
-
-
-@pytest.mark.parametrize(("number", "when"), list(points()))
+@pytest.mark.parametrize(("number", "when"), points(len(GROUPS)))
 def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: int, when: str) -> None:
-    process = halted(fleet, {"mutating": True, "nth": number, "when": when})
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(30)
-    fleet.clear_faults()
+    kill_at(fleet, options(fleet), number, when)
     # Nobody is locked out meanwhile: each group takes what its secret hands out.
     for region, group in GROUPS:
         fleet.wait_available(group, region=region)
@@ -375,17 +348,4 @@ def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: in
 
 
 def test_an_interrupt_ends_all_of_it_soon(fleet: Emulator) -> None:
-    fleet.settings(modify_seconds=600.0)
-    process = start(fleet, "auth_journey", options(fleet))
-    deadline = time.monotonic() + 60
-    while len(fleet.calls(action="ModifyReplicationGroup")) < len(GROUPS) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    try:
-        assert process.wait(20) != 0
-    finally:
-        process.kill()
-    calls = len(fleet.calls(mutating="true"))
-    fleet.settings(modify_seconds=0.1)
-    time.sleep(1)
-    assert len(fleet.calls(mutating="true")) == calls
+    ends_soon(fleet, options(fleet), len(GROUPS), lambda process: process.send_signal(signal.SIGINT))

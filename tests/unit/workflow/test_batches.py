@@ -97,11 +97,13 @@ class BrokenError(Exception):
 def test_what_one_raises_stops_the_others_and_is_raised() -> None:
     clients = Clients(None)
     others: list[str] = []
+    all_in = threading.Barrier(3, timeout=30)
 
     def work(number: int, some: Sequence[str], turn: Turn) -> None:
         del some
         with turn.taken():
             turn.let_in()
+            all_in.wait()
             if number == 0:
                 raise BrokenError
             try:

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""The module auth_journey in a process of its own, cut off: killed at one of its calls, or interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from integration.direct import start
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+#: The module in a process of its own, which heeds an interrupt also where what started it does not, as behind a "&".
+PROGRAM = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("ansible_collections.elasticache.auth.plugins.modules.auth_journey", run_name="__main__")
+"""
+#: The calls of a rotation that change something: three records, two changes, one token stored, its labels moved twice.
+CALLS = 8
+_POINTS = 8
+_PATIENCE = 60.0
+
+
+def points(groups: int) -> list[Any]:
+    """Cases for :func:`kill_at`: before and after calls in turn, over all of a rotation of so many groups."""
+    numbers = range(2, groups * CALLS, groups * CALLS // _POINTS)
+    turns = [(number, ("before", "after")[turn % 2]) for turn, number in enumerate(numbers)]
+    return [pytest.param(number, when, id=f"{when}-{number}") for number, when in turns]
+
+
+def kill_at(emulator: Emulator, args: Mapping[str, Any], number: int, when: str, *, program: str = PROGRAM) -> None:
+    """Run it, and kill it where that call that changes something stands still; its other threads go on meanwhile."""
+    emulator.faults({"kind": "halt", "mutating": True, "nth": number, "when": when})
+    process = start(emulator, "auth_journey", args, program=program)
+    deadline = time.monotonic() + _PATIENCE
+    while not any(one["struck"] for one in emulator.faults()):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(30)
+    emulator.clear_faults()
+
+
+def ends_soon(
+    emulator: Emulator,
+    args: Mapping[str, Any],
+    groups: int,
+    interrupt: Callable[[subprocess.Popen[str]], None],
+    *,
+    program: str = PROGRAM,
+) -> None:
+    """Run it, ``interrupt`` it while it waits for the changes of all groups, and see that it ends and calls no more."""
+    emulator.settings(modify_seconds=600.0)
+    process = start(emulator, "auth_journey", args, program=program)
+    deadline = time.monotonic() + _PATIENCE
+    while len(emulator.calls(action="ModifyReplicationGroup")) < groups and time.monotonic() < deadline:
+        time.sleep(0.05)
+    interrupt(process)
+    try:
+        assert process.wait(20) != 0
+    finally:
+        process.kill()
+    calls = len(emulator.calls(mutating="true"))
+    emulator.settings(modify_seconds=0.1)
+    time.sleep(1)
+    assert len(emulator.calls(mutating="true")) == calls
