@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The module auth_journey in a process of its own, cut off: killed at one of its calls, or interrupted."""
+"""A rotation by the module auth_journey, also in a process of its own, where it is killed at a call or interrupted."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import start
+from integration.role_scenes import KEY, secret_name
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -27,6 +28,20 @@ runpy.run_module("ansible_collections.elasticache.auth.plugins.modules.auth_jour
 CALLS = 8
 _POINTS = 8
 _PATIENCE = 60.0
+
+
+def rotation(emulator: Emulator, **more: Any) -> dict[str, Any]:
+    """The module's options for a rotation that wastes no time; which groups is said in ``more``."""
+    return {
+        "journey": "rotate_token",
+        "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
+        "data_plane_ca_path": emulator.ca_bundle,
+        "wait_delay": 0.1,
+        "wait_timeout": 60,
+        "soak": 0,
+        "max_rate": 1000,
+        **more,
+    }
 
 
 def points(groups: int) -> list[Any]:

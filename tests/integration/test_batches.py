@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.cut_off import PROGRAM, ends_soon, kill_at, points
+from integration.cut_off import PROGRAM, ends_soon, kill_at, points, rotation
 from integration.direct import ModuleRun, run
-from integration.role_scenes import KEY, due_fleet, labelled, secret_name
+from integration.role_scenes import due_fleet, labelled, secret_name
 from integration.scenes import A, slots
 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
@@ -52,18 +52,7 @@ def fleet(emulator: Emulator) -> Emulator:
 
 
 def options(emulator: Emulator, **more: Any) -> dict[str, Any]:
-    return {
-        "journey": "rotate_token",
-        "replication_group_ids": FLEET,
-        "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
-        "data_plane_ca_path": emulator.ca_bundle,
-        "wait_delay": 0.1,
-        "wait_timeout": 60,
-        "soak": 0,
-        "max_rate": 1000,
-        "continue_on_error": True,
-        **more,
-    }
+    return rotation(emulator, **{"replication_group_ids": FLEET, "continue_on_error": True, **more})
 
 
 def rotate(emulator: Emulator, **more: Any) -> ModuleRun:

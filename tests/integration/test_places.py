@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.cut_off import ends_soon, kill_at, points
+from integration.cut_off import ends_soon, kill_at, points, rotation
 from integration.direct import ModuleRun, run
 from integration.role_scenes import KEY, RoleRun, run_role, secret_name, secret_text
 from integration.scenes import A, create
@@ -51,17 +51,7 @@ def places() -> list[dict[str, Any]]:
 
 
 def options(emulator: Emulator, **more: Any) -> dict[str, Any]:
-    return {
-        "journey": "rotate_token",
-        "places": places(),
-        "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
-        "data_plane_ca_path": emulator.ca_bundle,
-        "wait_delay": 0.1,
-        "wait_timeout": 60,
-        "soak": 0,
-        "max_rate": 1000,
-        **more,
-    }
+    return rotation(emulator, **{"places": places(), **more})
 
 
 def rotate(emulator: Emulator, *, check: bool = False, **more: Any) -> ModuleRun:
