@@ -12,6 +12,7 @@ it is reset. A test says what it needs with a marker, all of whose members have 
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import json
 import os
@@ -77,7 +78,7 @@ class Emulator:
         return self.admin("GET", f"calls?{urllib.parse.urlencode(query)}")
 
     def reset(self) -> None:
-        """Forget all groups, secrets, calls and faults; variants and timing as at the start."""
+        """Forget all groups, secrets, calls, faults and holds; variants and timing as at the start."""
         self.admin("POST", "reset")
 
     def faults(self, *faults: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -87,6 +88,37 @@ class Emulator:
     def clear_faults(self) -> None:
         """Remove all faults."""
         self.admin("DELETE", "faults")
+
+    def hold(self, identifier: str = "*", action: str = "*", **place: str) -> None:
+        """Keep changes in flight until ``release``: those that there are, and those that begin from now on.
+
+        ``identifier``, ``action`` (the call that begins a change), ``region`` and ``account`` are shell patterns.
+        """
+        self.admin("POST", "hold", {"id": identifier, "action": action, **place})
+
+    def release(self, identifier: str = "*", action: str = "*", *, keep: bool = False, **place: str) -> None:
+        """End what ``hold`` keeps in flight, of that what matches. ``keep``: hold later changes still."""
+        self.admin("POST", "release", {"id": identifier, "action": action, "keep": keep, **place})
+
+    def held(self, identifier: str = "*", action: str = "*", **place: str) -> list[dict[str, str]]:
+        """The changes that are held in flight now, of those that match: ``id``, ``action``, ``region``, ``account``."""
+        patterns = {"id": identifier, "action": action, **place}
+        return [
+            change
+            for change in self.admin("GET", "holds")["held"]
+            if all(fnmatch.fnmatchcase(change[name], pattern) for name, pattern in patterns.items())
+        ]
+
+    def wait_held(
+        self, identifier: str = "*", action: str = "*", *, count: int = 1, timeout: float = 120, **place: str
+    ) -> list[dict[str, str]]:
+        """Wait until ``count`` changes are held in flight; returns them, or fails the test after ``timeout`` s."""
+        deadline = time.monotonic() + timeout
+        while len(found := self.held(identifier, action, **place)) < count:
+            if time.monotonic() > deadline:
+                pytest.fail(f"{len(found)} of {count} changes of {identifier} are held after {timeout} seconds")
+            time.sleep(0.02)
+        return found
 
     def variants(self, chosen: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
         """Choose variants; returns all."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The admin API: a test's window on the server's state, and its hands on faults, variants, throttling and timing.
+"""The admin API: a test's window on the server's state; it sets faults, holds, variants, throttling and timing.
 
 JSON over HTTP under ``/_admin``. **``/groups`` shows the real tokens**: the emulator is for tests, binds loopback only,
 and the truth about the slots is what tests are after. Nothing else here shows one.
@@ -54,6 +54,9 @@ class Admin:
             ("POST", "variants"): self._choose_variants,
             ("GET", "throttle"): lambda query, body: world.throttling.shown(),
             ("POST", "throttle"): self._choose_throttle,
+            ("GET", "holds"): lambda query, body: world.changes.shown(),
+            ("POST", "hold"): self._hold,
+            ("POST", "release"): self._release,
             ("GET", "settings"): lambda query, body: dataclasses.asdict(world.timing),
             ("POST", "settings"): self._set_timing,
         }
@@ -175,6 +178,14 @@ class Admin:
             raise AdminError(HTTPStatus.BAD_REQUEST, "a throttle is a JSON object of: name")
         self._world.throttling.choose(body["name"])
         return self._world.throttling.shown()
+
+    def _hold(self, _query: Query, body: Any) -> Any:
+        self._world.changes.hold(body)
+        return self._world.changes.shown()
+
+    def _release(self, _query: Query, body: Any) -> Any:
+        self._world.changes.release(body)
+        return self._world.changes.shown()
 
     def _set_timing(self, _query: Query, body: Any) -> Any:
         names = [field.name for field in dataclasses.fields(Timing)]

@@ -70,7 +70,7 @@ def create_cluster(world: World, store: Store, parameters: Parameters) -> dict[s
         with world.lock:
             cluster.status = AVAILABLE
 
-    world.scheduler.after(world.timing.create_seconds, finish)
+    world.later(store, "CreateCacheCluster", cluster_id, world.timing.create_seconds, finish)
     return views.standalone_cluster(cluster)
 
 
@@ -89,7 +89,7 @@ def delete_cluster(world: World, store: Store, parameters: Parameters) -> dict[s
         with world.lock:
             store.clusters.pop(identifier, None)
 
-    world.scheduler.after(world.timing.create_seconds, finish)
+    world.later(store, "DeleteCacheCluster", identifier, world.timing.create_seconds, finish)
     return views.standalone_cluster(cluster)
 
 
@@ -150,7 +150,7 @@ def create_serverless(world: World, store: Store, parameters: Parameters) -> dic
         with world.lock:
             cache.status = AVAILABLE
 
-    world.scheduler.after(world.timing.create_seconds, finish)
+    world.later(store, "CreateServerlessCache", name, world.timing.create_seconds, finish)
     return views.serverless_cache(cache)
 
 
@@ -185,7 +185,7 @@ def delete_serverless(world: World, store: Store, parameters: Parameters) -> dic
         with world.lock:
             store.serverless.pop(cache.id, None)
 
-    world.scheduler.after(world.timing.create_seconds, finish)
+    world.later(store, "DeleteServerlessCache", cache.id, world.timing.create_seconds, finish)
     return views.serverless_cache(cache)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from emulator.access import TlsMode
@@ -300,9 +300,12 @@ def create(world: World, store: Store, parameters: Parameters, subnet_groups: Se
     store.groups[group_id] = group
     world.record(group, "CreateReplicationGroup")
     failed = world.faults.strike(FaultKind.CREATE_FAILED, "CreateReplicationGroup", group_id) is not None
-    if world.faults.strike(FaultKind.NEVER_ENDS, "CreateReplicationGroup", group_id) is None:
-        world.scheduler.after(world.timing.create_seconds, lambda: _finish_create(world, store, group, failed=failed))
+    _later(world, store, "CreateReplicationGroup", group_id, lambda: _finish_create(world, store, group, failed=failed))
     return group.views[-1][1]
+
+
+def _later(world: World, store: Store, action: str, identifier: str, finish: Callable[[], None]) -> None:
+    world.later(store, action, identifier, world.timing.create_seconds, finish)
 
 
 def _finish_create(world: World, store: Store, group: Group, *, failed: bool) -> None:
@@ -374,9 +377,8 @@ def delete(world: World, store: Store, parameters: Parameters) -> dict[str, Any]
     group.deferred = None
     set_status(group, SNAPSHOTTING if snapshot else DELETING)
     world.record(group, "DeleteReplicationGroup")
-    if world.faults.strike(FaultKind.NEVER_ENDS, "DeleteReplicationGroup", group.id) is None:
-        task = _finish_snapshot if snapshot else _finish_delete
-        world.scheduler.after(world.timing.create_seconds, lambda: task(world, store, group))
+    task = _finish_snapshot if snapshot else _finish_delete
+    _later(world, store, "DeleteReplicationGroup", group.id, lambda: task(world, store, group))
     return {**group.views[-1][1], "NodeGroups": [], "MemberClusters": []}
 
 
@@ -384,7 +386,7 @@ def _finish_snapshot(world: World, store: Store, group: Group) -> None:
     with world.lock:
         set_status(group, DELETING)
         world.record(group, "snapshot taken")
-    world.scheduler.after(world.timing.create_seconds, lambda: _finish_delete(world, store, group))
+    _later(world, store, "DeleteReplicationGroup", group.id, lambda: _finish_delete(world, store, group))
 
 
 def _finish_delete(world: World, store: Store, group: Group) -> None:

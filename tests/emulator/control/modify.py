@@ -198,11 +198,14 @@ def _start(world: World, store: Store, group: Group, change: Change) -> None:
     if change.access and change.access.moves_date and world.variants["date-moves"] == "start":
         group.token_date = now()
     world.record(group, "ModifyReplicationGroup")
-    if world.faults.strike(FaultKind.NEVER_ENDS, "ModifyReplicationGroup", group.id) is None:
-        date_at_end = world.variants["date-moves"] == "end"
-        world.scheduler.after(
-            world.timing.modify_seconds, lambda: _finish(world, store, group, change, date_at_end=date_at_end)
-        )
+    date_at_end = world.variants["date-moves"] == "end"
+    world.later(
+        store,
+        "ModifyReplicationGroup",
+        group.id,
+        world.timing.modify_seconds,
+        lambda: _finish(world, store, group, change, date_at_end=date_at_end),
+    )
 
 
 def _finish(world: World, store: Store, group: Group, change: Change, *, date_at_end: bool) -> None:

@@ -11,8 +11,6 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from emulator.faults import FaultKind
-
 from . import paging, rules, views
 from .model import ACTIVE, DELETING, MODIFYING, User, UserGroup
 from .refusals import Refusal
@@ -25,9 +23,8 @@ USERS_A_GROUP = 100
 _AUTHENTICATION = {"password": "password", "no-password-required": "no-password", "iam": "iam"}
 
 
-def _later(world: World, action: str, identifier: str, task: Callable[[], None]) -> None:
-    if world.faults.strike(FaultKind.NEVER_ENDS, action, identifier) is None:
-        world.scheduler.after(world.timing.modify_seconds, task)
+def _later(world: World, store: Store, action: str, identifier: str, finish: Callable[[], None]) -> None:
+    world.later(store, action, identifier, world.timing.modify_seconds, finish)
 
 
 def _show_user(store: Store, user: User) -> dict[str, Any]:
@@ -130,7 +127,7 @@ def modify_user(world: World, store: Store, parameters: Parameters) -> dict[str,
     user.status = MODIFYING
     for group in groups:
         group.status = MODIFYING
-    _later(world, "ModifyUser", user.id, lambda: _finish_modify_user(world, store, user, changes, groups))
+    _later(world, store, "ModifyUser", user.id, lambda: _finish_modify_user(world, store, user, changes, groups))
     return _show_user(store, user)
 
 
@@ -170,7 +167,7 @@ def delete_user(world: World, store: Store, parameters: Parameters) -> dict[str,
     user.status = DELETING
     for group in groups:
         group.status, group.removing = MODIFYING, (user.id,)
-    _later(world, "DeleteUser", user.id, lambda: _finish_delete_user(world, store, user, groups))
+    _later(world, store, "DeleteUser", user.id, lambda: _finish_delete_user(world, store, user, groups))
     return _show_user(store, user)
 
 
@@ -246,8 +243,7 @@ def create_user_group(world: World, store: Store, parameters: Parameters) -> dic
         with world.lock:
             group.status = ACTIVE
 
-    if world.faults.strike(FaultKind.NEVER_ENDS, "CreateUserGroup", group_id) is None:
-        world.scheduler.after(world.timing.create_seconds, finish)
+    world.later(store, "CreateUserGroup", group_id, world.timing.create_seconds, finish)
     return _show_group(store, group)
 
 
@@ -271,7 +267,7 @@ def modify_user_group(world: World, store: Store, parameters: Parameters) -> dic
     after = (*(item for item in group.user_ids if item not in removing), *adding)
     _check_members(store, after, engine)
     group.status, group.adding, group.removing = MODIFYING, adding, removing
-    _later(world, "ModifyUserGroup", group.id, lambda: _finish_modify_group(world, store, group, after, engine))
+    _later(world, store, "ModifyUserGroup", group.id, lambda: _finish_modify_group(world, store, group, after, engine))
     return _show_group(store, group)
 
 
@@ -301,7 +297,7 @@ def delete_user_group(world: World, store: Store, parameters: Parameters) -> dic
         with world.lock:
             store.user_groups.pop(group.id, None)
 
-    _later(world, "DeleteUserGroup", group.id, finish)
+    _later(world, store, "DeleteUserGroup", group.id, finish)
     return _show_group(store, group)
 
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from emulator.access import Access, DataPlane
-from emulator.faults import Faults
+from emulator.faults import FaultKind, Faults
 from emulator.settings import Timing, Variants
 
 from . import views
 from .call_log import CallLog
+from .changes import Change, Changes
 from .model import CacheCluster, GlobalGroup, Group, Moment, ServerlessCache, User, UserGroup
 from .refusals import Refusal
 from .scheduler import Scheduler
@@ -100,7 +102,8 @@ class World:
         self.throttling = throttling or Throttling()
         self.faults = Faults()
         self.calls = CallLog()
-        self.scheduler = Scheduler()
+        self.changes = Changes(scheduler := Scheduler())
+        self._scheduler = scheduler
         self.stores: dict[tuple[str, str], Store] = {}
         self.global_groups: dict[tuple[str, str], GlobalGroup] = {}
         self._timing_at_start = timing
@@ -117,6 +120,11 @@ class World:
     def next_key(self, store: Store, group_id: str) -> str:
         """A name for a group on the data plane that was never used before."""
         return f"{store.region}-{store.account}-{group_id}-{next(self._numbers)}"
+
+    def later(self, store: Store, action: str, identifier: str, seconds: float, finish: Callable[[], None]) -> None:
+        """Have the change that ``action`` begins end in ``seconds`` by ``finish``, unless it is held or never ends."""
+        never = self.faults.strike(FaultKind.NEVER_ENDS, action, identifier) is not None
+        self.changes.begin(Change(action, identifier, store.region, store.account, finish), None if never else seconds)
 
     def record(self, group: Group, cause: str) -> None:
         """Write down the group's state as it is now: in its history, and as the API will show it."""
@@ -150,7 +158,8 @@ class World:
             self.variants.reset()
             self.timing = self._timing_at_start
             self.throttling.reset()
-        self.scheduler.forget()
+        self.changes.forget()
+        self._scheduler.forget()
         on_plane = [group.key for group in groups if group.on_plane]
         if on_plane:
             with ThreadPoolExecutor(8) as pool:
@@ -159,4 +168,4 @@ class World:
 
     def close(self) -> None:
         """End all threads. The data plane is its opener's to close."""
-        self.scheduler.close()
+        self._scheduler.close()
