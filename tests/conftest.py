@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import io
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,6 +175,22 @@ class Emulator:
             if time.monotonic() > deadline:
                 pytest.fail(f"{identifier} is still {group['status']} ({group['mode']}) after {timeout} seconds")
             time.sleep(0.02)
+
+    def lambda_function(self, name: str = "rotation") -> str:
+        """Create a Lambda function that does nothing, and return its ARN. The emulator runs none."""
+        trust = {"Version": "2012-10-17", "Statement": []}
+        role = self.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("handler.py", "def handler(event, context):\n    pass\n")
+        made = self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role=role["Arn"],
+            Handler="handler.handler",
+            Code={"ZipFile": code.getvalue()},
+        )
+        return str(made["FunctionArn"])
 
     def standard_error(self) -> str:
         """What the process has written to standard error."""

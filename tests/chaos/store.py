@@ -84,7 +84,6 @@ def read_current(emulator: Emulator, name: str) -> str:
     """What a client sends: the token in AWSCURRENT, an empty text where there is none."""
     try:
         client = emulator.client("secretsmanager")
-        # By name: without it moto answers with the version that was put last.
         found = insist(client.get_secret_value, SecretId=name, VersionStage="AWSCURRENT")
     except ClientError:
         return ""
@@ -95,7 +94,6 @@ def read_store(emulator: Emulator, name: str) -> Store:
     """Read all of a secret."""
     client = emulator.client("secretsmanager")
     try:
-        insist(client.describe_secret, SecretId=name)  # moto breaks when it is to list what there is not
         listed = insist(client.list_secret_version_ids, SecretId=name, IncludeDeprecated=True, MaxResults=100)
     except ClientError:
         return Store()

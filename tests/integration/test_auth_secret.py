@@ -349,9 +349,12 @@ class TestCreate:
             Tags=[{"Key": "team", "Value": "theirs"}],
         )
         client.put_resource_policy(SecretId=NAME, ResourcePolicy='{"Version": "2012-10-17", "Statement": []}')
-        client.rotate_secret(SecretId=NAME, RotationRules={"AutomaticallyAfterDays": 30}, RotateImmediately=False)
-        if PENDING in labels(emulator):
-            act(emulator, "discarded")
+        client.rotate_secret(
+            SecretId=NAME,
+            RotationLambdaARN=emulator.lambda_function(),
+            RotationRules={"AutomaticallyAfterDays": 30},
+            RotateImmediately=False,
+        )
         before = self.described(emulator)
         for state in ("staged", "discarded", "staged", "promoted"):
             ended = act(emulator, state, key=KEY, **({"create": True, **self.MORE} if state == "staged" else {}))

@@ -14,7 +14,8 @@ from emulator.settings import VARIANTS
 
 HERE = Path(__file__).parent
 README = (HERE.parents[1] / "emulator" / "README.md").read_text()
-TESTS = "".join(path.read_text() for path in HERE.glob("test_control_*.py") if path.name != Path(__file__).name)
+FILES = [*HERE.glob("test_control_*.py"), HERE / "test_secrets.py"]
+TESTS = "".join(path.read_text() for path in FILES if path.name != Path(__file__).name)
 
 
 def _table(heading: str) -> list[list[str]]:
