@@ -239,8 +239,9 @@ def _ansible_environment(emulator: Emulator, folder: Path, events: Path) -> dict
     return {
         **kept,
         "AWS_ENDPOINT_URL": emulator.endpoint_url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        # AWS's examples: Ansible masks the secret key wherever it stands, and a word would go from all output.
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         "AWS_DEFAULT_REGION": emulator.region,
         "AWS_REGION": emulator.region,
         "AWS_CONFIG_FILE": os.devnull,
