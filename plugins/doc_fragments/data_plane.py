@@ -15,7 +15,9 @@ options:
       - A node whose certificate is not trusted always is an error; no token is sent to it.
     type: path
   data_plane_timeout:
-    description: How long to wait for a connection to a node and for each of its answers, in seconds.
+    description:
+      - How long a node may take, in seconds, to be connected, and then as long again for TLS and all of its answers.
+      - The limit is one for the whole exchange, so a node that answers a byte at a time counts as out of reach, too.
     type: float
     default: 5
 """
@@ -25,8 +27,7 @@ options:
   probe:
     description:
       - Whether to ask the nodes which tokens they accept, by AUTH on a connection of its own that does nothing else.
-      - V(auto) asks where the network leads to them and the Python library C(valkey) is installed; otherwise the record
-        has to do.
+      - V(auto) asks where the network leads to them; otherwise the record has to do.
       - V(always) fails for a group of which a node can't be asked.
       - V(never) asks none. A token that is refused counts in the metric C(AuthenticationFailures) of the group;
         V(never) keeps that clean.

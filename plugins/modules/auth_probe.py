@@ -65,8 +65,6 @@ extends_documentation_fragment:
   - elasticache.auth.replication_groups
   - elasticache.auth.data_plane
   - elasticache.auth.attributes
-requirements:
-  - valkey (the Python library)
 attributes:
   check_mode:
     support: full

@@ -162,7 +162,6 @@ notes:
     C(elasticache:DescribeReplicationGroups) and for groups in cluster mode C(elasticache:DescribeCacheClusters), with
     O(password_secrets) also C(secretsmanager:GetSecretValue)."
   - Tags whose keys begin with C(elasticache.auth/) are never removed, whatever O(purge_tags) says.
-  - The Python library C(valkey) is needed for O(probe_replication_group_id).
 seealso:
   - module: elasticache.auth.user_group
   - module: elasticache.auth.user_info

@@ -18,7 +18,6 @@ from integration.run import run_playbook
 from integration.scenes import GROUP, USERS, A, B, create, create_user_group, put_secret, scene
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
-from ansible_collections.elasticache.auth.plugins.module_utils._data_plane import probe
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -704,19 +703,6 @@ class TestTheWayToTheNodes:
         assert ".." not in ended.msg
         assert ended.msg.endswith(". Run where the group's VPC and security groups let you in, or use probe: auto.")
         assert mutating(emulator) == ["CreateReplicationGroup"]
-
-    def test_without_the_client_library(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-        """``probe: auto`` does without it, ``probe: always`` says what to install."""
-        monkeypatch.setattr(probe, "VALKEY_IMPORT_ERROR", "ImportError")
-        scene(emulator, "required")
-        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], probe="always")
-        assert_refused(
-            emulator,
-            ended,
-            "the Python library valkey is needed to talk to the nodes: pip install valkey",
-            ["CreateReplicationGroup"],
-        )
-        assert auth(emulator, "rotate", B, assume_state="required", probe="auto").changed
 
 
 def test_as_ansible_reports_it(emulator: Emulator) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ask every node of a group which credentials it accepts, over TLS, with the library ``valkey``.
+"""Ask every node of a group which credentials it accepts, over TLS.
 
 One connection a node; on it a PING without credentials, then an AUTH for each token. What a node answers in each
 state: elasticache-facts §1. No token is sent over a connection without TLS.
@@ -13,28 +13,22 @@ import enum
 import functools
 import secrets
 import ssl
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from .._core.errors import AuthError
 from .._core.evidence import Answer, Probe
+from .._core.masking import Mask
 from .._core.nodes import Node
 from .._fan_out import fan_out
-
-try:
-    import valkey.connection
-    import valkey.exceptions
-
-    VALKEY_IMPORT_ERROR = None
-except ImportError:
-    VALKEY_IMPORT_ERROR = traceback.format_exc()
+from .exchange import Exchange, ExchangeError
 
 #: How a node refuses a credential: current engines, an open group, engines before 6.0 (elasticache-facts §1).
 _REFUSALS = ("WRONGPASS", "ERR AUTH <password> called", "ERR invalid password", "ERR Client sent AUTH")
 #: Nodes wait, they don't compute: more threads than for API calls are of use.
 _THREADS = 32
+#: How much is told of the error that a node gives, in characters.
+_MAX_ERROR = 200
 
 
 class Reach(str, enum.Enum):
@@ -67,7 +61,8 @@ class NodeAnswer:
 
 @dataclass(frozen=True)
 class Transport:
-    """How to talk to the nodes: with TLS or not, which authorities to trust (``None``: the system's), seconds."""
+    """How to talk to the nodes: with TLS or not, which authorities to trust (``None``: the system's), and how many
+    seconds a node may take until it is connected, and then for the whole exchange."""
 
     tls: bool = True
     ca_path: str | None = None
@@ -91,15 +86,8 @@ def probe_nodes(
     ]
 
 
-def available() -> bool:
-    """Whether the library that talks to nodes is installed."""
-    return VALKEY_IMPORT_ERROR is None
-
-
 def check_transport(transport: Transport) -> None:
-    """Raise :class:`AuthError` where the library or the certificate file that a probe needs is missing."""
-    if not available():
-        raise AuthError("the Python library valkey is needed to talk to the nodes: pip install valkey")
+    """Raise :class:`AuthError` where the certificate file that a probe needs is missing."""
     if transport.ca_path:
         try:
             _trust(transport.ca_path)
@@ -113,52 +101,33 @@ def probe_node(node: Node, credentials: Mapping[str, Credential], transport: Tra
     """Return what ``node`` answers; what goes wrong is part of it."""
     if not node.host or not node.port:
         return NodeAnswer(node, Reach.UNREACHABLE, error="it has no endpoint yet")
-    connection = _connection(node, transport)
+    trust = _trust(transport.ca_path) if transport.tls else None
     try:
-        connection.connect()
-        unauthenticated = _served(connection)
-        if not transport.tls:
-            return NodeAnswer(node, Reach.ANSWERED, unauthenticated)
-        # Where nobody needs a token, a node might accept any (elasticache-facts §1, a row marked ?): then it tells
-        # nothing about those that it is asked about.
-        indiscriminate = unauthenticated and _accepts(connection, Credential(secrets.token_urlsafe(32)))
-        accepted = {name: _accepts(connection, credential) for name, credential in credentials.items()}
-        return NodeAnswer(node, Reach.ANSWERED, unauthenticated, accepted, indiscriminate)
-    except (valkey.exceptions.ConnectionError, valkey.exceptions.TimeoutError, OSError) as error:
-        reason = _certificate_error(error)
-        if reason:
-            return NodeAnswer(node, Reach.UNTRUSTED, error=reason)
-        return NodeAnswer(node, Reach.UNREACHABLE, error=str(error))
-    finally:
-        connection.disconnect()
+        with Exchange(node.host, node.port, trust, transport.timeout) as exchange:
+            unauthenticated = _served(exchange)
+            if not transport.tls:
+                return NodeAnswer(node, Reach.ANSWERED, unauthenticated)
+            # Where nobody needs a token, a node might accept any (elasticache-facts §1, a row marked ?): then it tells
+            # nothing about those that it is asked about.
+            indiscriminate = unauthenticated and _accepts(exchange, Credential(secrets.token_urlsafe(32)))
+            accepted = {name: _accepts(exchange, credential) for name, credential in credentials.items()}
+            return NodeAnswer(node, Reach.ANSWERED, unauthenticated, accepted, indiscriminate)
+    except ssl.SSLCertVerificationError as error:
+        return NodeAnswer(node, Reach.UNTRUSTED, error=str(error.verify_message))
+    except (ExchangeError, OSError) as error:
+        return NodeAnswer(node, Reach.UNREACHABLE, error=_told(error, credentials))
 
 
-def _connection(node: Node, transport: Transport) -> Any:
-    settings: dict[str, Any] = {
-        "host": node.host,
-        "port": node.port,
-        "socket_connect_timeout": transport.timeout,
-        "socket_timeout": transport.timeout,
-        # A client library introduces itself with commands of its own, which a node in `required` refuses.
-        "lib_name": None,
-        "lib_version": None,
-        "parser_class": _parser_class(),
-    }
-    if not transport.tls:
-        return valkey.connection.Connection(**settings)
-    return _tls_connection_class()(_trust(transport.ca_path), **settings)
-
-
-@functools.cache
-def _parser_class() -> Any:
-    """Return valkey's parser, but one to which NOAUTH and WRONGPASS are answers and not the end of the connection."""
-
-    return type("AnswerParser", (valkey.connection.DefaultParser,), {"EXCEPTION_CLASSES": {}})
+def _told(error: Exception, credentials: Mapping[str, Credential]) -> str:
+    """Return what went wrong, in one line. A node may repeat in it what it was sent, or write what it likes."""
+    text = str(Mask(credential.password for credential in credentials.values())(str(error)))
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= _MAX_ERROR else f"{line[:_MAX_ERROR]}…"
 
 
 @functools.cache
 def _trust(ca_path: str | None) -> ssl.SSLContext:
-    """What connections trust: the system's authorities, and those in ``ca_path``."""
+    """What all connections trust, read once: the system's authorities, and those in ``ca_path``."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_path:
@@ -166,65 +135,23 @@ def _trust(ca_path: str | None) -> ssl.SSLContext:
     return context
 
 
-@functools.cache
-def _tls_connection_class() -> Any:
-    """Return valkey's connection with a TLS context that all connections share.
-
-    The library's own reads the system's authorities anew for every connection, some 15 ms of CPU a node.
-    """
-
-    class TlsConnection(valkey.connection.Connection):
-        def __init__(self, trust: ssl.SSLContext, **settings: Any) -> None:
-            super().__init__(**settings)
-            self._trust = trust
-
-        def _connect(self) -> Any:
-            plain = super()._connect()
-            try:
-                return self._trust.wrap_socket(plain, server_hostname=self.host)
-            except (OSError, ssl.SSLError):
-                plain.close()
-                raise
-
-    return TlsConnection
-
-
-def _ask(connection: Any, *command: str) -> str:
-    """Return the node's error, empty where it has none."""
-    connection.send_command(*command, check_health=False)
-    try:
-        connection.read_response(disconnect_on_error=False)
-    except valkey.exceptions.ResponseError as error:
-        return str(error)
-    return ""
-
-
-def _served(connection: Any) -> bool:
-    """Whether a client without credentials is let in; NOPERM is said to one that is, but may not PING."""
-    error = _ask(connection, "PING")
+def _served(exchange: Exchange) -> bool:
+    """Whether a client without credentials is served; NOPERM is said to one that is, but may not PING."""
+    error = exchange.ask("PING")
     if not error or error.startswith("NOPERM"):
         return True
     if error.startswith("NOAUTH"):
         return False
-    raise valkey.exceptions.ConnectionError(error)
+    raise ExchangeError(error)
 
 
-def _accepts(connection: Any, credential: Credential) -> bool:
+def _accepts(exchange: Exchange, credential: Credential) -> bool:
     arguments = (credential.username, credential.password) if credential.username else (credential.password,)
-    error = _ask(connection, "AUTH", *arguments)
+    error = exchange.ask("AUTH", *arguments)
     if error and not error.startswith(_REFUSALS):
         # For example LOADING: the node is there, but tells nothing yet.
-        raise valkey.exceptions.ConnectionError(error)
+        raise ExchangeError(error)
     return not error
-
-
-def _certificate_error(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return str(cause.verify_message)
-        cause = cause.__cause__ or cause.__context__
-    return "certificate verify failed" if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
 
 
 def as_evidence(answers: Iterable[NodeAnswer]) -> Probe | None:

@@ -62,7 +62,7 @@ def _settling(seen: Observation, probing: Probing, *, record: bool) -> list[str]
     if probing.mode == "never":
         ways.append("use probe: auto, so that the nodes are asked")
     elif not seen.heard:
-        ways.append("run where the nodes can be reached and the Python library valkey is installed, so they are asked")
+        ways.append("run where the nodes can be reached, so they are asked")
     if not record:
         ways.append("use record: true, so that the record is read")
     ways.append(f"change the token with {_AUTH}, which keeps a record that the next run reads")

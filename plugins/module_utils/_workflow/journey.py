@@ -23,7 +23,7 @@ from .._core.journeys import GIVEN_UP_BEFORE, TURNS, Drift, Journey, NoWay, Phas
 from .._core.posture import TLS_FROM
 from .._core.secret_text import OPTION_PREFIX
 from .._core.states import CallKind, Mode, State, required
-from .._data_plane.probe import NodeAnswer, Reach, Transport, as_evidence, available, check_transport
+from .._data_plane.probe import NodeAnswer, Reach, Transport, as_evidence, check_transport
 from .case import Case, Inquiry
 from .journey_calls import Setting, calls_of, told
 from .journey_store import Kept, read_kept
@@ -120,7 +120,7 @@ def check_request(request: Request, params: Mapping[str, Any], ids: Sequence[str
     if source and request.journey is not Journey.ENABLE_TLS:
         names_of(source["name"], list(ids), option=OPTION_PREFIX)
     probing = request.inquiry.probing
-    if probing.mode != "never" and probing.ca_path and available():
+    if probing.mode != "never" and probing.ca_path:
         check_transport(Transport(tls=True, ca_path=probing.ca_path, timeout=probing.timeout))
 
 

@@ -23,7 +23,6 @@ from .._data_plane.probe import (
     Reach,
     Transport,
     as_evidence,
-    available,
     probe_nodes,
     unreachable,
     untrusted,
@@ -123,10 +122,10 @@ def probe_groups(
     """Ask the nodes of each group about its tokens.
 
     In ``probe: auto``, a group is left out where the network does not lead there. Raises :class:`AuthError` where
-    nothing can be asked: the library is missing, or the file of authorities.
+    nothing can be asked: the file of authorities is missing.
     """
     groups = [group for group in groups if group.nodes]
-    if probing.mode == "never" or not groups or (probing.mode == "auto" and not available()):
+    if probing.mode == "never" or not groups:
         return {}
     answers: dict[str, tuple[NodeAnswer, ...]] = {}
     credentials = {key: {token.name: Credential(token.value) for token in given.all} for key, given in tokens.items()}

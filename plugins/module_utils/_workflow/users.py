@@ -23,7 +23,7 @@ from .._aws.users import DEFAULT_NAME, IAM, NO_PASSWORD, PASSWORD, User
 from .._aws.waiting import settled, wait_for
 from .._core import access_strings
 from .._core.errors import AuthError
-from .._data_plane.probe import Credential, available, untrusted
+from .._data_plane.probe import Credential, untrusted
 from .lifecycle import Manner
 from .observe import ask_nodes
 from .outcome import Progress
@@ -247,8 +247,6 @@ class UserCase(Case[User]):
             lack = f"the user is off, so the nodes of {group_id} refuse it whatever its password"
         elif group.tls == OFF:
             lack = f"{group_id} has no encryption in transit, so no password is sent there"
-        elif not available():
-            lack = "the Python library valkey is missing, with which nodes are asked"
         if lack:
             return Finding(Verdict.UNKNOWN, "probe", lack)
         credentials = {
