@@ -87,9 +87,17 @@ class Emulator:
         """Add faults; returns all that are in force."""
         return self.admin("POST", "faults", list(faults)) if faults else self.admin("GET", "faults")
 
-    def clear_faults(self) -> None:
-        """Remove all faults."""
-        self.admin("DELETE", "faults")
+    def clear_faults(self, **members: str) -> None:
+        """Remove all faults, or those with these members; calls that stand still because of them do so no longer."""
+        self.admin("DELETE", f"faults?{urllib.parse.urlencode(members)}")
+
+    def wait_struck(self, count: int = 1, timeout: float = 120) -> None:
+        """Wait until faults struck ``count`` calls in all; those of a halt or a pause stand still then."""
+        deadline = time.monotonic() + timeout
+        while (struck := sum(fault["struck"] for fault in self.faults())) < count:
+            if time.monotonic() > deadline:
+                pytest.fail(f"{struck} calls of {count} were struck after {timeout} seconds")
+            time.sleep(0.02)
 
     def hold(self, identifier: str = "*", action: str = "*", **place: str) -> None:
         """Keep changes in flight until ``release``: those that there are, and those that begin from now on.
@@ -98,9 +106,14 @@ class Emulator:
         """
         self.admin("POST", "hold", {"id": identifier, "action": action, **place})
 
-    def release(self, identifier: str = "*", action: str = "*", *, keep: bool = False, **place: str) -> None:
-        """End what ``hold`` keeps in flight, of that what matches. ``keep``: hold later changes still."""
-        self.admin("POST", "release", {"id": identifier, "action": action, "keep": keep, **place})
+    def release(
+        self, identifier: str = "*", action: str = "*", *, keep: bool = False, early: bool = False, **place: str
+    ) -> None:
+        """End what ``hold`` keeps in flight, of that what matches.
+
+        ``keep``: hold later changes still; ``early``: end all changes that match, held or not, whatever their time.
+        """
+        self.admin("POST", "release", {"id": identifier, "action": action, "keep": keep, "early": early, **place})
 
     def held(self, identifier: str = "*", action: str = "*", **place: str) -> list[dict[str, str]]:
         """The changes that are held in flight now, of those that match: ``id``, ``action``, ``region``, ``account``."""

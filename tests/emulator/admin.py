@@ -151,9 +151,9 @@ class Admin:
         BackendDict.reset()
         return {}
 
-    def _clear_faults(self, _query: Query, _body: Any) -> Any:
-        self._world.faults.clear()
-        return []
+    def _clear_faults(self, query: Query, _body: Any) -> Any:
+        self._world.faults.clear(query)
+        return self._world.faults.shown()
 
     def _variants(self, _query: Query, _body: Any) -> Any:
         return {

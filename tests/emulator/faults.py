@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Faults that a test asks for: throttling, errors, dropped or halted calls, stale answers, changes that never end.
+"""Faults that a test asks for: throttling, errors, dropped, halted or paused calls, stale answers, endless changes.
 
 A fault is posted to the admin API as JSON and is in force until it is used up (``times``), deleted or reset.
 """
@@ -25,11 +25,16 @@ class FaultKind(enum.Enum):
     ERROR = "error"  #: a call is answered with ``code``, before or after it was carried out
     DROP = "drop"  #: the connection is closed without an answer, before or after the call was carried out
     HALT = "halt"  #: a call stands still, before or after it was carried out, until the fault is removed
+    PAUSE = "pause"  #: a call stands still like that, and goes on as if nothing had been when the fault is removed
     STALE_DESCRIBE = "stale-describe"  #: describes show groups as they were ``seconds`` ago
     STALE_MODIFY = "stale-modify-response"  #: ModifyReplicationGroup answers with the state before it
     STALE_LIST = "stale-list"  #: ListSecrets shows only AWSCURRENT and AWSPREVIOUS, as before something was staged
     NEVER_ENDS = "never-ends"  #: a change that starts while this is in force never ends
     CREATE_FAILED = "create-failed"  #: a creation that starts while this is in force ends in ``create-failed``
+
+
+#: What makes a call stand still until the fault is removed.
+STANDSTILLS = (FaultKind.HALT, FaultKind.PAUSE)
 
 
 class When(enum.Enum):
@@ -43,7 +48,7 @@ class BadFaultError(ValueError):
     """A fault that was described wrongly. The message says what is wrong."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Fault:
     """One rule. The filters (service, action, id, region, account) take shell patterns; all that are given must match.
 
@@ -67,7 +72,7 @@ class Fault:
     status: int = 400
     seconds: float = 0.0
     seen: int = 0  #: calls that matched so far
-    struck: int = 0  #: calls that it struck so far; with ``halt`` those that stand still, or stood still
+    struck: int = 0  #: calls that it struck so far; with ``halt`` and ``pause`` those that stand still, or stood still
     _due: int = field(default=0, init=False, repr=False, compare=False)  #: calls that it struck or is going to strike
     _removed: threading.Event = field(default_factory=threading.Event, init=False, repr=False, compare=False)
     _random: random.Random = field(init=False, repr=False, compare=False)
@@ -94,7 +99,7 @@ class Fault:
         throttles = self.kind is FaultKind.THROTTLE
         strike = self._random.random() < self.rate if throttles else self.seen >= self.nth
         self._due += strike
-        if self.kind is not FaultKind.HALT:  # a halt is counted where the call stands still
+        if self.kind not in STANDSTILLS:  # they are counted where the call stands still
             self.struck += strike
         return strike
 
@@ -126,14 +131,14 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
 }
 _STRINGS = ("service", "action", "id", "region", "account", "code", "message")
 #: What strikes a call as it comes in; the others strike what ElastiCache does, wherever that is.
-_OF_CALLS = (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP, FaultKind.HALT)
+_OF_CALLS = (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP, FaultKind.HALT, FaultKind.PAUSE)
 
 
 def parse_fault(described: object) -> Fault:
     """Build a fault from the admin API's JSON.
 
-    An ``error``, ``drop`` or ``halt`` strikes once, at the ``nth`` matching call, unless ``times`` says otherwise; the
-    others strike every time. Raises ``BadFaultError``.
+    An ``error``, ``drop``, ``halt`` or ``pause`` strikes once, at the ``nth`` matching call, unless ``times`` says
+    otherwise; the others strike every time. Raises ``BadFaultError``.
     """
     if not isinstance(described, dict):
         raise BadFaultError("a fault is a JSON object")
@@ -142,7 +147,7 @@ def parse_fault(described: object) -> Fault:
         kind = FaultKind(values.pop("kind", None))
     except ValueError:
         raise BadFaultError(f"kind must be one of {', '.join(item.value for item in FaultKind)}") from None
-    if kind in (FaultKind.ERROR, FaultKind.DROP, FaultKind.HALT):
+    if kind in (FaultKind.ERROR, FaultKind.DROP, *STANDSTILLS):
         values.setdefault("times", 1)
     if kind is FaultKind.ERROR:
         values.setdefault("code", "InternalFailure")
@@ -184,12 +189,17 @@ class Faults:
             self._faults.extend(new)
         return self.shown()
 
-    def clear(self) -> None:
-        """Remove all. Calls that stand still end without an answer."""
+    def clear(self, members: Mapping[str, str] | None = None) -> None:
+        """Remove all, or those that have these members. Calls that stand still because of them do so no longer."""
         with self._lock:
-            for fault in self._faults:
+            removed = [
+                fault
+                for fault in self._faults
+                if all(str(fault.as_dict().get(name)) == value for name, value in (members or {}).items())
+            ]
+            for fault in removed:
                 fault.remove()
-            self._faults.clear()
+            self._faults = [fault for fault in self._faults if fault not in removed]
 
     def shown(self) -> list[dict[str, Any]]:
         """All faults with what they have counted."""
@@ -199,21 +209,21 @@ class Faults:
     def strike_call(
         self, service: str, action: str, identifier: str, region: str = "", account: str = ""
     ) -> Fault | None:
-        """The throttle, error, drop or halt that strikes this call, if any. Every matching fault counts the call.
+        """The fault that strikes this call, if any, of those that strike calls. Every matching fault counts the call.
 
-        A halt comes before the others: who asked for one waits for it.
+        A halt or a pause comes before the others: who asked for one waits for it.
         """
         struck = None
         with self._lock:
             for fault in self._faults:
                 matches = fault.kind in _OF_CALLS and fault.matches(service, action, identifier, region, account)
                 strikes = matches and fault.strikes()
-                halts_first = struck is None or (fault.kind is FaultKind.HALT and struck.kind is not FaultKind.HALT)
-                if strikes and halts_first:
+                comes_first = struck is None or (fault.kind in STANDSTILLS and struck.kind not in STANDSTILLS)
+                if strikes and comes_first:
                     struck = fault
         return struck
 
-    def halt(self, fault: Fault) -> None:
+    def stand_still(self, fault: Fault) -> None:
         """Count a call that stands still from now on, and block until the fault is removed."""
         with self._lock:
             fault.struck += 1

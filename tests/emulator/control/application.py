@@ -148,22 +148,27 @@ class Application:
             start_response(f"{STATUS} {HTTPStatus(STATUS).phrase}", headers)
             return body
         fault = world.faults.strike_call(request.service, request.action, request.id or "", request.region, account)
-        carried_out = fault is None or fault.when is When.AFTER
+        paused = fault is not None and fault.kind is FaultKind.PAUSE
+        if fault is not None and paused and fault.when is When.BEFORE:
+            world.faults.stand_still(fault)  # no lock is held here: other calls go on
+        carried_out = fault is None or paused or fault.when is When.AFTER
         status, headers, body = self._carry_out(environ, request) if carried_out else (0, [], b"")
         code = error_code(status, body)
         listed = request.action == "ListSecrets" and not code
         if listed and world.faults.strike(FaultKind.STALE_LIST, request.action, "", request.service):
             body = without_staged(body)
             headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-        if fault is not None and fault.kind not in (FaultKind.DROP, FaultKind.HALT):
+        if fault is None or paused:
+            pass
+        elif fault.kind not in (FaultKind.DROP, FaultKind.HALT):
             status, code = fault.status, fault.code
             headers, body = error_body(request, status, code, fault.message)
-        elif fault is not None:
+        else:
             status, code = 0, "ConnectionDropped"
         struck = fault.kind.value if fault else None
         world.calls.add(self._call_entry(number, began, account, request, code, status, struck))
-        if fault is not None and fault.kind is FaultKind.HALT:
-            world.faults.halt(fault)  # no lock is held here: other calls go on
+        if fault is not None and (fault.kind is FaultKind.HALT or (paused and fault.when is When.AFTER)):
+            world.faults.stand_still(fault)  # nor here
         if status == 0:
             raise ConnectionDropped
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)

@@ -52,6 +52,7 @@ class Change:
     finish: Callable[[], None] = field(repr=False)
     held: bool = False
     due: bool = False  #: its time is up
+    endless: bool = False  #: it never ends, released or not
 
     def matches(self, selector: Selector) -> bool:
         """Whether the selector means this one."""
@@ -72,12 +73,12 @@ class Changes:
         self._in_flight: dict[Change, None] = {}
         self._rules: list[tuple[Selector, bool]] = []  #: whether it holds; the last one that matches counts
 
-    def begin(self, change: Change, seconds: float | None) -> None:
-        """Have ``change`` end in ``seconds``, or when it is released, whichever is later; ``None``: it never ends."""
+    def begin(self, change: Change, seconds: float) -> None:
+        """Have ``change`` end in ``seconds``, or when it is released, whichever is later."""
         with self._lock:
             change.held = next((holds for rule, holds in reversed(self._rules) if change.matches(rule)), False)
             self._in_flight[change] = None
-        if seconds is not None:
+        if not change.endless:
             self._scheduler.after(seconds, lambda: self._time_is_up(change))
 
     def hold(self, described: object) -> None:
@@ -91,18 +92,18 @@ class Changes:
     def release(self, described: object) -> None:
         """Hold the changes that match no longer. With ``keep`` only those in flight are released; later ones are held.
 
-        A held change whose time is up ends at once.
+        A change whose time is up ends at once; with ``early`` all that match do, those that were not held included.
         """
-        members = dict(described) if isinstance(described, Mapping) else described
-        keep = members.pop("keep", False) if isinstance(members, dict) else False
-        if not isinstance(keep, bool):
-            raise BadHoldError("keep must be true or false")
+        members = dict(described) if isinstance(described, Mapping) else {"": described}
+        keep, early = members.pop("keep", False), members.pop("early", False)
+        if not (isinstance(keep, bool) and isinstance(early, bool)):
+            raise BadHoldError("keep and early must be true or false")
         selector = Selector.parse(members)
         with self._lock:
             if not keep:
                 self._rules = [] if selector == Selector() else [*self._rules, (selector, False)]
-            released = [change for change in self._in_flight if change.held and change.matches(selector)]
-            ending = [change for change in released if change.due]
+            released = [change for change in self._in_flight if change.matches(selector)]
+            ending = [change for change in released if not change.endless and (early or (change.held and change.due))]
             for change in released:
                 change.held = False
             for change in ending:

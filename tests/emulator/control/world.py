@@ -123,8 +123,9 @@ class World:
 
     def later(self, store: Store, action: str, identifier: str, seconds: float, finish: Callable[[], None]) -> None:
         """Have the change that ``action`` begins end in ``seconds`` by ``finish``, unless it is held or never ends."""
-        never = self.faults.strike(FaultKind.NEVER_ENDS, action, identifier) is not None
-        self.changes.begin(Change(action, identifier, store.region, store.account, finish), None if never else seconds)
+        change = Change(action, identifier, store.region, store.account, finish)
+        change.endless = self.faults.strike(FaultKind.NEVER_ENDS, action, identifier) is not None
+        self.changes.begin(change, seconds)
 
     def record(self, group: Group, cause: str) -> None:
         """Write down the group's state as it is now: in its history, and as the API will show it."""

@@ -260,8 +260,27 @@ def test_what_never_ends_is_not_ended_by_a_release(emulator: Any) -> None:
     modify(emulator, wait=False, **ROTATE)
     emulator.wait_held(GROUP)
     emulator.release(GROUP)
+    emulator.release(GROUP, early=True)
     round_trip(emulator)
     assert emulator.group(GROUP)["status"] == "modifying"
+
+
+def test_a_change_ends_early(emulator: Any) -> None:
+    """Held or not; what begins later takes its time."""
+    make_state(emulator, "required")
+    emulator.settings(modify_seconds=3600)
+    modify(emulator, wait=False, **ROTATE)
+    emulator.release("another")
+    assert emulator.group(GROUP)["status"] == "modifying"
+    emulator.release(GROUP, early=True)
+    assert emulator.wait_available(GROUP)["mode"] == "rotating"
+    emulator.hold(GROUP)
+    modify(emulator, wait=False, AuthToken=TOKEN_B, AuthTokenUpdateStrategy="SET")
+    emulator.release(GROUP, keep=True)
+    assert emulator.group(GROUP)["status"] == "modifying"
+    emulator.release(GROUP, early=True)
+    assert emulator.wait_available(GROUP)["mode"] == "required"
+    assert emulator.admin("GET", "holds")["held"] == []
 
 
 @pytest.mark.parametrize("path", ["hold", "release"])
@@ -272,7 +291,8 @@ def test_what_never_ends_is_not_ended_by_a_release(emulator: Any) -> None:
         ({"group": "a"}, "selected by a JSON object of: id, action, region, account"),
         ({"id": ""}, "strings that are not empty"),
         ({"id": 1}, "strings that are not empty"),
-        ({"keep": "yes"}, "keep must be true or false|selected by"),
+        ({"keep": "yes"}, "keep and early must be true or false|selected by"),
+        ({"early": 1}, "keep and early must be true or false|selected by"),
     ],
 )
 def test_a_wrong_hold_is_refused(emulator: Any, path: str, body: object, why: str) -> None:
