@@ -110,6 +110,13 @@ options:
         record has to do. A node whose certificate is not trusted always is an error.
       - A password that is refused counts in the metric C(AuthenticationFailures) of the group.
     type: str
+  exclusive_to_user_groups:
+    description:
+      - The only user groups that the user may be in. Where it is in any other, nothing is called, and the message names
+        those and the caches that they serve. That is looked at again before each call.
+      - For a user that is made, changed or deleted for one replication group, and may have been given to others since.
+    type: list
+    elements: str
   record:
     description:
       - Keep a record of the passwords in force in the user's tag C(elasticache.auth/passwords), and read it. It is
@@ -330,11 +337,12 @@ def act(module: AnsibleAWSModule) -> Outcome:
         delay=params["wait_delay"],
         check_mode=module.check_mode,
     )
+    exclusive_to = rbac.checked_ids(params["exclusive_to_user_groups"], "exclusive_to_user_groups", "user group")
     if params["state"] == "absent":
         key = rbac.checked_id(params["user_id"], "user_id", "user")
-        return rbac.make_absent(user_case(clients, user_wanted.WantedUser(key), manner))
+        return rbac.make_absent(user_case(clients, user_wanted.WantedUser(key), manner, exclusive_to=exclusive_to))
     wanted = user_wanted.wanted_user(params, user_wanted.passwords_of(clients, params, hide))
-    return rbac.make_present(user_case(clients, wanted, manner))
+    return rbac.make_present(user_case(clients, wanted, manner, exclusive_to=exclusive_to))
 
 
 def main() -> None:
@@ -362,6 +370,7 @@ def main() -> None:
                 "no_log": False,
             },
             "probe_replication_group_id": {"type": "str"},
+            "exclusive_to_user_groups": {"type": "list", "elements": "str"},
             "tags": {"type": "dict", "aliases": ["resource_tags"]},
             "purge_tags": {"type": "bool", "default": True},
             "record": {"type": "bool", "default": True},

@@ -51,6 +51,14 @@ options:
     description: Whether users that are not in O(user_ids) are taken out. Without O(user_ids) none is.
     type: bool
     default: true
+  exclusive_to_replication_groups:
+    description:
+      - The only replication groups that may have the user group. Where any other has it, or a serverless cache, nothing
+        is called, and the message names those. That is looked at again before each call.
+      - For a user group that is made, changed or deleted for one replication group, and may have been attached to
+        others since.
+    type: list
+    elements: str
   wait:
     description:
       - Wait until the user group is active and as wanted, or gone.
@@ -186,10 +194,13 @@ def act(module: AnsibleAWSModule) -> Outcome:
         delay=params["wait_delay"],
         check_mode=module.check_mode,
     )
+    option = "exclusive_to_replication_groups"
+    exclusive_to = rbac.checked_ids(params[option], option, "replication group")
     if params["state"] == "absent":
-        key = rbac.checked_id(params["user_group_id"], "user_group_id", "user group")
-        return rbac.make_absent(user_groups.group_case(clients, user_groups.WantedGroup(key), manner))
-    return rbac.make_present(user_groups.group_case(clients, user_groups.wanted_group(params), manner))
+        wanted = user_groups.WantedGroup(rbac.checked_id(params["user_group_id"], "user_group_id", "user group"))
+        return rbac.make_absent(user_groups.group_case(clients, wanted, manner, exclusive_to=exclusive_to))
+    wanted = user_groups.wanted_group(params)
+    return rbac.make_present(user_groups.group_case(clients, wanted, manner, exclusive_to=exclusive_to))
 
 
 def main() -> None:
@@ -201,6 +212,7 @@ def main() -> None:
             "engine": {"type": "str", "choices": ["valkey", "redis"]},
             "user_ids": {"type": "list", "elements": "str"},
             "purge_user_ids": {"type": "bool", "default": True},
+            "exclusive_to_replication_groups": {"type": "list", "elements": "str"},
             "tags": {"type": "dict", "aliases": ["resource_tags"]},
             "purge_tags": {"type": "bool", "default": True},
             "wait": {"type": "bool", "default": True},

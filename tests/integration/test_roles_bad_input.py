@@ -350,22 +350,23 @@ class TestUsers:
         scene(emulator, "rbac")
         self.refused(
             emulator,
-            f"user_group_id: the user group {USERS} is used by {GROUP} too",
-            "would let clients into the others",
-            "Name another one",
+            f"user_group_id: the user group {USERS} also serves the replication group {GROUP}",
+            "what serves others is never changed",
+            "Name another one in migrate_auth_to_rbac_user_group_id",
         )
 
     def test_used_by_several(self, emulator: Emulator) -> None:
         scene(emulator, "rbac")
         create(emulator, "orders", UserGroupIds=[USERS])
-        self.refused(emulator, f"is used by orders, {GROUP} too", "Name another one")
+        says = f"also serves the replication group orders and the replication group {GROUP}"
+        self.refused(emulator, says, "Name another one")
 
     def test_has_a_user_named_default(self, emulator: Emulator) -> None:
         create_user_group(emulator)
         self.refused(
             emulator,
             f"user_group_id: the user group {USERS} has a user named default already, {USERS}-user",
-            "Name that in user_id",
+            "Name that in migrate_auth_to_rbac_user_id",
         )
 
     def test_the_user_has_another_name(self, emulator: Emulator) -> None:

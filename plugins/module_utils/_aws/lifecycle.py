@@ -75,8 +75,11 @@ def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def perform(clients: Clients, group_id: str, step: Step) -> None:
-    """Make the call, once. Raises botocore's exceptions, and :class:`AuthError` for what this botocore doesn't know."""
+def perform(clients: Clients, group_id: str, step: Step, *, patiently: bool = True) -> None:
+    """Make the call, once; ``patiently``: again while AWS throttles it.
+
+    Raises botocore's exceptions, and :class:`AuthError` for what this botocore doesn't know.
+    """
     client = clients.once
     known = client.meta.service_model.operation_model(step.action).input_shape.members
     unknown = [member for member in step.parameters if member not in known]
@@ -85,4 +88,6 @@ def perform(clients: Clients, group_id: str, step: Step) -> None:
             f"{group_id}: the botocore that runs this does not know {', '.join(unknown)} of {step.action}, which "
             f"{', '.join(step.options)} need. Upgrade boto3 and botocore where the module runs."
         )
-    clients.patiently(lambda: getattr(client, xform_name(step.action))(**step.parameters))
+    clients.patiently(
+        lambda: getattr(client, xform_name(step.action))(**step.parameters), within=None if patiently else 0.0
+    )

@@ -25,6 +25,7 @@ from .._core.secret_text import OPTION_PREFIX
 from .._core.states import CallKind, Mode, State, required
 from .._data_plane.probe import NodeAnswer, Reach, Transport, as_evidence, check_transport
 from .case import Case, Inquiry
+from .exclusive import other_user_groups, shared_user, shared_user_group
 from .journey_calls import Setting, calls_of, told
 from .journey_store import Kept, read_kept
 from .look import look
@@ -240,16 +241,16 @@ def _resolved(request: Request, ids: Iterable[str]) -> dict[str, _Ids | AuthErro
         except AuthError as error:
             resolved[key] = error
             continue
-        for option, name in (
-            ("user_group_id", found.user_group),
-            ("user_id", found.user),
-            ("open_user_group_id", found.open_user_group),
+        for option, what, name in (
+            ("user_group_id", "user group", found.user_group),
+            ("user_id", "user", found.user),
+            ("open_user_group_id", "user group", found.open_user_group),
         ):
-            owner = owners.setdefault(f"{option} {name}", key)
+            owner = owners.setdefault(f"{what} {name}", key)
             if name and owner != key and request.journey in WITH_USERS:
                 raise AuthError(
-                    f"{owner}, {key}: they would share {option}: {name}, and with it the token of one would let "
-                    "clients into the other. Put {replication_group_id} into it."
+                    f"{owner}, {key}: they would share {option}: {name}, and with it clients of the one would be "
+                    "accepted by the other. Put {replication_group_id} into it, so that each has its own."
                 )
     return resolved
 
@@ -293,7 +294,10 @@ def _others(clients: Clients, request: Request, seen: Mapping[str, Observation],
         user_groups = find_user_groups(clients, wanted_groups)
         for user_group in user_groups.values():
             wanted_users += user_group.user_ids
-        return _Others(user_groups, describe_users(clients, wanted_users))
+        users = describe_users(clients, wanted_users)
+        own = {one.user for one in ids.values()} if request.journey in WITH_USERS else set()
+        beside = {key for user in users.values() if user.id in own for key in user.user_group_ids} - set(user_groups)
+        return _Others({**user_groups, **find_user_groups(clients, beside)}, users)
     except Exception as error:
         text = explain(error, "elasticache:DescribeUserGroups and elasticache:DescribeUsers", clients.region)
         raise AuthError(text) from error
@@ -337,6 +341,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     let_in = kept.store.current if kept.store.kept else kept.store.pending
     one.users = _users(group, others, welcome, let_in) if request.journey in _LEAVING_RBAC else []
     one.open_since = _open_since(seen, states)
+    shared = _shared(group.id, ids, others) if request.journey in WITH_USERS else {}
     terms = Terms(
         phase=request.phase,
         tls=group.tls,
@@ -350,7 +355,9 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         open_user_group_id=ids.open_user_group,
         welcome=welcome,
         losing=tuple(f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["kept"]),
+        # What serves others too was not made for the way, or is not for it alone any more, and stays.
         leftovers=request.journey is not Journey.MIGRATE_AUTH_TO_RBAC
+        and not shared
         and (bool({ids.user_group, ids.open_user_group} & set(others.user_groups)) or ids.user in others.users),
     )
     try:
@@ -362,8 +369,11 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
                 "which tokens are in force."
             ) from None
         raise
+    _check_shared(request.journey, one.way, group.id, shared)
+    if request.journey is not Journey.MIGRATE_AUTH_TO_RBAC:
+        one.way = _staying(one.way, shared)
     if Step.USERS in one.way.steps:
-        _check_users(group, around)
+        _check_users(request.journey, group, around)
     one.calls = calls_of(
         one.way,
         Setting(
@@ -457,8 +467,8 @@ def _users(group: Group, others: _Others, welcome: Iterable[str], current: str) 
     return found
 
 
-def _check_users(group: Group, around: _Around) -> None:
-    """Raise :class:`AuthError` where the users or the user group can't be made, or belong to others."""
+def _check_users(journey: Journey, group: Group, around: _Around) -> None:
+    """Raise :class:`AuthError` where the users or the user group can't be made."""
     ids, others = around.ids, around.others
     user_group = others.user_groups.get(ids.user_group)
     user = others.users.get(ids.user)
@@ -467,22 +477,56 @@ def _check_users(group: Group, around: _Around) -> None:
             f"{group.id}: user_id: there is a user {user.id} already, with the name {user.name}, and clients that send "
             f"only a token are the user named {DEFAULT_NAME}. Name another id."
         )
-    if user_group is None:
-        return
-    elsewhere = sorted(set(user_group.replication_groups) - {group.id})
-    if elsewhere:
-        raise AuthError(
-            f"{group.id}: user_group_id: the user group {user_group.id} is used by {', '.join(elsewhere)} too, and the "
-            "token of one would let clients into the others. Name another one, or one that does not exist yet."
-        )
-    for user_id in user_group.user_ids:
+    for user_id in user_group.user_ids if user_group else ():
         member = others.users.get(user_id)
-        if member and member.name == DEFAULT_NAME and member.id != ids.user:
+        if user_group and member and member.name == DEFAULT_NAME and member.id != ids.user:
+            alone = member.id != AWS_USER and not other_user_groups(member, [user_group.id])
+            way_out = (
+                f"Name that in {journey.value}_user_id if its password may become the token: it serves no other user "
+                "group. Or name another user group."
+                if alone
+                else f"Name another user group in {journey.value}_user_group_id."
+            )
             raise AuthError(
                 f"{group.id}: user_group_id: the user group {user_group.id} has a user named {DEFAULT_NAME} already, "
-                f"{member.id}, and takes no second one. Name that in user_id if its password may become the token, or "
-                "name another user group."
+                f"{member.id}, and takes no second one. {way_out}"
             )
+
+
+def _shared(group_id: str, ids: _Ids, others: _Others) -> dict[str, str]:
+    """Return, by option, why a user or user group of the operation is not its own to change: whom else it serves."""
+    shared = {}
+    user = others.users.get(ids.user)
+    words = shared_user(user, [ids.user_group], others.user_groups) if user else ""
+    if user and words:
+        shared["user_id"] = f"the user {user.id} is also in {words}"
+    for option, key in (("user_group_id", ids.user_group), ("open_user_group_id", ids.open_user_group)):
+        user_group = others.user_groups.get(key)
+        words = shared_user_group(user_group, [group_id]) if user_group else ""
+        if words:
+            shared[option] = f"the user group {key} also serves {words}"
+    return shared
+
+
+def _check_shared(journey: Journey, way: Way, group_id: str, shared: Mapping[str, str]) -> None:
+    """Raise :class:`AuthError` where a step makes, changes or deletes what serves others too."""
+    touched = {
+        "user_id": {Step.USERS, Step.CLEAN_UP},
+        "user_group_id": {Step.USERS, Step.CLEAN_UP},
+        "open_user_group_id": {Step.ATTACH_OPEN, Step.CLEAN_UP},
+    }
+    for option, why in shared.items():
+        if touched[option] & set(way.steps):
+            raise AuthError(
+                f"{group_id}: {option}: {why}, and what serves others is never changed or deleted: with it, clients "
+                f"of {group_id} would be accepted there, or clients there lose access. Name another one in "
+                f"{journey.value}_{option}, best one that does not exist yet."
+            )
+
+
+def _staying(way: Way, shared: Mapping[str, str]) -> Way:
+    """Return ``way`` with a note on what is not deleted, as it serves others too."""
+    return replace(way, note=" ".join(filter(None, (way.note, *(f"Not deleted: {why}." for why in shared.values())))))
 
 
 def _check(way: Way, group: Group, versions: Mapping[str, tuple[int, ...]]) -> None:

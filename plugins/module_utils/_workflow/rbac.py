@@ -10,6 +10,7 @@ before AWS has been asked what became of it.
 from __future__ import annotations
 
 import abc
+import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +45,8 @@ class Case(abc.ABC, Generic[R]):
     """A user or a user group under way.
 
     ``sent``: a call was made, or may have been; ``making``: that of its creation. ``refusal``: why AWS did not take a
-    call just now. ``put_off``: options that AWS took and shows otherwise.
+    call just now. ``put_off``: options that AWS took and shows otherwise. ``rounds``: how often AWS was asked;
+    ``throttled``: how often, and since when, a call was throttled.
     """
 
     id: str
@@ -61,6 +63,9 @@ class Case(abc.ABC, Generic[R]):
     refusal: str = ""
     ended: list[str] = field(default_factory=list)
     put_off: set[str] = field(default_factory=set)
+    rounds: int = 0
+    throttled: int = 0
+    throttled_since: float = 0.0
 
     #: What it is called, and the calls that read, make and end it.
     what = ""
@@ -182,7 +187,8 @@ def _guarded(case: Case[Any], work: Callable[[Case[Any]], None]) -> Outcome:
 
 
 def _present(case: Case[Any]) -> None:
-    for dummy in range(_MAX_ROUNDS):
+    while case.rounds < _MAX_ROUNDS:
+        case.rounds += 1
         current = _look(case)
         if current is not None and current.busy:
             _leave_busy(case, current)
@@ -316,7 +322,7 @@ def _leave(case: Case[R], current: R | None, step: Step) -> None:
 def _act(case: Case[R], step: Step, current: R | None) -> bool:
     """Make the call. Returns whether it was made for certain; if not, ask again. Raises where AWS refuses it."""
     try:
-        lifecycle.perform(case.clients, case.id, step)
+        lifecycle.perform(case.clients, case.id, step, patiently=False)
     except AuthError:
         case.refused(current)
         raise
@@ -325,6 +331,9 @@ def _act(case: Case[R], step: Step, current: R | None) -> bool:
         if classify(error) is Kind.AMBIGUOUS:
             case.refusal = text
             _note(case, step)
+            return False
+        if classify(error) is Kind.THROTTLED and _may_try_again(case):
+            case.refusal = text
             return False
         if case.passes(error, step):
             if not case.manner.wait and classify(error) is Kind.BUSY:
@@ -339,7 +348,25 @@ def _act(case: Case[R], step: Step, current: R | None) -> bool:
         if step.action == case.create and "Tags" in step.parameters and "may not call it" in text:
             hint = " With tags it needs elasticache:AddTagsToResource too, and the record is one (see record)."
         raise AuthError(f"{case.id}: {text}{hint}") from error
+    case.throttled = 0
     _note(case, step)
+    return True
+
+
+def _may_try_again(case: Case[Any]) -> bool:
+    """Pause after a throttled call; AWS is then asked anew before it is made again, as others may have been at work.
+
+    Returns ``False`` where AWS has throttled it for long enough.
+    """
+    now = time.monotonic()
+    if not case.throttled:
+        case.throttled_since = now
+    pause = min(0.25 * 2**case.throttled, 10.0)
+    if now + pause > case.throttled_since + case.clients.patience:
+        return False
+    case.throttled += 1
+    case.rounds -= 1
+    time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
     return True
 
 
@@ -428,7 +455,8 @@ def _worn_out(case: Case[Any]) -> AuthError:
 
 def _absent(case: Case[Any]) -> None:
     progress, manner = case.progress, case.manner
-    for dummy in range(_MAX_ROUNDS):
+    while case.rounds < _MAX_ROUNDS:
+        case.rounds += 1
         current = _describe(case)
         case.raw, progress.after = current.raw if current else {}, {}
         if current is None:
@@ -492,6 +520,11 @@ def checked_id(given: str, option: str, what: str) -> str:
             "a letter, has no two hyphens in a row and none at its end."
         )
     return key
+
+
+def checked_ids(given: Sequence[str] | None, option: str, what: str) -> list[str] | None:
+    """Return ids in lower case, ``None`` where the option was left out. Raises :class:`AuthError` as for one."""
+    return None if given is None else [checked_id(one, option, what) for one in given]
 
 
 def checked_tags(key: str, given: Mapping[str, Any] | None) -> dict[str, str] | None:

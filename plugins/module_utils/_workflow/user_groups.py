@@ -18,6 +18,7 @@ from .._aws.lifecycle import Step
 from .._aws.user_groups import UserGroup
 from .._aws.users import DEFAULT_NAME, DELETING, NO_PASSWORD, User, describe_users
 from .._core.errors import AuthError
+from .exclusive import shared_user_group
 from .lifecycle import Manner
 from .outcome import Progress
 from .rbac import Case, asked, checked_id, checked_tags, own_tags, wait_until, warn_once, without_version
@@ -119,9 +120,10 @@ def membership_problems(engine: str, user_ids: Sequence[str], found: Mapping[str
 
 @dataclass
 class GroupCase(Case[UserGroup]):
-    """A user group under way."""
+    """A user group under way. ``exclusive_to``: the only replication groups that may have it; ``None``: any."""
 
     wanted: WantedGroup = field(default_factory=lambda: WantedGroup(""))
+    exclusive_to: tuple[str, ...] | None = None
 
     what = "user group"
     describing = "DescribeUserGroups"
@@ -163,6 +165,7 @@ class GroupCase(Case[UserGroup]):
                 raise AuthError(f"{self.id}: engine: there is no such user group yet, and to make it AWS needs one.")
             self._check_members(wanted.engine, wanted.user_ids or (), adding=wanted.user_ids or ())
             return [user_groups.creation(self.id, wanted.engine, wanted.user_ids or (), wanted.tags or {})]
+        self._check_exclusive(current)
         planned = list(self.tagging(current))
         differing = self.visible(current)
         if differing:
@@ -175,6 +178,14 @@ class GroupCase(Case[UserGroup]):
             self._warn(current, after, remove)
             planned.append(user_groups.modification(self.id, engine=engine, add=add, remove=remove))
         return planned
+
+    def _check_exclusive(self, current: UserGroup) -> None:
+        """Raise where a cache has the user group that may not have it, as its clients would feel what is done to it."""
+        if self.exclusive_to is not None and (others := shared_user_group(current, self.exclusive_to)):
+            raise AuthError(
+                f"{self.id}: the user group also serves {others}, and a user group that serves others is not changed "
+                "or deleted here, so nothing was called. Name another user group."
+            )
 
     def _check_members(self, engine: str, after: Sequence[str], *, adding: Sequence[str]) -> None:
         """Raise where AWS would refuse these members; a busy one that is to be added is waited for."""
@@ -263,6 +274,7 @@ class GroupCase(Case[UserGroup]):
 
     def check_deletion(self, current: UserGroup) -> None:
         """Raise where a cache has it: AWS deletes only what is attached nowhere."""
+        self._check_exclusive(current)
         attached = [
             *(f"the replication group {key}" for key in sorted(current.replication_groups)),
             *(f"the serverless cache {key}" for key in sorted(current.serverless_caches)),
@@ -283,8 +295,13 @@ def _changing(user: User | None) -> bool:
     return user is not None and user.busy and user.status != users.DELETING
 
 
-def group_case(clients: Clients, wanted: WantedGroup, manner: Manner) -> GroupCase:
-    """Return the user group as a case, to be made present or absent."""
+def group_case(
+    clients: Clients, wanted: WantedGroup, manner: Manner, *, exclusive_to: Sequence[str] | None = None
+) -> GroupCase:
+    """Return the user group as a case, to be made present or absent.
+
+    ``exclusive_to``: the only replication groups that may have it, or nothing is called; ``None``: any.
+    """
     return GroupCase(
         id=wanted.id,
         clients=clients,
@@ -294,4 +311,5 @@ def group_case(clients: Clients, wanted: WantedGroup, manner: Manner) -> GroupCa
         wanted_tags=wanted.tags,
         purge_tags=wanted.purge_tags,
         wanted=wanted,
+        exclusive_to=None if exclusive_to is None else tuple(exclusive_to),
     )

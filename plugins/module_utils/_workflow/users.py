@@ -24,6 +24,7 @@ from .._aws.waiting import settled, wait_for
 from .._core import access_strings
 from .._core.errors import AuthError
 from .._data_plane.probe import Credential, untrusted
+from .exclusive import other_user_groups, shared_user
 from .lifecycle import Manner
 from .observe import ask_nodes
 from .outcome import Progress
@@ -41,7 +42,7 @@ class UserCase(Case[User]):
     ``due``: its passwords are to be set; ``None`` until that is judged, which is once: setting them again is harmless,
     and right where a call's answer was lost. ``certain``: they were, by a call that AWS
     answered. ``tag``: what the record was before it was written ahead. ``group_ids``: the user groups that a change
-    of the user keeps busy.
+    of the user keeps busy. ``exclusive_to``: the only user groups that it may be in; ``None``: any.
     """
 
     wanted: WantedUser = field(default_factory=lambda: WantedUser(""))
@@ -50,6 +51,7 @@ class UserCase(Case[User]):
     is_ahead: bool = False
     tag: str | None = None
     group_ids: tuple[str, ...] = ()
+    exclusive_to: tuple[str, ...] | None = None
 
     what = "user"
     describing = "DescribeUsers"
@@ -123,9 +125,21 @@ class UserCase(Case[User]):
             passwords=wanted.passwords,
         )
 
+    def _check_exclusive(self, current: User) -> None:
+        """Raise where the user is in a user group in which it may not be, as others would feel what is done to it."""
+        if self.exclusive_to is None or not (others := other_user_groups(current, self.exclusive_to)):
+            return
+        found = asked(self, lambda: find_user_groups(self.clients, others), "DescribeUserGroups")
+        raise AuthError(
+            f"{self.id}: the user is also in {shared_user(current, self.exclusive_to, found)}, and a user that serves "
+            "others is not changed or deleted here, so nothing was called. Name another user, or take it out of there "
+            "with elasticache.auth.user_group."
+        )
+
     def _check(self, current: User) -> None:
         """Raise for what AWS can't change, or not that way."""
         wanted = self.wanted
+        self._check_exclusive(current)
         if wanted.name not in (None, current.name):
             raise AuthError(
                 f"{self.id}: user_name: {wanted.name} is wanted, but it is {current.name}, and AWS can't change it. "
@@ -383,6 +397,7 @@ class UserCase(Case[User]):
         """Raise for AWS's own user and the default of a group for redis; warn of the groups that lose the user."""
         if current.id == users.AWS_USER:
             raise AuthError(fixed(current.id))
+        self._check_exclusive(current)
         self.group_ids = current.user_group_ids
         if not self.group_ids:
             return
@@ -405,8 +420,13 @@ class UserCase(Case[User]):
         return users.deletion(self.id)
 
 
-def user_case(clients: Clients, wanted: WantedUser, manner: Manner) -> UserCase:
-    """Return the user as a case, to be made present or absent."""
+def user_case(
+    clients: Clients, wanted: WantedUser, manner: Manner, *, exclusive_to: Sequence[str] | None = None
+) -> UserCase:
+    """Return the user as a case, to be made present or absent.
+
+    ``exclusive_to``: the only user groups that it may be in, or nothing is called; ``None``: any.
+    """
     return UserCase(
         id=wanted.id,
         clients=clients,
@@ -416,4 +436,5 @@ def user_case(clients: Clients, wanted: WantedUser, manner: Manner) -> UserCase:
         wanted_tags=wanted.tags,
         purge_tags=wanted.purge_tags,
         wanted=wanted,
+        exclusive_to=None if exclusive_to is None else tuple(exclusive_to),
     )
