@@ -928,8 +928,8 @@ class TestBadInput:
             emulator, "auth_secret", {"replication_group_id": GROUP, "name": NAME, "state": state}, hidden=[A, B]
         )
         assert ended.msg == (
-            f"sessions: the secret {NAME}: secretsmanager:{action} was refused in us-east-1: the credentials may not "
-            "call it (AccessDeniedException). Allow it in their policy."
+            f"sessions: the secret {NAME}: secretsmanager:{action} was refused in us-east-1: "
+            "AccessDeniedException: no. Allow it in the policy of the credentials."
         )
         assert ended.failed
         assert labels(emulator) == kept

@@ -445,5 +445,5 @@ def test_not_allowed(emulator: Emulator, state: str, action: str) -> None:
     emulator.faults({"kind": "error", "action": action, "code": "AccessDeniedException", "message": "no"})
     ended = act(emulator, state, **(BACK if state == "staged" else {"key": KEY}))
     assert ended.failed
-    assert f"secretsmanager:{action} was refused in us-east-1: the credentials may not call it" in ended.msg
+    assert f"secretsmanager:{action} was refused in us-east-1: AccessDeniedException: no. Allow it" in ended.msg
     assert labels(emulator) == kept

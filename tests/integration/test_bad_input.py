@@ -202,6 +202,15 @@ class TestSecrets:
         ended = auth(emulator, "rotate", auth_token_secret=secret, hidden=[B])
         assert_refused(emulator, ended, f"{GROUP}: {message}", before)
 
+    def test_aws_repeats_the_token(self, emulator: Emulator) -> None:
+        """AWS's words are told, what they repeat of the call is not."""
+        create(emulator, "other", AuthToken=A)
+        fault = {"code": "InvalidParameterValue", "message": f"The token {B} is no good.", "times": 9}
+        emulator.faults({"kind": "error", "action": "ModifyReplicationGroup", **fault})
+        ended = auth(emulator, "rotate", B, group="other", known_auth_tokens=[A])
+        assert ended.failed
+        assert "InvalidParameterValue: The token ******** is no good." in ended.msg
+
     def test_not_allowed_to_read(self, emulator: Emulator) -> None:
         emulator.faults(
             {"kind": "error", "service": "secretsmanager", "code": "AccessDeniedException", "message": "no", "times": 9}
@@ -209,8 +218,8 @@ class TestSecrets:
         before = mutating(emulator)
         ended = auth(emulator, "rotate", auth_token_secret={"name": "bare"}, hidden=[B])
         message = (
-            f"{GROUP}: the secret bare: secretsmanager:GetSecretValue was refused in us-east-1: the credentials may "
-            "not call it (AccessDeniedException). Allow it in their policy."
+            f"{GROUP}: the secret bare: secretsmanager:GetSecretValue was refused in us-east-1: "
+            "AccessDeniedException: no. Allow it in the policy of the credentials."
         )
         assert_refused(emulator, ended, message, before)
 
@@ -531,12 +540,9 @@ class TestTheWayToAws:
     @pytest.mark.parametrize(
         ("code", "words"),
         [
-            (
-                "InvalidClientTokenId",
-                "AWS does not accept the credentials (InvalidClientTokenId). Renew or replace them.",
-            ),
-            ("ExpiredToken", "AWS does not accept the credentials (ExpiredToken). Renew or replace them."),
-            ("AccessDenied", "the credentials may not call it (AccessDenied). Allow it in their policy."),
+            ("InvalidClientTokenId", "The credentials may be wrong or deactivated, or the region us-east-1 may not be"),
+            ("ExpiredToken", "Renew the credentials."),
+            ("AccessDenied", "Allow it in the policy of the credentials."),
         ],
     )
     @pytest.mark.parametrize(
@@ -550,7 +556,7 @@ class TestTheWayToAws:
         ended = auth(emulator, "rotate", B, group="one", known_auth_tokens=[A])
         assert ended.failed
         assert not ended.changed
-        expected = f"elasticache:{action} was refused in us-east-1: {words}"
+        expected = f"elasticache:{action} was refused in us-east-1: {code}: nope. {words}"
         assert ended.msg.startswith(f"one: {expected}" if of_the_group else expected)
         assert emulator.group("one")["slots"] == [A]
 

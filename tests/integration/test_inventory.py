@@ -460,13 +460,13 @@ class TestPartialFailure:
     def test_a_region_is_denied(self, emulator: Emulator, tmp_path: Path) -> None:
         create(emulator, "here")
         create(emulator, "there", region="eu-west-1")
-        emulator.faults({"kind": "error", "region": "eu-west-1", "code": "AccessDenied", "times": 99})
+        emulator.faults({"kind": "error", "region": "eu-west-1", "code": "AccessDenied", "message": "no", "times": 99})
         strict = take(emulator, tmp_path, regions=REGIONS)
         assert strict.returncode != 0
         assert (
-            "The inventory would be incomplete. elasticache:DescribeReplicationGroups was refused in eu-west-1: the "
-            "credentials may not call it (AccessDenied). Allow it in their policy. Repair it, or go on with the rest "
-            "by on_failure: report."
+            "The inventory would be incomplete. elasticache:DescribeReplicationGroups was refused in eu-west-1: "
+            "AccessDenied: no. Allow it in the policy of the credentials. Repair it, or go on with the rest by "
+            "on_failure: report."
         ) in strict.text
         reported = take(emulator, tmp_path, regions=REGIONS, on_failure="report")
         assert reported.returncode == 0
@@ -506,13 +506,14 @@ class TestPartialFailure:
         create(emulator, "here")
         create_elsewhere(emulator, OTHER, "us-east-1", "theirs")
         refused = "arn:aws:iam::321098765432:role/fleet"
-        emulator.faults({"kind": "error", "action": "AssumeRole", "id": refused, "code": "AccessDenied", "times": 99})
+        denied = {"code": "AccessDenied", "message": "no", "times": 99}
+        emulator.faults({"kind": "error", "action": "AssumeRole", "id": refused, **denied})
         roles: dict[str, Any] = {"assume_role_arns": [ROLE, refused], "include_own_account": True}
         strict = take(emulator, tmp_path, **roles)
         assert strict.returncode != 0
         assert (
-            f"The role {refused} can't be assumed: sts:AssumeRole was refused in us-east-1 (AccessDenied). The role's "
-            "trust policy must name these credentials, and their own policy must allow sts:AssumeRole on it."
+            f"The role {refused} can't be assumed: sts:AssumeRole was refused in us-east-1: AccessDenied: no. The "
+            "role's trust policy must name these credentials, and their own policy must allow sts:AssumeRole on it."
         ) in strict.text
         reported = take(emulator, tmp_path, **roles, on_failure="report")
         assert reported.ids == ["here", "theirs"]

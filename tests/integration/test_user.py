@@ -521,7 +521,7 @@ class TestFaults:
         emulator.faults({"kind": "error", "action": "ModifyUser", "code": "AccessDenied", "status": 403})
         result = run(emulator, passwords=[B])
         assert result["failed"]
-        assert "the credentials may not call it" in result["msg"]
+        assert "Allow it in the policy of the credentials." in result["msg"]
         unchanged(emulator, passwords=[A])  # the record was put back
         user = truth(emulator)
         assert user is not None

@@ -325,12 +325,12 @@ class TestFaults:
 
     def test_no_permission(self, emulator: Emulator) -> None:
         users(emulator, "a")
-        emulator.faults({"kind": "error", "action": "DescribeUsers", "code": "AccessDenied", "status": 403})
+        emulator.faults({"kind": "error", "action": "DescribeUsers", "code": "AccessDenied", "message": "no"})
         result = run(emulator, engine="valkey", user_ids=["a"])
         assert result["failed"]
         assert result["msg"] == (
-            "ug: elasticache:DescribeUsers was refused in us-east-1: the credentials may not call it (AccessDenied). "
-            "Allow it in their policy."
+            "ug: elasticache:DescribeUsers was refused in us-east-1: AccessDenied: no. Allow it in the policy of the "
+            "credentials."
         )
 
 

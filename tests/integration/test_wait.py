@@ -166,13 +166,19 @@ class TestTheModule:
     def test_not_allowed_to_look(self, emulator: Emulator) -> None:
         scene(emulator, "required")
         emulator.faults(
-            {"kind": "error", "action": "DescribeReplicationGroups", "code": "AccessDenied", "status": 403, "times": 9}
+            {
+                "kind": "error",
+                "action": "DescribeReplicationGroups",
+                "code": "AccessDenied",
+                "message": "no",
+                "times": 9,
+            }
         )
         ended = wait(emulator)
         assert ended.failed
         assert ended.msg == (
-            "elasticache:DescribeReplicationGroups was refused in us-east-1: the credentials may not call it "
-            "(AccessDenied). Allow it in their policy."
+            "elasticache:DescribeReplicationGroups was refused in us-east-1: AccessDenied: no. Allow it in the policy "
+            "of the credentials."
         )
 
 

@@ -296,12 +296,12 @@ class TestOtherEnds:
     def test_not_allowed_to_look(self, emulator: Emulator) -> None:
         """It is told at the start, not at the end."""
         create(emulator)
-        emulator.faults({"kind": "error", "action": "GetMetricData", "code": "AccessDenied", "status": 403})
+        emulator.faults({"kind": "error", "action": "GetMetricData", "code": "AccessDenied", "message": "no"})
         ended = watch(emulator, watch_time=3600)
         assert ended.failed
         assert ended.msg == (
             f"{GROUP}: it can't be told whether clients are refused: cloudwatch:GetMetricData was refused in "
-            "us-east-1: the credentials may not call it (AccessDenied). Allow it in their policy."
+            "us-east-1: AccessDenied: no. Allow it in the policy of the credentials."
         )
         assert looks(emulator) == 1
 

@@ -45,7 +45,7 @@ TROUBLES = {
     "denied": Trouble(
         {"elasticache_region": THERE},
         {**ALWAYS, "service": "elasticache", "region": THERE},
-        (f"elasticache:DescribeReplicationGroups was refused in {THERE}", "Allow it in their policy."),
+        (f"elasticache:DescribeReplicationGroups was refused in {THERE}", "Allow it in the policy of the credentials."),
     ),
     "silent": Trouble(
         {"elasticache_region": THERE},
@@ -66,7 +66,11 @@ TROUBLES = {
     "denied-to-the-role": Trouble(
         {"elasticache_region": THERE, "elasticache_assume_role_arn": ROLE},
         {**ALWAYS, "service": "secretsmanager", "region": THERE},
-        (f"was refused in {THERE}", "Allow it in their policy.", f"The credentials are those of {ROLE}."),
+        (
+            f"was refused in {THERE}",
+            "Allow it in the policy of the credentials.",
+            f"The credentials are those of {ROLE}.",
+        ),
     ),
 }
 BAD, GOOD = ("mike", "november"), ("alpha", "bravo")

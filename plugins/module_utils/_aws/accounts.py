@@ -14,7 +14,7 @@ with contextlib.suppress(ImportError):  # Whoever makes clients tells the user.
 
 from .._core.errors import AuthError
 from .clients import Clients, Credentials
-from .errors import code_of, explain
+from .errors import code_of, explain, words_of
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]+")
 _SESSION_NAME = "elasticache-auth"
@@ -47,8 +47,8 @@ def assume_role(clients: Clients, arn: str) -> Credentials:
         why = explain(error, "sts:AssumeRole", clients.region)
         if code_of(error) == "AccessDenied":
             why = (
-                f"sts:AssumeRole was refused in {clients.region} (AccessDenied). The role's trust policy must name "
-                "these credentials, and their own policy must allow sts:AssumeRole on it."
+                f"sts:AssumeRole was refused in {clients.region}: AccessDenied: {words_of(error)} The role's trust "
+                "policy must name these credentials, and their own policy must allow sts:AssumeRole on it."
             )
         raise AuthError(f"The role {arn} can't be assumed: {why}") from error
     given = answer["Credentials"]

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._aws import lifecycle, records, settings
 from .._aws.clients import Clients
-from .._aws.errors import Kind, classify, code_of, explain
+from .._aws.errors import Kind, classify, code_of, explain, is_denied, words_of
 from .._aws.groups import Group, describe_groups, describe_members
 from .._aws.lifecycle import Step
 from .._aws.readings import Shown, log_delivery_troubles
@@ -317,12 +317,13 @@ def _act(case: _Case, step: Step) -> bool:
         if kind is Kind.BUSY or exists or gone:
             if not case.manner.wait and kind is Kind.BUSY:
                 raise AuthError(
-                    f"{key}: a change is under way, so AWS did not take the call. With wait: true it is waited for."
+                    f"{key}: a change is under way, so AWS did not take the call: {words_of(error)} "
+                    "With wait: true it is waited for."
                 ) from error
             return False
         text = explain(error, f"elasticache:{step.action}", case.clients.region)
         hint = ""
-        if step.action == lifecycle.CREATE and case.entry and "may not call it" in text:
+        if step.action == lifecycle.CREATE and case.entry and is_denied(error):
             hint = " The record is a tag, which needs elasticache:AddTagsToResource; record: false does without."
         raise AuthError(f"{key}: {text}{hint}") from error
     _note(case, step)

@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from .._aws import lifecycle
 from .._aws.clients import Clients
-from .._aws.errors import Kind, classify, code_of, explain, is_connection_error
+from .._aws.errors import Kind, classify, code_of, explain, is_connection_error, is_denied, words_of
 from .._aws.lifecycle import Step
 from .._aws.user_groups import UserGroup
 from .._aws.users import DELETING, SINGLY, User, read_tags
@@ -339,13 +339,14 @@ def _act(case: Case[R], step: Step, current: R | None) -> bool:
             if not case.manner.wait and classify(error) is Kind.BUSY:
                 case.refused(current)
                 raise AuthError(
-                    f"{case.id}: a change is under way, so AWS did not take the call. With wait: true it is waited for."
+                    f"{case.id}: a change is under way, so AWS did not take the call: {words_of(error)} "
+                    "With wait: true it is waited for."
                 ) from error
             case.refusal = text
             return False
         case.refused(current)
         hint = ""
-        if step.action == case.create and "Tags" in step.parameters and "may not call it" in text:
+        if step.action == case.create and "Tags" in step.parameters and is_denied(error):
             hint = " With tags it needs elasticache:AddTagsToResource too, and the record is one (see record)."
         raise AuthError(f"{case.id}: {text}{hint}") from error
     case.throttled = 0

@@ -94,12 +94,8 @@ def test_what_to_do(error: Exception, kind: Kind) -> None:
             ),
         ),
         (
-            refused("ExpiredToken"),
-            f"{ACTION} was refused in r: AWS does not accept the credentials (ExpiredToken). Renew or replace them.",
-        ),
-        (
-            refused("AccessDenied"),
-            f"{ACTION} was refused in r: the credentials may not call it (AccessDenied). Allow it in their policy.",
+            refused("AccessDenied", ""),
+            f"{ACTION} was refused in r: AccessDenied. Allow it in the policy of the credentials.",
         ),
         (
             refused("InvalidParameterValue", "Invalid AuthToken provided."),
@@ -114,7 +110,7 @@ def test_what_to_do(error: Exception, kind: Kind) -> None:
         ),
         (
             botocore.exceptions.ReadTimeoutError(endpoint_url=URL),
-            f'{ACTION} failed in r: ReadTimeoutError: Read timeout on endpoint URL: "{URL}"',
+            f'{ACTION} failed in r: ReadTimeoutError: Read timeout on endpoint URL: "{URL}".',
         ),
     ],
     ids=lambda value: "" if isinstance(value, str) else code_of(value) or type(value).__name__,
@@ -122,6 +118,201 @@ def test_what_to_do(error: Exception, kind: Kind) -> None:
 def test_how_it_is_told(error: Exception, text: str) -> None:
     """The action, the region, what is wrong, what to look at."""
     assert explain(error, ACTION, "r") == text
+
+
+USER = "User: arn:aws:sts::123456789012:assumed-role/deploy/me is not authorized to perform:"
+GROUP = "arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:shop"
+KMS_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "meaning"),
+    [
+        (
+            "AccessDenied",
+            (
+                f"{USER} elasticache:ModifyReplicationGroup on resource: {GROUP} because no identity-based policy "
+                "allows the elasticache:ModifyReplicationGroup action"
+            ),
+            "Allow it in the policy of the credentials.",
+        ),
+        (
+            "AccessDeniedException",
+            f"{USER} kms:Decrypt on resource: {KMS_KEY} because no identity-based policy allows the kms:Decrypt action",
+            "Both the KMS key's policy and that of the credentials must allow it",
+        ),
+        ("AccessDeniedException", "Access to KMS is not allowed", "Both the KMS key's policy and that of the"),
+        (
+            "DecryptionFailure",
+            "Secrets Manager can't decrypt the protected secret text using the provided KMS key.",
+            "Both the KMS key's policy and that of the credentials must allow it",
+        ),
+        (
+            "AccessDenied",
+            (
+                f"{USER} elasticache:ModifyReplicationGroup on resource: {GROUP} with an explicit deny in a service "
+                "control policy: arn:aws:organizations::123456789012:policy/o-1/service_control_policy/p-1"
+            ),
+            "what it does not allow, no policy in the account can.",
+        ),
+        (
+            "AccessDeniedException",
+            f"{USER} kms:Decrypt on resource: {KMS_KEY} with an explicit deny in a resource control policy",
+            "what it does not allow, no policy in the account can.",
+        ),
+        (
+            "AccessDenied",
+            (
+                f"{USER} elasticache:ModifyReplicationGroup because no permissions boundary allows the "
+                "elasticache:ModifyReplicationGroup action"
+            ),
+            "Allow it in the permissions boundary of the credentials, too.",
+        ),
+        (
+            "AccessDenied",
+            (
+                f"{USER} elasticache:DescribeReplicationGroups because no session policy allows the "
+                "elasticache:DescribeReplicationGroups action"
+            ),
+            "Allow it in the session policy, which is given when a role is assumed.",
+        ),
+        (
+            "AccessDeniedException",
+            (
+                f"{USER} secretsmanager:GetSecretValue on resource: t because no VPC endpoint policy allows the "
+                "secretsmanager:GetSecretValue action"
+            ),
+            "Allow it in the policy of the VPC endpoint",
+        ),
+        (
+            "AccessDeniedException",
+            f"{USER} secretsmanager:GetSecretValue on resource: t with an explicit deny in a resource-based policy",
+            "A policy denies it, so that no other can allow it.",
+        ),
+        (
+            "UnauthorizedOperation",
+            (
+                f"You are not authorized to perform this operation. {USER} ec2:DescribeRegions because no "
+                "identity-based policy allows the ec2:DescribeRegions action. "
+                f"Encoded authorization failure message: {'x' * 1500}"
+            ),
+            "Allow it in the policy of the credentials.",
+        ),
+        (
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+            "the region ap-east-1 may not be enabled in their account",
+        ),
+        (
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+            "the region ap-east-1 may not be enabled in their account",
+        ),
+        ("AuthFailure", NOT_VALIDATED, "the region ap-east-1 may not be enabled in their account"),
+        (
+            "OptInRequired",
+            "You are not subscribed to this service. Please go to http://aws.amazon.com to subscribe.",
+            "The region ap-east-1 may not be enabled in the account",
+        ),
+        (
+            "SubscriptionRequiredException",
+            "The AWS Access Key Id needs a subscription for the service",
+            "The region ap-east-1 may not be enabled in the account",
+        ),
+        (
+            "RegionDisabledException",
+            (
+                "STS is not activated in this region for account:123456789012. Your account administrator can activate "
+                "STS in this region using the IAM Console."
+            ),
+            "The region ap-east-1 may not be enabled in the account",
+        ),
+        ("SignatureDoesNotMatch", MISMATCH, "Check secret_key, and the clock of the host that makes the call."),
+        ("InvalidSignatureException", MISMATCH, "Check secret_key, and the clock of the host that makes the call."),
+        (
+            "SignatureDoesNotMatch",
+            "Signature expired: 20261126T100000Z is now earlier than 20261126T101500Z (20261126T102000Z - 5 min.)",
+            "Check the clock of the host that makes the call",
+        ),
+        (
+            "InvalidSignatureException",
+            (
+                "Signature not yet current: 20261126T104000Z is still later than 20261126T102500Z (20261126T102000Z "
+                "+ 5 min.)"
+            ),
+            "Check the clock of the host that makes the call",
+        ),
+        ("RequestExpired", "Request has expired.", "Check the clock of the host that makes the call"),
+        ("ExpiredToken", "The security token included in the request is expired", "Renew the credentials."),
+        ("ExpiredTokenException", "The security token included in the request is expired", "Renew the credentials."),
+        ("Throttling", "Rate exceeded", ""),
+        ("InvalidParameterValue", "The KMS key is in no session policy, with an explicit deny.", ""),
+        ("InvalidReplicationGroupState", "Replication group must be in available state to modify.", ""),
+    ],
+)
+def test_awss_own_words_are_told_with_what_they_may_mean(code: str, message: str, meaning: str) -> None:
+    """Messages as AWS has them: they alone name the policy, the key, the clock."""
+    told = explain(refused(code, message), ACTION, "ap-east-1")
+    verb = "was refused" if meaning else "failed"
+    assert told.startswith(f"{ACTION} {verb} in ap-east-1: {code}: {message.rstrip('.')}.")
+    rest = told.removeprefix(f"{ACTION} {verb} in ap-east-1: {code}: {message.rstrip('.')}.")
+    assert (meaning in rest) if meaning else not rest
+    assert ".." not in told
+
+
+def test_the_way_to_aws_is_told() -> None:
+    wrong = botocore.exceptions.SSLError(
+        endpoint_url=URL, error=OSError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed")
+    )
+    assert explain(wrong, ACTION, "r") == (
+        f"{ACTION} did not reach AWS in r: SSLError: SSL validation failed for {URL} [SSL: CERTIFICATE_VERIFY_FAILED] "
+        "self-signed. Check aws_ca_bundle, endpoint_url and the proxy."
+    )
+
+
+def test_awss_words_are_one_line_of_a_limited_length() -> None:
+    """Whoever answers may not be AWS, and the text may repeat what others wrote."""
+    told = explain(refused("Odd\x1b[31m\nCode", "a\x00b\r\n\u202ec\t" + "d" * 9999), ACTION, "r")
+    assert told.startswith(f"{ACTION} failed in r: Odd [31m Code: a b c dddd")
+    assert told.isprintable()
+    assert len(told) < 2700
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        (
+            "SignatureDoesNotMatch",
+            (
+                f"{MISMATCH}\n\nThe Canonical String for this request should have been\n'POST\n/\n\nhost:h\n"
+                "x-amz-security-token:secret-token\n\nhost;x-amz-security-token\nabc'\n\nThe String-to-Sign should ..."
+            ),
+            f"{MISMATCH} Check secret_key",
+        ),
+        (
+            "ValidationException",
+            (
+                "1 validation error detected: Value 'secret-token' at 'secretString' failed to satisfy constraint: "
+                "Member must have length less than or equal to 65536"
+            ),
+            "1 validation error detected: Value at 'secretString' failed to satisfy constraint",
+        ),
+        (
+            "ValidationError",
+            "2 validation errors: Value 'it's secret-token' at 'authToken' failed; Value 'a--b' at 'id' failed",
+            "2 validation errors: Value at 'authToken' failed; Value 'a--b' at 'id' failed.",
+        ),
+    ],
+)
+def test_what_aws_repeats_of_a_call_is_not_told(code: str, message: str, told: str) -> None:
+    explained = explain(refused(code, message), ACTION, "r")
+    assert "secret-token" not in explained
+    assert told in explained
 
 
 def test_the_parameters_of_a_call_are_not_told() -> None:

@@ -256,7 +256,7 @@ def test_what_a_node_says_is_told_in_one_short_line_without_the_token(start: Sta
     assert answer.reach is Reach.UNREACHABLE
     assert answer.error.startswith("ERR [2J you said ******** xxx")
     assert answer.error.endswith("x…")
-    assert len(answer.error) == 201
+    assert len(answer.error) == 200
 
 
 @pytest.mark.parametrize("tls", [True, False])
