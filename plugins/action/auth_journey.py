@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
+from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
 
 MODULE = "elasticache.auth.auth_journey"
 
@@ -38,6 +40,9 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         arguments = dict(self._task.args)
+        strategy, batch = strategy_of(self._task), (task_vars or {}).get("ansible_play_batch") or ()
+        if self._task.run_once and len(batch) > 1 and not keeps_in_step(strategy):
+            raise AnsibleActionFail(refusal(strategy, "auth_journey with run_once"))
         # Only here can the file be read that the module writes, and only by the same user.
         here = self._connection.transport == "local" and not self._play_context.become
         if not here or self._task.check_mode or arguments.get("progress_path"):

@@ -12,12 +12,21 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.lists import (
+    GROUPS,
+    is_id,
+    kind_of,
+    one_or_more,
+    shown,
+)
+
 #: What a plan tells of a group that no later step and no report asks for.
 _TOLD_ONLY = ("before", "calls", "drift", "duration", "evidence")
 
 #: What tells where a group is; of hosts with C(elasticache_) before it.
 _PLACE = ("region", "assume_role_arn")
-#: The variables that list groups, one a role.
+#: The variables that list groups, one a role; for where nobody says which.
 _LISTS = "the list of groups (…_replication_groups)"
 
 #: Few enough to be looked through, and enough for a few thousand hosts to have few in each.
@@ -26,13 +35,20 @@ _DRAWERS = 64
 
 def batch_groups(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the ids of the groups that ``hosts`` stand for: C(replication_group_id), or else the host's name."""
-    ids = [_group_of(host, hostvars) for host in hosts]
-    if ids == ["localhost"]:
+    given = {host: hostvars[host].get("replication_group_id", host) for host in hosts}
+    if list(given.values()) == ["localhost"]:
         raise AnsibleFilterError(
             "localhost is no replication group. Name groups in the role's variable that ends in _replication_groups, "
             "or run the play on hosts that stand for groups."
         )
-    return ids
+    for host, key in given.items():
+        if not isinstance(key, str) or not is_id(key):
+            what = "replication_group_id" if "replication_group_id" in hostvars[host] else "the name of the host"
+            raise AnsibleFilterError(
+                f"{host}: {what}, {shown(key) if isinstance(key, str) else kind_of(key)}, is not {GROUPS.name}. "
+                f"{GROUPS.rule} Set the variable replication_group_id of the host to one id."
+            )
+    return [_group_of(host, hostvars) for host in given]
 
 
 def due_groups(
@@ -109,19 +125,25 @@ def token_of(tokens: Mapping[Any, Any], group_id: str) -> str:
 
 
 def journey_places(
-    groups: Iterable[str | Mapping[str, Any]], hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]
+    groups: str | Iterable[str | Mapping[str, Any]],
+    hosts: Iterable[str],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    name: str = _LISTS,
 ) -> list[dict[str, Any]]:
     """Return where the groups are: each region and account with its C(hosts), and with C(at), as auth_journey takes it.
 
     A host says so in C(elasticache_region) and C(elasticache_assume_role_arn). One place has all groups, but for those
-    that say themselves where they are, as C(at) does.
+    that say themselves where they are, as C(at) does. ``name``: the variable that lists the groups.
     """
-    listed = [_entry(one) for one in groups]
-    at = {host: tuple(str(hostvars[host].get(f"elasticache_{name}") or "") for name in _PLACE) for host in hosts}
-    elsewhere = next((one for one in listed if any(one[name] for name in _PLACE)), None)
+    try:
+        listed = [_entry(name, one) for one in one_or_more(name, groups, GROUPS, dicts=True)]
+    except AuthError as error:
+        raise AnsibleFilterError(str(error)) from error
+    at = {host: tuple(str(hostvars[host].get(f"elasticache_{part}") or "") for part in _PLACE) for host in hosts}
+    elsewhere = next((one for one in listed if any(one[part] for part in _PLACE)), None)
     if elsewhere and len(at) > 1:
         raise AnsibleFilterError(
-            f"{_LISTS}: {_where(elsewhere)} is named there, but {len(at)} hosts are in the play, and a host says "
+            f"{name}: {_where(elsewhere)} is named there, but {len(at)} hosts are in the play, and a host says "
             "itself where its group is. Give ids only, or run the play on localhost."
         )
     places: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -134,7 +156,7 @@ def journey_places(
         own = next(iter(at.values()))
         place_at(own)["hosts"] = list(at)
         for one in listed:
-            place = place_at(tuple(one[name] or here for name, here in zip(_PLACE, own, strict=True)))
+            place = place_at(tuple(one[part] or here for part, here in zip(_PLACE, own, strict=True)))
             place["hosts"] = list(at)
             place["at"]["replication_group_ids"] += one["replication_group_ids"]
         return [place for place in places.values() if place["at"]["replication_group_ids"]] or [place_at(own)]
@@ -147,21 +169,25 @@ def journey_places(
     return [place for place in places.values() if place["at"]["replication_group_ids"]]
 
 
-def _entry(given: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Return an entry of a list of groups, an id or groups of one place, as the latter."""
+def _entry(name: str, given: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of the list ``name`` of groups, an id or groups of one place, as the latter."""
     if not isinstance(given, Mapping):
         given = {"replication_group_ids": [given]}
     unknown = sorted(set(map(str, given)) - {"replication_group_ids", *_PLACE})
     ids = given.get("replication_group_ids")
-    if unknown or not isinstance(ids, list | tuple) or not ids:
-        what = f"it has {', '.join(unknown)}" if unknown else "replication_group_ids is missing, or no list of ids"
-        raise AnsibleFilterError(
-            f"{_LISTS}: {_where(given)}: {what}. An entry is an id, or the groups of another place: "
+    if unknown or not ids:
+        what = f"it has {', '.join(unknown)}" if unknown else "replication_group_ids is missing or empty"
+        raise AuthError(
+            f"{name}: {_where(given)}: {what}. An entry is an id, or the groups of another place: "
             "replication_group_ids, with region or assume_role_arn or both."
         )
+    try:
+        ids = one_or_more("replication_group_ids", ids, GROUPS, variable=False)
+    except AuthError as error:
+        raise AuthError(f"{name}: {_where(given)}: {error}") from None
     return {
-        **{name: str(given.get(name) or "") for name in _PLACE},
-        "replication_group_ids": [str(key).strip().lower() for key in ids],
+        **{part: str(given.get(part) or "") for part in _PLACE},
+        "replication_group_ids": [key.lower() for key in ids],
     }
 
 

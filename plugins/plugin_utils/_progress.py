@@ -25,12 +25,12 @@ from ansible.constants import config
 from ansible.playbook.task import Task
 from ansible.utils.display import Display
 
+from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, strategy_of
+
 display = Display()
 
 #: Seconds from one state of the live line to the next.
 _EVERY = 1.0
-#: The strategies that have all hosts at the same task, and so make one with C(run_once) a single one.
-_IN_STEP = ("linear", "debug")
 #: From here on (``-vvv``) Ansible prints while a task runs.
 _TALKATIVE = 3
 #: Columns of a terminal that does not know its own.
@@ -105,7 +105,7 @@ def is_alone(task: Task, task_vars: Mapping[str, Any]) -> bool:
     """Whether nothing but this task on this host prints anything as long as it runs."""
     if len(task_vars.get("ansible_play_batch") or ()) == 1:
         return True
-    return bool(task.run_once) and str(task.get_play().strategy).rpartition(".")[2] in _IN_STEP
+    return bool(task.run_once) and keeps_in_step(strategy_of(task))
 
 
 class Progress:

@@ -86,6 +86,23 @@ def test_batch_groups(hosts: list[str], hostvars: dict[str, dict[str, Any]], ids
     assert batch_groups(hosts, hostvars) == ids
 
 
+@pytest.mark.parametrize(
+    ("hostvars", "words"),
+    [
+        ({"a": {}, "h_1": {}}, "^h_1: the name of the host, 'h_1', is not the id of a replication group.* Set the var"),
+        ({"h": {"replication_group_id": "a,b"}}, "^h: replication_group_id, 'a,b', is not the id"),
+        ({"h": {"replication_group_id": ["a", "b"]}}, "^h: replication_group_id, a list, is not the id"),
+        ({"h": {"replication_group_id": {"a": 1}}}, "^h: replication_group_id, .* is not the id"),
+        ({"h": {"replication_group_id": 5}}, "^h: replication_group_id, the number 5, is not the id"),
+        ({"h": {"replication_group_id": None}}, "^h: replication_group_id, null, is not the id"),
+        ({"h": {"replication_group_id": ""}}, "^h: replication_group_id, '', is not the id"),
+    ],
+)
+def test_hosts_that_stand_for_no_group(hostvars: dict[str, dict[str, Any]], words: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=words):
+        batch_groups(list(hostvars), hostvars)
+
+
 def test_localhost_is_no_group() -> None:
     with pytest.raises(AnsibleFilterError, match="_replication_groups"):
         batch_groups(["localhost"], {"localhost": {}})
@@ -319,6 +336,12 @@ WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-eas
         ),
         ([], {}, []),
         ([], {"localhost": {}}, [("", "", ["localhost"], [])]),
+        ("Carts", {"localhost": {}}, [("", "", ["localhost"], ["carts"])]),
+        (
+            [{"region": "us-west-2", "replication_group_ids": "Carts"}],
+            {"localhost": {}},
+            [("us-west-2", "", ["localhost"], ["carts"])],
+        ),
         (
             ["a", {"region": "us-west-2", "replication_group_ids": ["A", "b"]}, "c"],
             {"localhost": {}},
@@ -339,7 +362,7 @@ WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-eas
         ),
     ],
 )
-def test_journey_places(ids: list[Any], hostvars: dict[str, Any], places: list[tuple[Any, ...]]) -> None:
+def test_journey_places(ids: str | list[Any], hostvars: dict[str, Any], places: list[tuple[Any, ...]]) -> None:
     found = journey_places(ids, list(hostvars), hostvars)
     assert [
         (*(one["at"][name] for name in ("region", "assume_role_arn")), one["hosts"], one["at"]["replication_group_ids"])
@@ -352,10 +375,13 @@ def test_journey_places(ids: list[Any], hostvars: dict[str, Any], places: list[t
     [
         ({"region": "us-west-2"}, ["localhost"], "us-west-2: replication_group_ids is missing"),
         (
-            {"replication_group_ids": "a"},
+            {"replication_group_ids": "a,b"},
             ["localhost"],
-            "an entry without a region: replication_group_ids is missing, or no",
+            r"an entry without a region: replication_group_ids: 'a,b' is not the id .* Pass a list: \[a, b\]\.$",
         ),
+        ({"replication_group_ids": {"a": 1}}, ["localhost"], "replication_group_ids: a dictionary is not a list"),
+        (["a"], ["localhost"], "rotate_token_replication_groups: a list in it is not the id of a replication group"),
+        (None, ["localhost"], "rotate_token_replication_groups: null in it is not the id of a replication group"),
         (
             {"region": "us-west-2", "replication_group_ids": []},
             ["localhost"],
@@ -373,9 +399,16 @@ def test_journey_places(ids: list[Any], hostvars: dict[str, Any], places: list[t
         ),
     ],
 )
-def test_entries_that_make_no_sense(entry: dict[str, Any], hosts: list[str], words: str) -> None:
+def test_entries_that_make_no_sense(entry: Any, hosts: list[str], words: str) -> None:
     with pytest.raises(AnsibleFilterError, match=words):
-        journey_places([entry], hosts, {host: {} for host in hosts})
+        journey_places([entry], hosts, {host: {} for host in hosts}, "rotate_token_replication_groups")
+
+
+@pytest.mark.parametrize("given", ["a,b", "a b", "", '["a", "b"]', None, 5, {"a": 1}, True])
+def test_what_is_no_list_of_groups(given: Any) -> None:
+    """Least of all is a text taken for a sequence of letters."""
+    with pytest.raises(AnsibleFilterError, match=r"^rotate_token_replication_groups: .* Pass a list: "):
+        journey_places(given, ["localhost"], {"localhost": {}}, "rotate_token_replication_groups")
 
 
 # --- What all hosts need, found out once

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operation_check
+version_added: 0.1.0
+short_description: Refuse a play or variables that a role of this collection can't be run with
+description:
+  - Internal. The roles of this collection run it first, before anything is looked at.
+  - It refuses strategies other than P(ansible.builtin.linear#strategy) and P(ansible.builtin.debug#strategy), with
+    which each host would run the operation for all replication groups by itself.
+  - It refuses variables that Ansible's check of the role's arguments takes, but that can't be meant so, such as a text
+    in the place of a list.
+author:
+  - elasticache.auth contributors (@elasticache-auth)
+options:
+  role:
+    description: The role, by its name without that of the collection.
+    type: str
+    required: true
+extends_documentation_fragment:
+  - elasticache.auth.attributes
+attributes:
+  check_mode:
+    support: full
+    details: It changes nothing.
+  diff_mode:
+    support: none
+    details: It changes nothing.
+  idempotent:
+    support: full
+notes:
+  - It runs on the controller.
+"""
+
+EXAMPLES = r"""
+- name: Check | The play and the variables
+  elasticache.auth.operation_check:
+    role: rotate_token
+  run_once: true
+"""
+
+RETURN = r"""# """

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""What a play or a role's variables can't mean is refused by the play's first task, before any call to AWS.
+
+The tables are in ``tests/unit``; a few plays show that the roles have it checked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from integration.role_scenes import RoleRun, due_fleet, labelled, run_role
+from integration.run import run_playbook
+from integration.scenes import A, slots
+from integration.test_waves import hosts_file
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.05)
+
+
+def text(variable: str, value: str) -> list[str]:
+    """A variable as a text, as ``-e name=value`` gives it."""
+    return ["-e", f"{variable}={value}"]
+
+
+def refused(ran: RoleRun, *says: str) -> None:
+    """The run failed and says so; nothing was called."""
+    assert not ran.succeeded, ran.output
+    for part in says:
+        assert part in ran.text, ran.output
+    assert ran.calls == ()
+
+
+class TestLists:
+    """A text in the place of a list."""
+
+    def test_one_id(self, emulator: Emulator) -> None:
+        """The group of that id is rotated, and none whose id is one of its letters."""
+        due_fleet(emulator, ["carts", "c", "a"], A)
+        ran = run_role(
+            emulator, "rotate_token", groups=None, soak=0, arguments=text("rotate_token_replication_groups", "carts")
+        )
+        assert ran.succeeded, ran.output
+        assert labelled(emulator, "carts")["AWSPREVIOUS"] == A
+        assert slots(emulator, "carts") == [labelled(emulator, "carts")["AWSCURRENT"]]
+        for group in ("c", "a"):
+            assert (slots(emulator, group), labelled(emulator, group)) == ([A], {"AWSCURRENT": A})
+
+    @pytest.mark.parametrize(
+        ("role", "name", "value"),
+        [
+            ("rotate_token", "replication_groups", "carts,c"),
+            ("migrate_auth_to_rbac", "user_ids", "app,reports"),
+            ("audit", "fail_on", "open,optional"),
+        ],
+    )
+    def test_any_other_text(self, emulator: Emulator, role: str, name: str, value: str) -> None:
+        due_fleet(emulator, ["carts", "c"], A)
+        options: dict[str, Any] = {"wait_delay": None, "wait_timeout": None} if role == "audit" else {"soak": 0}
+        groups = None if name == "replication_groups" else ["carts"]
+        ran = run_role(emulator, role, groups=groups, arguments=text(f"{role}_{name}", value), **options)
+        refused(ran, f"{role}_{name}: '{value}' is not ", f'Pass a list: -e \'{{"{role}_{name}": ["')
+
+    def test_of_a_host(self, emulator: Emulator, tmp_path: Path) -> None:
+        due_fleet(emulator, ["carts", "c"], A)
+        hosts = {"one": {"rotate_token_replication_groups": "carts,c"}, "two": {}}
+        inventory = hosts_file(tmp_path, hosts)
+        every = {"rotate_token_hosts": "all"}
+        ran = run_role(emulator, "rotate_token", groups=None, soak=0, inventory=inventory, extra_vars=every)
+        refused(ran, "rotate_token_replication_groups: 'carts,c' is not the id of a replication group")
+
+
+class TestStrategies:
+    """Hosts that are not at the same task would each make the calls for all groups."""
+
+    def test_of_the_environment(self, emulator: Emulator, tmp_path: Path) -> None:
+        due_fleet(emulator, ["alpha", "bravo"], A)
+        ran = run_role(
+            emulator,
+            "rotate_token",
+            groups=None,
+            soak=0,
+            inventory=hosts_file(tmp_path, {"alpha": {}, "bravo": {}}),
+            extra_vars={"rotate_token_hosts": "all"},
+            environment={"ANSIBLE_STRATEGY": "free"},
+        )
+        refused(ran, "rotate_token: the strategy of the play is free", "Use linear", "ANSIBLE_STRATEGY")
+
+    @pytest.mark.parametrize(
+        "tasks",
+        [
+            pytest.param({"roles": [{"role": "elasticache.auth.rotate_token", "rotate_token_soak": 0}]}, id="role"),
+            pytest.param({"roles": ["elasticache.auth.audit"]}, id="audit"),
+            pytest.param(
+                {
+                    "tasks": [
+                        {
+                            "run_once": True,
+                            "elasticache.auth.auth_journey": {
+                                "journey": "rotate_token",
+                                "replication_group_ids": ["alpha", "bravo"],
+                                "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token"},
+                            },
+                        }
+                    ]
+                },
+                id="module",
+            ),
+        ],
+    )
+    def test_of_the_play(self, emulator: Emulator, tmp_path: Path, tasks: dict[str, Any]) -> None:
+        due_fleet(emulator, ["alpha", "bravo"], A)
+        before = len(emulator.calls())
+        play = {"hosts": "all", "gather_facts": False, "strategy": "ansible.builtin.host_pinned", **tasks}
+        ran = run_playbook(emulator, [play], inventory=hosts_file(tmp_path, {"alpha": {}, "bravo": {}}))
+        assert not ran.succeeded
+        assert "the strategy of the play is ansible.builtin.host_pinned" in " ".join(ran.output.split())
+        assert emulator.calls()[before:] == []
