@@ -36,7 +36,7 @@ _CONDITIONS = Item(
     "a condition",
     ("open", "token_age>90"),
     _is_condition,
-    f"There are {', '.join(CONDITIONS)} (DAYS is a number, such as 90).",
+    f"There are: {', '.join(CONDITIONS)} (DAYS is a number, such as 90).",
 )
 #: The lists of the roles, by what follows the role's name.
 LISTS: Mapping[str, Item] = {

@@ -84,7 +84,7 @@ def one_or_more(name: str, given: object, item: Item, *, dicts: bool = False, va
         if not isinstance(entry, str):
             raise AuthError(f"{name}: {kind_of(entry)} in it is not {item.name}. {way_out()}")
         if not item.is_one(entry):
-            raise AuthError(f"{name}: {shown(entry)} in it is not {item.name}. {item.rule} {way_out(entry)}")
+            raise AuthError(f"{name}: {shown(entry)} is not {item.name}. {item.rule}")
     return [entry.strip() if isinstance(entry, str) else entry for entry in given]
 
 
