@@ -66,8 +66,8 @@ OUT = 'Pass a list: -e \'{"rotate_token_replication_groups": '
         (["a", 2], f"{NAME}: the number 2 in it is not the id of a replication group. "),
         (["a", None], f"{NAME}: null in it is not "),
         ([{"region": "x"}], f"{NAME}: a dictionary in it is not "),
-        (["a,b"], f"{NAME}: 'a,b' in it is not the id of a replication group. It has 1 to 40 letters"),
-        ([""], f"{NAME}: '' in it is not "),
+        (["a,b"], f"{NAME}: 'a,b' is not the id of a replication group. It has 1 to 40 letters"),
+        ([""], f"{NAME}: '' is not "),
     ],
 )
 def test_what_is_refused(value: Any, says: str | None) -> None:

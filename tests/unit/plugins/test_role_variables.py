@@ -77,7 +77,7 @@ def test_groups_of_other_places() -> None:
 
 
 def test_conditions_are_named() -> None:
-    with pytest.raises(AuthError, match=r"^audit_fail_on: 'opne' in it is not a condition. There are open, optional, "):
+    with pytest.raises(AuthError, match=r"^audit_fail_on: 'opne' is not a condition. There are: open, optional, "):
         check_variables("audit", {"fail_on": ["opne"]})
 
 
