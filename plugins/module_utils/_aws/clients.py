@@ -230,22 +230,28 @@ class Clients:
         """Make at most so many calls a second of these actions together, for those made with :meth:`paced`."""
         self._held.paces |= dict.fromkeys(actions, Pace(limit))
 
-    def paced(self, action: str, call: Callable[[], T]) -> T:
-        """Return ``call()``, which is an ``action``, as :meth:`patiently` does, and no faster than its pace is."""
+    def paced(self, action: str, call: Callable[[], T], *, check: Callable[[], object] | None = None) -> T:
+        """Return ``call()``, which is an ``action``, as :meth:`patiently` does, and no faster than its pace is.
+
+        ``check`` is called before each attempt, when it is its turn: what was decided may be wrong by then. Raises what
+        either raises.
+        """
         pace = self._held.paces.get(action)
-        if pace is None:
-            return self.patiently(call)
 
         def in_turn() -> T:
-            pace.wait()
+            if pace:
+                pace.wait()
             self.pause(0.0)
+            if check:
+                check()
             try:
                 answer = call()
             except Exception as error:
-                if classify(error) is Kind.THROTTLED:
+                if pace and classify(error) is Kind.THROTTLED:
                     pace.throttled()
                 raise
-            pace.passed()
+            if pace:
+                pace.passed()
             return answer
 
         return self.patiently(in_turn)

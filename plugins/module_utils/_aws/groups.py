@@ -26,6 +26,9 @@ from .errors import Kind, classify, explain
 #: is known to have more pages than groups are wanted.
 DESCRIBE_SINGLY = 5
 _PAGE = 100
+#: For so long a look at all groups counts where each is about to be changed; longer where it takes many pages, so that
+#: these looks take four calls a second. Seconds, and seconds a page.
+_LOOK_COUNTS_FOR, _LOOK_PER_PAGE = 2.0, 0.5
 
 OFF, PREFERRED, REQUIRED = "off", "preferred", "required"
 
@@ -70,6 +73,20 @@ class Group:
         if others and not parts:
             parts.append(f"a node group is {', '.join(others)}")
         return ", ".join(parts)
+
+    def changed_since(self, before: Group) -> str:
+        """What of its access control differs from ``before``, when nothing was under way, in words; empty: nothing."""
+        if self.pending:
+            return self.pending
+        if self.token_date != before.token_date:
+            return f"its AUTH token was changed at {self.token_date}"
+        if self.auth_token_enabled != before.auth_token_enabled:
+            return f"its AUTH token is {'enabled' if self.auth_token_enabled else 'not enabled'}"
+        if set(self.user_group_ids) != set(before.user_group_ids):
+            return f"its user groups are {', '.join(self.user_group_ids) or 'none'}"
+        if self.tls != before.tls:
+            return f"its encryption in transit is {self.tls}"
+        return "" if self.arn == before.arn and self.created == before.created else "it is another group of the same id"
 
     @property
     def api(self) -> Api:
@@ -139,6 +156,38 @@ def describe_groups(
     found = {key: group for key, group in results.items() if isinstance(group, Group)}
     known.groups.amend(begun, found)
     return found
+
+
+class ChangedSince(AuthError):
+    """The group is not as it was when the call on it was decided upon, so that the call was not made."""
+
+
+def check_unchanged(clients: Clients, seen: Group, among: int = 1) -> None:
+    """Raise :class:`ChangedSince` unless the group is as it was ``seen``; to be called right before a call on it.
+
+    ``among``: of so many groups that calls are being made on. One alone is described now. For many a look at all groups
+    of the region serves whoever comes within :func:`look_counts_for` seconds: AWS offers no conditional change, so
+    that what changes after it goes unseen. Raises :class:`AuthError` where AWS can't be asked: that is no answer.
+    """
+    try:
+        if are_swept(clients, among):
+            found = clients.known.groups.lately(
+                look_counts_for(clients), lambda: {group.id: group for group in sweep_groups(clients)}
+            )
+        else:
+            found = describe_groups(clients, [seen.id])
+    except Exception as error:
+        text = explain(error, "elasticache:DescribeReplicationGroups", clients.region)
+        raise AuthError(f"{seen.id}: it could not be looked at again before it is changed. {text}") from error
+    now = found.get(seen.id)
+    changed = "there is no such group any more" if now is None else now.changed_since(seen)
+    if changed:
+        raise ChangedSince(f"{seen.id}: {changed}, other than when the call on it was decided upon.")
+
+
+def look_counts_for(clients: Clients) -> float:
+    """Return for how many seconds a look at all groups of the region counts, from its beginning."""
+    return max(_LOOK_COUNTS_FOR, clients.known.pages * _LOOK_PER_PAGE)
 
 
 def are_swept(clients: Clients, number: int) -> bool:

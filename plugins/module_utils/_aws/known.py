@@ -39,13 +39,33 @@ class Shared(Generic[T]):
     def get(self, oldest: float, ask: Callable[[], Mapping[str, T]]) -> Mapping[str, T]:
         """Return the latest answer, of ``ask`` where there is none so new. Raises what ``ask`` raises."""
         with self._asking:
-            found = self.have(oldest)
-            if found is None:
-                begun = self._clock()
-                found = ask()
-                with self._changing:
-                    self._begun, self._found = begun, found
-            return found
+            return self._get(oldest, ask)
+
+    def lately(self, limit: float, ask: Callable[[], Mapping[str, T]]) -> Mapping[str, T]:
+        """Return an answer that AWS was asked for in the last ``limit`` seconds, or since this was called.
+
+        When half of that time has passed, one thread asks anew, so that the others need not wait for it: their calls
+        would come in a burst afterwards. Raises what ``ask`` raises.
+        """
+        now = self._clock()
+        found = self.have(now - limit)
+        if found is None:
+            return self.get(now - limit, ask)
+        if self.have(now - limit / 2) is None and self._asking.acquire(blocking=False):
+            try:
+                return self._get(now - limit / 2, ask)
+            finally:
+                self._asking.release()
+        return found
+
+    def _get(self, oldest: float, ask: Callable[[], Mapping[str, T]]) -> Mapping[str, T]:
+        found = self.have(oldest)
+        if found is None:
+            begun = self._clock()
+            found = ask()
+            with self._changing:
+                self._begun, self._found = begun, found
+        return found
 
     def amend(self, begun: float, found: Mapping[str, T]) -> None:
         """Take in what was found of some things when AWS was asked about each at ``begun`` or later.

@@ -9,7 +9,7 @@ Tags can't be read or written at the group itself while it is being modified (el
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from .._core import record
 from .._core.errors import AuthError
@@ -24,6 +24,9 @@ from .tags import tags_in_bulk, tags_of
 WRITE = "AddTagsToResource"
 #: Up to this many groups their tags are asked of ElastiCache, which is never behind; beyond, in bulk.
 READ_SINGLY = 5
+
+#: How often a record is written where the answer gets lost, and how long after that, seconds.
+_ATTEMPTS, _PAUSE = 4, 0.5
 
 #: A change ends within this time of its call; a date that moved later was moved by someone else, seconds.
 _LONGEST_CHANGE = 2 * 3600
@@ -94,14 +97,23 @@ def _read_in_bulk(clients: Clients, groups: list[Group]) -> dict[str, dict[str, 
         raise AuthError(f"{explain(error, 'tag:GetResources', clients.region)} {_WAY_OUT}") from error
 
 
-def write(clients: Clients, group: Group, entry: record.Entry) -> None:
-    """Write ``entry`` into the group's tags. Raises botocore's exceptions; repeating it is harmless."""
-    clients.paced(
-        WRITE,
-        lambda: clients.repeatable.add_tags_to_resource(
-            ResourceName=group.arn, Tags=[{"Key": record.TAG_KEY, "Value": record.encode(entry)}]
-        ),
-    )
+def write(clients: Clients, group: Group, entry: record.Entry, *, check: Callable[[], object] | None = None) -> None:
+    """Write ``entry`` into the group's tags. Raises botocore's exceptions, and what ``check`` raises before an attempt.
+
+    It is repeated where the answer got lost: writing the same again is harmless, as long as ``check`` finds nobody else
+    at work.
+    """
+    tags = [{"Key": record.TAG_KEY, "Value": record.encode(entry)}]
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            clients.paced(
+                WRITE, lambda: clients.once.add_tags_to_resource(ResourceName=group.arn, Tags=tags), check=check
+            )
+            return
+        except Exception as error:
+            if isinstance(error, AuthError) or classify(error) is not Kind.AMBIGUOUS or not left:
+                raise
+        clients.pause(_PAUSE)
 
 
 def entry_in(tags: Mapping[str, str]) -> record.Entry | None:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carry out what was planned: write ahead, call once, wait, prove on the nodes, and write down what is in force."""
+"""Carry out what was planned: write ahead, call once, wait, prove on the nodes, and write down what is in force.
+
+Before each attempt of a call the group is described again: what somebody else has done since the plan was made is
+planned for anew. The record is read again before it is written, so that no older run overwrites a newer one's.
+"""
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +17,7 @@ from dataclasses import replace
 from .._aws import modify, records
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, explain
-from .._aws.groups import Group
+from .._aws.groups import ChangedSince, Group, check_unchanged
 from .._aws.waiting import Lack, Waited, wait_for
 from .._core import record
 from .._core.errors import AuthError
@@ -33,8 +38,14 @@ _NODES_GRACE = 30.0
 
 
 def act(clients: Clients, order: Order, cases: Mapping[str, Case]) -> list[str]:
-    """Make the planned call on every group; return those to look at again, because it may have been made or not."""
-    results = fan_out(cases, clients.counted("called", lambda key: _act_on(clients, order, cases[key])))
+    """Make the planned call on every group; return those to look at again, because it may have been made or not, or
+    because somebody else has changed the group since it was planned for.
+    """
+
+    def work(key: str) -> bool:
+        return _act_on(clients, order, cases[key], len(cases))
+
+    results = fan_out(cases, clients.counted("called", work))
     again = []
     for key, result in results.items():
         if isinstance(result, Exception):
@@ -44,47 +55,67 @@ def act(clients: Clients, order: Order, cases: Mapping[str, Case]) -> list[str]:
     return again
 
 
-def _act_on(clients: Clients, order: Order, case: Case) -> bool:
-    """Write ahead and call. Returns whether to look again. Raises :class:`AuthError` where AWS refuses."""
+def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
+    """Write ahead and call; ``among``: of so many groups. Returns whether to look again.
+
+    Raises :class:`AuthError` where AWS refuses, or could not be asked whether the group is as it was planned for.
+    """
     if case.seen is None or case.plan is None:
         return False
-    group, call = case.seen.group, case.plan.calls[0]
+    group, call, expected = case.seen.group, case.plan.calls[0], case.plan.after
     before = _entry(case, case.belief, None)
     case.entry = _entry(case, case.belief, call)
     announced = case.entry or _without_call(case.seen.entry)
     ahead = None
     if order.record and announced:
         try:
-            ahead = _record(clients, case, announced)
+            ahead = _record(clients, case, announced, among)
         except Exception as error:
-            if classify(error) is Kind.BUSY:
-                case.entry, case.overtaken = before, group.token_date or ""
+            if isinstance(error, ChangedSince) or classify(error) is Kind.BUSY:
+                _overtaken(case, before, error)
                 return True
             text = explain(error, "elasticache:AddTagsToResource", clients.region)
             raise AuthError(
                 f"{group.id}: the record could not be written, so nothing was changed. {text} "
                 "Without the record (record: false) a run that is cut off can't be told from one that never was."
             ) from error
-    earlier = case.sent
-    case.called_at = case.called_at or time.time()
-    case.sent, case.refused, case.expected = Sent(call, group.token_date, time.time()), None, case.plan.after
+    earlier, called_at = case.sent, case.called_at
+
+    def make() -> None:
+        now = time.time()
+        case.called_at = called_at or now
+        case.sent, case.refused, case.expected = Sent(call, group.token_date, now), None, expected
+        modify.modify(clients, group, call, case.tokens.values)
+
     try:
-        clients.paced(modify.ACTION, lambda: modify.modify(clients, group, call, case.tokens.values))
+        clients.paced(modify.ACTION, make, check=lambda: check_unchanged(clients, group, among))
     except Exception as error:
-        kind = classify(error)
-        if kind is Kind.AMBIGUOUS:
+        busy = isinstance(error, ChangedSince) or classify(error) is Kind.BUSY
+        unmade = isinstance(error, AuthError) or busy
+        if not unmade and classify(error) is Kind.AMBIGUOUS:
             return True
-        if kind is Kind.BUSY and earlier:
+        if busy and earlier:
             case.sent = earlier  # which may be what it is busy with
             return True
-        case.sent, case.refused = None, ahead
-        if kind is Kind.BUSY:
-            case.entry, case.overtaken = before, group.token_date or ""
+        case.sent, case.refused, case.called_at = None, ahead, called_at
+        if busy:
+            _overtaken(case, before, error)
             return True
         if order.record and before:
-            _take_back(clients, case, before)
+            _take_back(clients, case, before, among)
+        if isinstance(error, AuthError):
+            raise
         raise AuthError(f"{group.id}: {explain(error, f'elasticache:{modify.ACTION}', clients.region)}") from error
     return False
+
+
+def _overtaken(case: Case, before: record.Entry | None, error: Exception) -> None:
+    """Take note that somebody else is at work on the group: what was planned for it is planned anew."""
+    if case.seen is None:
+        return
+    case.entry, case.overtaken = before, case.seen.group.token_date or ""
+    if isinstance(error, ChangedSince):
+        case.progress.warnings.append(f"{error} It is planned anew.")
 
 
 def _without_call(entry: record.Entry | None) -> record.Entry | None:
@@ -96,10 +127,10 @@ def _without_call(entry: record.Entry | None) -> record.Entry | None:
     return replace(entry, call=None) if entry is not None and entry.call else None
 
 
-def _take_back(clients: Clients, case: Case, before: record.Entry) -> None:
+def _take_back(clients: Clients, case: Case, before: record.Entry, among: int) -> None:
     """Say in the record that the call which AWS refused was not made. The refusal is what the user must hear of."""
     try:
-        _record(clients, case, before)
+        _record(clients, case, before, among)
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", clients.region)
         case.progress.warnings.append(f"{case.progress.id}: the record still names the refused call. {text}")
@@ -127,7 +158,11 @@ def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
             arrived[key] = end.group
     _prove(clients, order, called, arrived)
     if order.record and order.write_down:
-        fan_out(arrived, clients.counted("written down", lambda key: _write_down(clients, called[key])))
+
+        def work(key: str) -> None:
+            _write_down(clients, called[key], len(arrived))
+
+        fan_out(arrived, clients.counted("written down", work))
 
 
 def _wait(clients: Clients, order: Order, sent: Mapping[str, Sent], deadline: float) -> dict[str, Waited]:
@@ -185,7 +220,7 @@ def _doubt(order: Order, case: Case, seen: Observation | AuthError) -> str:
     )
 
 
-def _write_down(clients: Clients, case: Case) -> None:
+def _write_down(clients: Clients, case: Case, among: int) -> None:
     """Record what is in force now. A failure is a warning: the call written ahead tells as much to the next run."""
     if case.seen is None or case.progress.error:
         return
@@ -193,7 +228,7 @@ def _write_down(clients: Clients, case: Case) -> None:
     if entry is None:
         return
     try:
-        _record(clients, case, entry)
+        _record(clients, case, entry, among)
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", clients.region)
         case.progress.warnings.append(f"{case.progress.id}: the record was not brought up to date. {text}")
@@ -207,16 +242,36 @@ def _entry(case: Case, belief: Belief | None, call: Call | None) -> record.Entry
     return record.Entry(state, call, case.seen.group.token_date, int(time.time()))
 
 
-def _record(clients: Clients, case: Case, entry: record.Entry) -> record.Entry | None:
-    """Write ``entry``, its tokens by reference, and return it so. Raises botocore's exceptions.
+def _record(clients: Clients, case: Case, entry: record.Entry, among: int) -> record.Entry | None:
+    """Write ``entry``, its tokens by reference, and return it so. Raises botocore's exceptions, and
+    :class:`ChangedSince` where another run has changed the group, or written a record, since this one looked.
 
     A token that the record names already keeps that name, and names that came from a record are references.
+    ``among``: of so many groups; of a few of them the record is read again. Of many it costs a call each, and a record
+    that another run has acted upon shows in the group itself.
     """
     if case.seen is None:
         return None
+    group = case.seen.group
+
+    def check() -> None:
+        check_unchanged(clients, group, among)
+        if among <= records.READ_SINGLY:
+            _check_record(clients, case, group)
+
     kept = case.seen.references
     used = {*entry.state.tokens, entry.call.token if entry.call else ""}
     names = {token.name: kept.get(token.name) or token.reference for token in case.tokens.all if token.name in used}
     referring = record.translate(entry, names)
-    records.write(clients, case.seen.group, referring)
+    case.recorded.add(referring)
+    records.write(clients, group, referring, check=check)
     return referring
+
+
+def _check_record(clients: Clients, case: Case, group: Group) -> None:
+    """Raise :class:`ChangedSince` where the record is one that this run has neither read nor written."""
+    tags = records.read_singly(clients, [group])[group.id]
+    entry = records.entry_in(tags)
+    if entry is not None and entry not in case.recorded:
+        when = datetime.datetime.fromtimestamp(entry.written_at, datetime.timezone.utc)
+        raise ChangedSince(f"{group.id}: another run has written its record, at {when.isoformat()}.")

@@ -59,7 +59,8 @@ class Case:
 
     ``known`` is what was seen of it a moment ago; ``belief`` is what the plan was made from, ``entry`` what was
     written ahead (in token names), ``sent`` the call that was made, or may have been, with the states it leads to
-    in ``expected``, and ``refused`` the record of one that surely was not. ``overtaken`` is the token's date when
+    in ``expected``, and ``refused`` the record of one that surely was not. ``recorded``: the records that this run has
+    read or written, with references in place of token names. ``overtaken`` is the token's date when
     someone else's change was found under way before ours. ``called_at`` and ``done_at``: when the first call was
     made, and when the change was proved (seconds since 1970).
     """
@@ -78,6 +79,7 @@ class Case:
     overtaken: str | None = None
     called_at: float | None = None
     done_at: float | None = None
+    recorded: set[record.Entry] = field(default_factory=set)
 
     def fail(self, message: str) -> None:
         self.progress.error = message

@@ -63,6 +63,9 @@ def _observe(
 ) -> None:
     """Fill in what is seen of each group, given what is on record; what goes wrong is the group's own error."""
     groups = dict(groups)
+    for key, found in recorded.items():
+        if found is not None:
+            cases[key].recorded.add(found)
     entries = {key: recorded.get(key) or cases[key].entry for key in groups}
     entries = {key: _without_refused(entry, cases[key].refused) for key, entry in entries.items()}
     _withdraw(clients, cases, groups, {key: entries[key] for key in groups if entries[key] != recorded.get(key)})
@@ -92,6 +95,7 @@ def _is_known(case: Case, group: Group) -> bool:
     if known is None or known.group != group or not group.auth_token_enabled:
         return False
     case.seen = known
+    case.recorded |= known.recorded
     case.progress.evidence = shown_evidence(group, known.belief, known.answers)
     case.progress.before = case.progress.before or shown_states(known.belief.states, group)
     case.progress.drift = case.progress.drift or known.belief.drift
@@ -111,7 +115,7 @@ def conclude_case(
 ) -> Observation | AuthError:
     probing = inquiry.probing if group.auth_token_enabled else replace(inquiry.probing, mode="auto")
     try:
-        return conclude(group, case.tokens, entry, told, probing)
+        return replace(conclude(group, case.tokens, entry, told, probing), recorded=frozenset(case.recorded))
     except AuthError as error:
         return error
 

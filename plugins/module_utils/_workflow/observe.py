@@ -46,7 +46,10 @@ class Probing:
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen of one group; ``references`` are the names that the record has for tokens at hand."""
+    """What was seen of one group; ``references`` are the names that the record has for tokens at hand.
+
+    ``recorded``: the records that were read, or written, by this run, as they are in the tags.
+    """
 
     group: Group
     tokens: TokenSet
@@ -54,6 +57,7 @@ class Observation:
     entry: record.Entry | None = None
     answers: tuple[NodeAnswer, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
+    recorded: frozenset[record.Entry] = frozenset()
 
     @property
     def heard(self) -> bool:

@@ -455,4 +455,5 @@ def _renamed(seen: Observation, before: TokenSet, after: TokenSet) -> Observatio
             for answer in seen.answers
         ),
         {names.get(name, name): reference for name, reference in seen.references.items()},
+        seen.recorded,
     )

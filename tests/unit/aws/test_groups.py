@@ -18,6 +18,27 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.states impo
 WHEN = datetime.datetime(2026, 11, 22, 15, 4, 5, 678000, tzinfo=datetime.UTC)
 
 
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({}, ""),
+        ({"Description": "another"}, ""),
+        ({"Status": "modifying"}, "its status is modifying"),
+        ({"PendingModifiedValues": {"AuthTokenStatus": "ROTATING"}}, "its token is ROTATING"),
+        (
+            {"AuthTokenLastModifiedDate": WHEN + datetime.timedelta(seconds=1)},
+            "its AUTH token was changed at 2026-11-22T15:04:06.678000+00:00",
+        ),
+        ({"AuthTokenEnabled": False}, "its AUTH token is not enabled"),
+        ({"UserGroupIds": ["u"]}, "its user groups are u"),
+        ({"TransitEncryptionMode": "preferred"}, "its encryption in transit is preferred"),
+        ({"ReplicationGroupCreateTime": WHEN}, "it is another group of the same id"),
+    ],
+)
+def test_what_has_changed_since_it_was_looked_at(members: dict[str, Any], words: str) -> None:
+    assert described(**members).changed_since(described()) == words
+
+
 def described(**members: Any) -> Group:
     """A group as DescribeReplicationGroups shows it: available, with a token and two nodes."""
     return parse(

@@ -77,6 +77,27 @@ def test_one_failure_is_that_of_who_asked() -> None:
     assert shared.get(0.0, lambda: {"a": "1"}) == {"a": "1"}
 
 
+def test_a_late_answer_is_asked_for_anew_by_one_while_the_others_go_on() -> None:
+    clock, asked = Clock(), answers()
+    shared: Shared[str] = Shared(clock)
+
+    def ask() -> Mapping[str, str]:
+        # Whoever comes while it is asked for anew gets the one before, and need not wait.
+        with ThreadPoolExecutor(1) as pool:
+            others.append(pool.submit(shared.lately, 2.0, lambda: next(asked)).result(30))
+        return next(asked)
+
+    others: list[Mapping[str, str]] = []
+    assert shared.lately(2.0, lambda: next(asked)) == {"a": "a1", "b": "b1"}
+    clock.now += 0.9
+    assert shared.lately(2.0, lambda: next(asked)) == {"a": "a1", "b": "b1"}
+    clock.now += 0.2
+    assert shared.lately(2.0, ask) == {"a": "a2", "b": "b2"}
+    assert others == [{"a": "a1", "b": "b1"}]
+    clock.now += 2.1
+    assert shared.lately(2.0, lambda: next(asked)) == {"a": "a3", "b": "b3"}
+
+
 def test_those_who_come_meanwhile_share_the_next_answer() -> None:
     shared: Shared[str] = Shared()
     asked, first_asks, go_on = answers(), threading.Event(), threading.Event()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +126,40 @@ def test_after_a_stop_no_paced_call_is_made() -> None:
     clients.part().stop()
     with pytest.raises(AuthError, match="interrupted"):
         clients.part().paced("ModifyReplicationGroup", lambda: calls.append(2))
+    assert calls == [1]
+
+
+def test_it_is_checked_before_each_attempt_when_its_turn_has_come() -> None:
+    clients = Clients(None)
+    clients.pace("ModifyReplicationGroup", limit=1000.0)
+    done: list[str] = []
+
+    def call() -> str:
+        done.append("call")
+        if done.count("call") < 3:
+            raise ClientError({"Error": {"Code": "Throttling"}}, "ModifyReplicationGroup")
+        return "done"
+
+    assert clients.paced("ModifyReplicationGroup", call, check=lambda: done.append("check")) == "done"
+    assert done == ["check", "call"] * 3
+
+
+@pytest.mark.parametrize("action", ["ModifyReplicationGroup", "unpaced"])
+def test_what_the_check_raises_ends_the_attempts(action: str) -> None:
+    clients = Clients(None)
+    clients.pace("ModifyReplicationGroup", limit=1000.0)
+    calls: list[int] = []
+
+    def check() -> None:
+        if calls:
+            raise AuthError("it has changed")
+
+    def call() -> None:
+        calls.append(1)
+        raise ClientError({"Error": {"Code": "Throttling"}}, action)
+
+    with pytest.raises(AuthError, match="it has changed"):
+        clients.paced(action, call, check=check)
     assert calls == [1]
 
 

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Somebody else changes a group between our decision and our call: no call is made that was right only before that.
+
+AWS has no conditional modify. So the group is described again before each attempt of each call, and planned for anew
+where it is not as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from integration.cut_off import rotation
+from integration.direct import ModuleRun, auth, modifies, run, start
+from integration.role_scenes import due_fleet, labelled
+from integration.scenes import GROUP, A, B, C, modify, rotate, scene, set_token, slots
+
+from ansible_collections.elasticache.auth.plugins.module_utils._aws import errors
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+TAG = "elasticache.auth/record"
+MODIFY, WRITE = "ModifyReplicationGroup", "AddTagsToResource"
+
+
+def history(emulator: Emulator, group: str = GROUP) -> list[list[str | None]]:
+    """Each set of credentials that the group has accepted, in order."""
+    states = [moment["slots"] for moment in emulator.group(group)["history"]]
+    return [now for before, now in zip([None, *states], states, strict=False) if now != before]
+
+
+@contextlib.contextmanager
+def throttled_once(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, action: str, meanwhile: Callable[[], None]
+) -> Iterator[None]:
+    """AWS throttles the first call of ``action``; ``meanwhile`` something is done, before it is attempted again."""
+    emulator.faults({"kind": "throttle", "action": action, "times": 1})
+    done: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if not done:
+            done.append(seconds)
+            meanwhile()
+
+    monkeypatch.setattr(errors, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    yield
+    assert done
+
+
+@contextlib.contextmanager
+def held_before(monkeypatch: pytest.MonkeyPatch, action: str, meanwhile: Callable[[], None]) -> Iterator[None]:
+    """The first call of ``action`` is held where it would wait for its turn; ``meanwhile`` something is done."""
+    paced, done = Clients.paced, list[str]()
+
+    def late(clients: Clients, what: str, call: Callable[[], Any], **more: Any) -> Any:
+        if what == action and not done:
+            done.append(what)
+            meanwhile()
+        return paced(clients, what, call, **more)
+
+    monkeypatch.setattr(Clients, "paced", late)
+    yield
+    assert done
+
+
+def foreign_rotation(emulator: Emulator) -> Callable[[], None]:
+    return lambda: rotate(emulator, C)
+
+
+def own_rotation(emulator: Emulator) -> Callable[[], None]:
+    """Another run of ours, from its look to its end."""
+
+    def go() -> None:
+        args = {
+            "replication_group_id": GROUP,
+            "auth_token_update_strategy": "rotate",
+            "auth_token": C,
+            "known_auth_tokens": [A],
+            "data_plane_ca_path": emulator.ca_bundle,
+            "wait_delay": 0.1,
+        }
+        ended = json.loads(start(emulator, "replication_group_auth", args).communicate(timeout=60)[0])
+        assert ended["changed"], ended
+
+    return go
+
+
+Other = Callable[["Emulator"], Callable[[], None]]
+
+
+@pytest.mark.parametrize("other", [foreign_rotation, own_rotation])
+@pytest.mark.parametrize("probe", ["auto", "never"])
+class TestRotate:
+    """Their ROTATE(C) has ended when ours is attempted: A, which every client uses, stays accepted."""
+
+    def check(self, emulator: Emulator, ended: ModuleRun) -> None:
+        assert history(emulator) == [[A], [A, C]]
+        assert ended.failed, ended.msg
+        assert not ended.changed
+        assert ended.of(GROUP)["actions"] == []
+        assert any("It is planned anew" in warning for warning in ended.warnings)
+        record = emulator.group(GROUP)["tags"].get(TAG, "")
+        assert " rotate:" not in record, record
+
+    def test_after_a_throttled_attempt(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, other: Other, probe: str
+    ) -> None:
+        scene(emulator, "required")
+        with throttled_once(emulator, monkeypatch, MODIFY, other(emulator)):
+            ended = auth(emulator, "rotate", B, known_auth_tokens=[A], assume_state="required", probe=probe)
+        self.check(emulator, ended)
+
+    @pytest.mark.parametrize("action", [WRITE, MODIFY])
+    def test_held_before_the_call(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, other: Other, probe: str, action: str
+    ) -> None:
+        scene(emulator, "required")
+        with held_before(monkeypatch, action, other(emulator)):
+            ended = auth(emulator, "rotate", B, known_auth_tokens=[A], assume_state="required", probe=probe)
+        self.check(emulator, ended)
+        if other is own_rotation:
+            # What the other run has written down stays, or is at least not contradicted.
+            again = auth(emulator, "rotate", C, known_auth_tokens=[A])
+            assert not again.failed, again.msg
+            assert not again.changed
+
+
+def test_what_the_caller_said_is_not_held_against_what_came_after(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else has rotated and set C meanwhile: neither the word nor the force given for A counts there."""
+
+    def meanwhile() -> None:
+        rotate(emulator, C)
+        set_token(emulator, C)
+
+    scene(emulator, "required")
+    with throttled_once(emulator, monkeypatch, MODIFY, meanwhile):
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A, C], assume_state="required", force=True)
+    assert ended.failed
+    assert "was changed by someone else since this collection last did (drift)" in ended.msg
+    assert history(emulator) == [[A], [A, C], [C]]
+
+
+def test_a_change_under_way_is_waited_for(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has nothing to do with the token, and the call is made afterwards, once."""
+    scene(emulator, "required")
+    meanwhile = lambda: modify(emulator, wait=False, SnapshotRetentionLimit=1)  # noqa: E731
+    with held_before(monkeypatch, MODIFY, meanwhile):
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+    assert not ended.failed, ended.msg
+    assert history(emulator) == [[A], [A, B]]
+    assert not [call for call in emulator.calls(action=MODIFY) if call["code"]]
+
+
+def test_the_same_done_by_another_run_is_no_error(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene(emulator, "required")
+    emulator.variants({"rotate-same-twice": "slot-lost"})
+    with held_before(monkeypatch, MODIFY, lambda: rotate(emulator, B)):
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+    assert not ended.failed, ended.msg
+    assert not ended.changed
+    assert history(emulator) == [[A], [A, B]]
+
+
+def test_set_is_not_made_for_a_group_that_has_moved_on(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[A, B] has become [B, C]; SET(B) takes the older one, and what AWS does then nobody has shown."""
+    scene(emulator, "rotating")
+    before = modifies(emulator)
+    with throttled_once(emulator, monkeypatch, MODIFY, foreign_rotation(emulator)):
+        ended = auth(emulator, "set", B, known_auth_tokens=[A, C], assume_state="rotating")
+    assert ended.failed
+    assert slots(emulator) == [B, C]
+    assert modifies(emulator) == before + 2  # the one that was throttled, and theirs
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
+def test_without_a_look_there_is_no_call(emulator: Emulator, code: str) -> None:
+    scene(emulator, "required")
+    emulator.faults(
+        {"kind": "error", "action": "DescribeReplicationGroups", "code": code, "nth": 3, "times": 1, "status": 403}
+    )
+    ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
+    assert ended.failed
+    assert not ended.changed
+    assert "it could not be looked at again before it is changed. elasticache:DescribeReplicationGroups" in ended.msg
+    assert modifies(emulator) == 0
+    assert emulator.group(GROUP)["tags"][TAG].startswith("v1 required:")
+    assert " rotate:" not in emulator.group(GROUP)["tags"][TAG]
+
+
+class TestManyGroups:
+    """A look at all groups serves all those that are about to be called, for two seconds at most."""
+
+    GROUPS = tuple(f"group-{number}" for number in range(12))
+
+    @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+    def test_one_of_them_is_changed_by_someone_else(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        due_fleet(emulator, list(self.GROUPS), A)
+        taken = self.GROUPS[-1]
+        emulator.faults({"kind": "throttle", "action": MODIFY, "id": taken, "times": 1})
+        done: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            time.sleep(seconds)
+            if not done and any(call["code"] for call in emulator.calls(action=MODIFY, id=taken)):
+                done.append(seconds)
+                rotate(emulator, C, taken)
+                time.sleep(2.0)  # for as long a look counts
+
+        monkeypatch.setattr(errors, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+        options = rotation(emulator, replication_group_ids=list(self.GROUPS), continue_on_error=True)
+        ended = run(emulator, "auth_journey", options)
+        assert done
+        assert [key for key, one in ended.outcomes.items() if one["failed"]] == [taken]
+        assert history(emulator, taken) == [[A], [A, C]]
+        assert labelled(emulator, taken)["AWSCURRENT"] == A
+        looks = emulator.calls(action="DescribeReplicationGroups")
+        assert len(looks) < 3 * len(self.GROUPS)
