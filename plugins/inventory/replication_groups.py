@@ -53,7 +53,8 @@ options:
       - C(mode) is one of V(open), V(optional), V(required), V(rotating), V(rbac), or V(unknown) for those whose mode
         the evidence leaves open or that are being changed.
       - C(tags) is a dictionary. A tag's value is a shell pattern, or a list of patterns; V(*) stands for any value.
-      - C(auth_token_age_min_days) and C(auth_token_age_max_days) are numbers. What has no token meets neither.
+      - C(auth_token_age_min_days) and C(auth_token_age_max_days) are numbers. What has no token meets neither, nor does
+        a secondary of a global datastore, whose token is changed at its primary.
     type: raw
     default: {}
   exclude_filters:
@@ -189,9 +190,9 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.survey 
     Facts,
     Failure,
     Scope,
-    age_days,
     check_regions,
     survey_fleet,
+    token_age_days,
 )
 
 try:
@@ -340,7 +341,7 @@ class InventoryModule(AWSInventoryBase):
         arns: dict[str, str] = {}
         hosts = []
         for found in facts:
-            one = {**found, "auth_token_age_days": age_days(found["auth_token_last_modified_date"])}
+            one = {**found, "auth_token_age_days": token_age_days(found)}
             if selection.includes(one):
                 variables = host_variables(one)
                 host = self._name(one, variables)

@@ -86,6 +86,12 @@ options:
     type: str
     choices: [wait, last]
     default: wait
+  skip_secondaries:
+    description:
+      - What to do about a secondary of a global datastore, whose access control is that of its primary. It is left
+        alone, and its outcome says so. Without this, it fails.
+    type: bool
+    default: false
   max_rate:
     description:
       - At most so many calls a second that change a replication group or its tags, in this account and region. Where
@@ -485,6 +491,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
         soak=params["soak"],
         plan_only=params["plan_only"],
         busy_last=params["busy"] == "last",
+        skip_secondaries=params["skip_secondaries"],
         max_rate=params["max_rate"],
         inquiry=Inquiry(probing=options.probing(params), timeout=params["wait_timeout"], delay=params["wait_delay"]),
         check_mode=module.check_mode,
@@ -591,6 +598,7 @@ def main() -> None:
             "plan_only": {"type": "bool", "default": False},
             "soak": {"type": "float"},
             "busy": {"type": "str", "default": "wait", "choices": ["wait", "last"]},
+            "skip_secondaries": {"type": "bool", "default": False},
             "max_rate": {"type": "float", "default": 10.0},
             "progress_path": {"type": "path"},
             "phase": {"type": "str", "default": "all", "choices": [phase.value for phase in Phase]},

@@ -91,6 +91,19 @@ def scene(emulator: Emulator, state: str, group: str = GROUP) -> str:
     return group
 
 
+def create_secondary(
+    emulator: Emulator, group: str = GROUP, primary: str = "primary", region: str = "eu-west-1"
+) -> str:
+    """Create a global datastore with the token A: its primary in another region, and a secondary."""
+    create(emulator, primary, AuthToken=A, region=region)
+    made = emulator.client("elasticache", region=region).create_global_replication_group(
+        GlobalReplicationGroupIdSuffix="world", PrimaryReplicationGroupId=primary
+    )
+    inherited: dict[str, Any] = {"Engine": None, "TransitEncryptionEnabled": None, "NumCacheClusters": None}
+    identifier = made["GlobalReplicationGroup"]["GlobalReplicationGroupId"]
+    return create(emulator, group, GlobalReplicationGroupId=identifier, region=emulator.region, **inherited)
+
+
 def slots(emulator: Emulator, group: str = GROUP) -> list[str | None]:
     """The truth: the credentials in force, oldest first."""
     found: list[str | None] = emulator.group(group)["slots"]

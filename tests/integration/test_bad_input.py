@@ -15,7 +15,7 @@ import pytest
 import trustme
 from integration.direct import ModuleRun, auth, mutating, run
 from integration.run import run_playbook
-from integration.scenes import GROUP, USERS, A, B, create, create_user_group, put_secret, scene
+from integration.scenes import GROUP, USERS, A, B, create, create_secondary, create_user_group, put_secret, scene
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 
@@ -252,19 +252,7 @@ def _standalone(emulator: Emulator) -> None:
 
 
 def _secondary(emulator: Emulator) -> None:
-    create(emulator, "primary", AuthToken=A, region="eu-west-1")
-    made = emulator.client("elasticache", region="eu-west-1").create_global_replication_group(
-        GlobalReplicationGroupIdSuffix="world", PrimaryReplicationGroupId="primary"
-    )
-    identifier = made["GlobalReplicationGroup"]["GlobalReplicationGroupId"]
-    create(
-        emulator,
-        GlobalReplicationGroupId=identifier,
-        Engine=None,
-        TransitEncryptionEnabled=None,
-        NumCacheClusters=None,
-        region=emulator.region,
-    )
+    create_secondary(emulator)
 
 
 def _create_failed(emulator: Emulator) -> None:
@@ -350,8 +338,10 @@ class TestPreconditions:
             pytest.param(
                 _secondary,
                 ROTATE,
-                "it is a secondary of a global datastore, which inherits its access control. "
-                "Change the primary group instead.",
+                "it is a secondary of the global datastore ldgnf-world, and has the access control of its primary. "
+                "Change that of the primary: the secondaries follow. Which group it is, and in which region: aws "
+                "elasticache describe-global-replication-groups --global-replication-group-id ldgnf-world "
+                "--show-member-info",
                 id="secondary",
             ),
             pytest.param(

@@ -449,7 +449,11 @@ class TestPlays:
             pytest.param({"phase": "middle"}, ["rotate_token_phase", "all, begin, finish"], id="phase"),
             pytest.param({"soak": None}, ["rotate_token_soak", "rotate_token_clients_tasks"], id="no-turn"),
             pytest.param({"max_age": -1}, ["max_age: -1 lies in the future"], id="max-age"),
-            pytest.param({"groups": ("nowhere", GROUP)}, ["nowhere: there is no secret"], id="unknown-group"),
+            pytest.param(
+                {"groups": ("nowhere", GROUP)},
+                ["nowhere: there is no replication group of this id"],
+                id="unknown-group",
+            ),
         ],
     )
     def test_variables(self, emulator: Emulator, variables: dict[str, Any], says: list[str]) -> None:

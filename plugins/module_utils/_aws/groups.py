@@ -51,6 +51,7 @@ class Group:
     pending_token: str = ""
     pending_user_groups: bool = False
     global_role: str = ""
+    global_id: str = ""
     created: datetime.datetime | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -89,6 +90,11 @@ class Group:
         return "" if self.arn == before.arn and self.created == before.created else "it is another group of the same id"
 
     @property
+    def is_secondary(self) -> bool:
+        """Whether it is a secondary of a global datastore, whose access control is its primary's."""
+        return self.global_role.lower() == "secondary"
+
+    @property
     def api(self) -> Api:
         """This as evidence for the core."""
         return Api(self.auth_token_enabled, self.user_group_ids, self.token_date)
@@ -100,6 +106,7 @@ def parse(raw: Mapping[str, Any]) -> Group:
     groups = pending.get("UserGroups") or {}
     tls = (raw.get("TransitEncryptionMode") or REQUIRED) if raw.get("TransitEncryptionEnabled") else OFF
     date = raw.get("AuthTokenLastModifiedDate")
+    datastore = raw.get("GlobalReplicationGroupInfo") or {}
     return Group(
         id=raw["ReplicationGroupId"],
         arn=raw.get("ARN", ""),
@@ -114,7 +121,8 @@ def parse(raw: Mapping[str, Any]) -> Group:
         node_group_statuses=tuple(group.get("Status", "") for group in raw.get("NodeGroups") or ()),
         pending_token=pending.get("AuthTokenStatus") or "",
         pending_user_groups=bool(groups.get("UserGroupIdsToAdd") or groups.get("UserGroupIdsToRemove")),
-        global_role=(raw.get("GlobalReplicationGroupInfo") or {}).get("GlobalReplicationGroupMemberRole") or "",
+        global_role=datastore.get("GlobalReplicationGroupMemberRole") or "",
+        global_id=datastore.get("GlobalReplicationGroupId") or "",
         created=raw.get("ReplicationGroupCreateTime"),
         raw=raw,
     )

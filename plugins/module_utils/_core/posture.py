@@ -414,7 +414,8 @@ def _audit(facts: Facts, now: datetime.datetime, most: float, users: Users) -> A
             Finding(
                 Kind.DRIFT,
                 "The token was changed by someone else since this collection last did.",
-                "Find out who, put the token in force into AWSCURRENT, then run elasticache.auth.rotate_token.",
+                _inherited(facts)
+                or "Find out who, put the token in force into AWSCURRENT, then run elasticache.auth.rotate_token.",
                 facts.token_date,
                 _days(facts.token_date, now),
             )
@@ -424,7 +425,7 @@ def _audit(facts: Facts, now: datetime.datetime, most: float, users: Users) -> A
             Finding(
                 Kind.TOKEN_AGE,
                 f"The token is {_count(age)} old; the limit is {most:g}.",
-                "elasticache.auth.rotate_token rotates it without shutting anyone out.",
+                _inherited(facts) or "elasticache.auth.rotate_token rotates it without shutting anyone out.",
                 facts.token_date,
                 age,
             )
@@ -495,7 +496,11 @@ def _unknown(facts: Facts) -> Finding:
         Kind.UNKNOWN,
         f"{door} is not known: AWS shows optional, required and rotating alike.{may_be}",
         "Ask the nodes from within their VPC (elasticache.auth.audit with audit_probe: auto); "
-        "elasticache.auth.rotate_token leaves a record that settles it for good.",
+        + (
+            "or audit the primary of its global datastore, whose access control it has."
+            if facts.global_role == "secondary"
+            else "elasticache.auth.rotate_token leaves a record that settles it for good."
+        ),
     )
 
 

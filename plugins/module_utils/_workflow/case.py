@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .._core import record
+from .._core.errors import AuthError
 from .._core.evidence import Belief
 from .._core.plan import Plan, Wish
 from .._core.states import CallKind, Mode, State
@@ -22,10 +23,12 @@ from .tokens import TokenSet
 @dataclass(frozen=True, kw_only=True)
 class Inquiry:
     """How to look at groups. ``kinds``: the calls that AWS has to be able to take on them; none, where none is meant
-    yet. ``user_groups``: those that it has to be able to attach; ``{replication_group_id}`` stands for a group's id.
+    yet. ``changes_access``: a change of access control is wanted, though no call is meant yet. ``user_groups``: those
+    that it has to be able to attach; ``{replication_group_id}`` stands for a group's id.
     """
 
     kinds: tuple[CallKind, ...] = ()
+    changes_access: bool = False
     user_groups: tuple[str, ...] = ()
     record: bool = True
     probing: Probing = field(default_factory=Probing)
@@ -80,7 +83,10 @@ class Case:
     called_at: float | None = None
     done_at: float | None = None
     recorded: set[record.Entry] = field(default_factory=set)
+    failure: AuthError | None = None
 
-    def fail(self, message: str) -> None:
-        self.progress.error = message
+    def fail(self, why: str | AuthError) -> None:
+        """Take note that the group failed, and why: in words, or by an error whose kind matters to the caller."""
+        self.failure = why if isinstance(why, AuthError) else None
+        self.progress.error = str(why)
         self.progress.duration = time.monotonic() - self.begun

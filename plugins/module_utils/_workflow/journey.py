@@ -13,7 +13,7 @@ from typing import Any
 
 from .._aws.clients import Clients
 from .._aws.errors import explain
-from .._aws.groups import OFF, REQUIRED, Group
+from .._aws.groups import OFF, REQUIRED, Group, require_all
 from .._aws.user_groups import UserGroup, find_user_groups
 from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
 from .._core.errors import AuthError
@@ -29,7 +29,7 @@ from .exclusive import other_user_groups, shared_user, shared_user_group
 from .journey_calls import Setting, calls_of, told
 from .journey_store import Kept, read_kept
 from .look import look
-from .observe import Observation, check_preconditions, engine_versions, probe_groups
+from .observe import Observation, SecondaryGroup, check_preconditions, engine_versions, probe_groups
 from .outcome import Outcome, Progress
 from .rbac import checked_id
 from .secret_plan import names_of
@@ -52,7 +52,8 @@ class Request:
     """What is wanted of every group. The ids of users and user groups may hold ``{replication_group_id}``.
 
     ``soak``: the clients' turn is a time, in seconds, and what follows it is made in the same run; ``None``: it is not.
-    ``busy_last``: groups on which something is under way go after the others. ``max_rate``: calls a second, by action,
+    ``busy_last``: groups on which something is under way go after the others. ``skip_secondaries``: those of global
+    datastores are left alone; otherwise they fail. ``max_rate``: calls a second, by action,
     that change groups or their tags.
     """
 
@@ -71,6 +72,7 @@ class Request:
     soak: float | None = None
     plan_only: bool = False
     busy_last: bool = False
+    skip_secondaries: bool = False
     max_rate: float = 10.0
     inquiry: Inquiry = field(default_factory=Inquiry)
     check_mode: bool = False
@@ -93,6 +95,7 @@ class Planned(Progress):
     lines: list[str] = field(default_factory=list)
     kept: Kept = field(default_factory=Kept)
     seen: Observation | None = None
+    secondary: SecondaryGroup | None = None
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
@@ -138,6 +141,7 @@ def plan_journeys(
     if request.journey is not Journey.ENABLE_TLS:
         from_list = request.journey is Journey.ROTATE_TOKEN
         kept = read_kept(clients, params, ids, may_be_made=may_be_made, hide=hide, from_list=from_list)
+        kept |= _group_first(clients, kept, begun)
     kept |= {key: error for key, error in resolved.items() if isinstance(error, AuthError)}
     seen = _seen(clients, request, planned, kept, begun)
     listed = {key: one for key, one in kept.items() if isinstance(one, Kept) and one.listed}
@@ -180,11 +184,28 @@ def _seen(
     for key, one in kept.items():
         if isinstance(one, AuthError):
             planned[key].error = str(one)
+            planned[key].secondary = one if isinstance(one, SecondaryGroup) else None
         else:
             planned[key].secret, planned[key].kept = one.store.name, one
             cases[key] = Case(planned[key], one.tokens, begun)
-    look(clients, request.inquiry, cases, begun + request.inquiry.timeout)
+    inquiry = replace(request.inquiry, changes_access=request.journey is not Journey.ENABLE_TLS)
+    look(clients, inquiry, cases, begun + inquiry.timeout)
+    for key, case in cases.items():
+        planned[key].secondary = case.failure if isinstance(case.failure, SecondaryGroup) else None
     return {key: case.seen for key, case in cases.items() if case.seen and not planned[key].error}
+
+
+def _group_first(clients: Clients, kept: Mapping[str, Kept | AuthError], begun: float) -> dict[str, AuthError]:
+    """Return what is wrong with those groups themselves whose tokens could not be read: it comes first."""
+    troubled = [key for key, one in kept.items() if isinstance(one, AuthError)]
+    found = require_all(clients, troubled, oldest=begun) if troubled else {}
+    wrong: dict[str, AuthError] = {}
+    for key, group in found.items():
+        if isinstance(group, AuthError):
+            wrong[key] = group
+        elif group.is_secondary:
+            wrong[key] = SecondaryGroup(group)
+    return wrong
 
 
 def _rests(kept: Kept, seen: Observation | None) -> bool:
@@ -548,6 +569,9 @@ def _check(way: Way, group: Group, versions: Mapping[str, tuple[int, ...]]) -> N
 
 def _tell(request: Request, one: Planned) -> None:
     """Put the plan into words."""
+    if one.secondary and request.skip_secondaries:
+        one.error, one.msg = "", f"{one.id}: skipped: {one.secondary.why}"
+        return
     if one.error:
         return
     one.lines = told(one.way, one.calls)

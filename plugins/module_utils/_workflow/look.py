@@ -22,7 +22,15 @@ from .._core.errors import AuthError
 from .._data_plane.probe import NodeAnswer, Reach
 from .._fan_out import fan_out
 from .case import Case, Inquiry
-from .observe import Observation, check_preconditions, conclude, engine_versions, probe_groups, read_records
+from .observe import (
+    Observation,
+    SecondaryGroup,
+    check_preconditions,
+    conclude,
+    engine_versions,
+    probe_groups,
+    read_records,
+)
 from .outcome import shown_evidence, shown_states
 from .staleness import outlast, written
 
@@ -129,6 +137,8 @@ def _settled_groups(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case
     for key, group in found.items():
         if isinstance(group, AuthError):
             cases[key].fail(str(group))
+        elif group.is_secondary and (inquiry.kinds or inquiry.changes_access):
+            cases[key].fail(SecondaryGroup(group))  # before it is waited for, or anything is made of what it shows
         elif group.settled:
             groups[key] = group
         elif inquiry.wait:

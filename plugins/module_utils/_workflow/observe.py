@@ -65,12 +65,28 @@ class Observation:
         return any(answer.reach is Reach.ANSWERED for answer in self.answers)
 
 
+class SecondaryGroup(AuthError):
+    """The group is a secondary of a global datastore: its access control is its primary's (elasticache-facts §5)."""
+
+    def __init__(self, group: Group) -> None:
+        named = f" {group.global_id}" if group.global_id else ""
+        option = f"--global-replication-group-id {group.global_id} " if group.global_id else ""
+        self.why = (
+            f"it is a secondary of the global datastore{named}, and has the access control of its primary. Change that "
+            "of the primary: the secondaries follow. Which group it is, and in which region: aws elasticache "
+            f"describe-global-replication-groups {option}--show-member-info"
+        )
+        super().__init__(f"{group.id}: {self.why}")
+
+
 def check_preconditions(group: Group, kinds: Iterable[CallKind], versions: Mapping[str, tuple[int, ...]]) -> None:
     """Raise :class:`AuthError` where AWS would refuse these calls on ``group`` whatever its tokens are.
 
     ``versions``: engine version by group id. Sources: elasticache-facts §3, §5.
     """
     kinds = tuple(kinds)
+    if group.is_secondary:
+        raise SecondaryGroup(group)
     settled(group)  # raises where the group will never be available
     what = "an AUTH token" if set(kinds) & set(_TOKEN_CALLS) else "a user group"
     if group.tls == OFF:
@@ -82,11 +98,6 @@ def check_preconditions(group: Group, kinds: Iterable[CallKind], versions: Mappi
         raise AuthError(
             f"{group.id}: encryption in transit is in mode preferred, and AWS changes a token only in mode required. "
             "Move the clients to TLS, then set transit_encryption_mode: required (elasticache.auth.replication_group)."
-        )
-    if group.global_role.lower() == "secondary":
-        raise AuthError(
-            f"{group.id}: it is a secondary of a global datastore, which inherits its access control. "
-            "Change the primary group instead."
         )
     least = (TOKENS_FROM if what == "an AUTH token" else RBAC_FROM).get(group.engine)
     version = versions.get(group.id)
@@ -183,6 +194,10 @@ def conclude(
             problem = f"{group.id}: it has no node to ask."
     if problem:
         raise AuthError(problem)
+    if group.is_secondary:
+        # It is of a time when the group was a primary. Its token is changed at another group now, and no one records
+        # that here, though its date moves.
+        entry = None
     evidence_of_record = None
     recorded: dict[str, str] = {}
     if entry is not None:

@@ -277,6 +277,14 @@ def age_days(date: str | None, now: datetime.datetime | None = None) -> float | 
     return round((now - datetime.datetime.fromisoformat(date)).total_seconds() / 86400, 4)
 
 
+def token_age_days(facts: Facts, now: datetime.datetime | None = None) -> float | None:
+    """Return how old the token of a group is, in days; ``None`` where it has none of its own to be changed.
+
+    That is so for a secondary of a global datastore: it has the token of its primary, which is the one to be due.
+    """
+    return None if facts["global_role"] == "secondary" else age_days(facts["auth_token_last_modified_date"], now)
+
+
 def _of_group(
     group: Group,
     tags: Mapping[str, str] | None,
@@ -313,7 +321,7 @@ def _of_group(
         "drift": bool(belief and belief.drift),
         "unauthenticated_access": states.get("unauthenticated_access"),
         "auth_token_last_modified_date": group.token_date,
-        "auth_token_age_days": age_days(group.token_date, now),
+        "auth_token_age_days": None if group.is_secondary else age_days(group.token_date, now),
         "recorded_at": recorded,
         "node_count": len(group.nodes),
         "cluster_enabled": group.cluster_enabled,

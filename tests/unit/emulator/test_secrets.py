@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_a_label_is_moved_from_the_version_that_has_it_and_from_no_other(emulato
         f"{holder}, so you must explicitly reference that version in RemoveFromVersionId."
     )
     for wrong in {first, second, third} - {holder}:
-        found = refusal(lambda wrong=wrong: client.update_secret_version_stage(**move, RemoveFromVersionId=wrong))
+        found = refusal(functools.partial(client.update_secret_version_stage, **move, RemoveFromVersionId=wrong))
         assert found[0] == "InvalidParameterException"
     assert client.describe_secret(SecretId="s")["VersionIdsToStages"] == before
     client.update_secret_version_stage(**move, RemoveFromVersionId=holder)
@@ -184,7 +185,7 @@ def test_a_missing_label_is_told_from_a_missing_secret(emulator: Any) -> None:
     client.create_secret(Name="empty")
     client.create_secret(Name="s", SecretString="first")
     for name, label in (("s", PENDING), ("empty", CURRENT)):
-        found = refusal(lambda name=name, label=label: client.get_secret_value(SecretId=name, VersionStage=label))
+        found = refusal(functools.partial(client.get_secret_value, SecretId=name, VersionStage=label))
         message = f"Secrets Manager can't find the specified secret value for staging label: {label}"
         assert found[:2] == ("ResourceNotFoundException", message)
     answer = client.batch_get_secret_value(SecretIdList=["s", "empty", "nowhere"])
@@ -206,7 +207,7 @@ def test_a_secret_that_is_scheduled_for_deletion(emulator: Any) -> None:
         ("rotate_secret", {"RotationLambdaARN": NOWHERE}),
     ):
         call = getattr(client, action)
-        found = refusal(lambda call=call, members=members: call(SecretId="s", **members))
+        found = refusal(functools.partial(call, SecretId="s", **members))
         assert found[:2] == ("InvalidRequestException", MARKED), action
     found = refusal(lambda: client.create_secret(Name="s", SecretString="second"))
     assert found[0] == "InvalidRequestException"
