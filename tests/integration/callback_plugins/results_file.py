@@ -32,15 +32,17 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     def _task(self, status: str, result: Any, ignored: bool = False) -> None:
+        new = hasattr(result, "task")  # since ansible-core 2.19
+        task, host = (result.task, result.host) if new else (result._task, result._host)
         self._write(
             {
                 "kind": "task",
                 "status": status,
                 "ignored": ignored,
-                "task": result.task.get_name(),
-                "action": result.task.action,
-                "host": result.host.get_name(),
-                "result": result.result,
+                "task": task.get_name(),
+                "action": task.action,
+                "host": host.get_name(),
+                "result": result.result if new else result._result,
             }
         )
 

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.elasticache.auth.plugins.inventory.replication_groups import default_name, harmless
+from ansible_collections.elasticache.auth.plugins.inventory.replication_groups import default_name, host_variables
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import account_of_role
 
 HERE = {"replication_group_id": "sessions", "region": "eu-west-1", "account_id": "123456789012", "serverless": False}
@@ -29,20 +28,34 @@ def test_a_name_is_one_caches_alone() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("text", ["{{ 7 * 7 }}", "{% if true %}a{% endif %}", "{# gone #}", "plain", "a } b", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 7 * 7 }}",
+        "{% if true %}a{% endif %}",
+        "{# gone #}",
+        "#jinja2:variable_start_string:'[[',variable_end_string:']]'\n[[ 7 * 7 ]]",
+        "plain",
+        "a } b",
+        "",
+    ],
+)
 def test_no_text_of_aws_is_run(text: str) -> None:
     """Templating leaves each text as it is, also within lists and dictionaries, and as a key."""
-    variables = {"value": harmless({"a": [text], text: 1})}
-    templar = Templar(loader=DataLoader(), variables=variables)
-    try:
-        found = templar.template(variables["value"])
-    except AnsibleError as error:  # pragma: no cover
-        pytest.fail(f"it was run: {error}")
-    assert found == {"a": [text], text: 1}
+    facts = {**HERE, "description": text, "tags": {"a": text, text: "b"}, "evidence": [text, {"c": (text,)}]}
+    variables = host_variables(facts)
+    templar = Templar(loader=DataLoader(), variables={**variables, "ansible_playbook_python": "python"})
+    found = templar.template(variables)
+    assert found["elasticache_description"] == text
+    assert found["elasticache_tags"] == {"a": text, text: "b"}
+    assert list(found["elasticache_evidence"][1]["c"]) == [text]
+    assert found["ansible_python_interpreter"] == "python"
 
 
 def test_what_is_no_text_stays_as_it_is() -> None:
-    assert harmless({"a": None, "b": 1.5, "c": [True]}) == {"a": None, "b": 1.5, "c": [True]}
+    facts = {**HERE, "a": None, "b": 1.5, "c": [True]}
+    variables = host_variables(facts)
+    assert [variables[f"elasticache_{name}"] for name in "abc"] == [None, 1.5, [True]]
 
 
 @pytest.mark.parametrize(
