@@ -9,13 +9,14 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
+from ansible_collections.elasticache.auth.plugins.plugin_utils._controller import TiedToController
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
 
@@ -37,8 +38,11 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result; where the module runs on this machine, tell of its progress meanwhile."""
+        with TiedToController(self._connection):
+            return self._run(tmp, task_vars)
+
+    def _run(self, tmp: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        del tmp
         arguments = dict(self._task.args)
         strategy, batch = strategy_of(self._task), (task_vars or {}).get("ansible_play_batch") or ()
         if self._task.run_once and len(batch) > 1 and not keeps_in_step(strategy):
@@ -47,39 +51,39 @@ class ActionModule(ActionBase):
         here = self._connection.transport == "local" and not self._play_context.become
         if not here or self._task.check_mode or arguments.get("progress_path"):
             return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-        handle, path = tempfile.mkstemp(prefix="elasticache-auth-progress-")
-        os.close(handle)
-        try:
+        with shared_file() as (journal, path):
             arguments["progress_path"] = path
-            with open(path, encoding="utf-8") as journal:
-                told = _Told(journal, path)
-                with Progress(self._task, task_vars, glance=told.glance, line=told.line, pauses=pauses()):
-                    return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            told = _Told(journal)
+            with Progress(self._task, task_vars, glance=told.glance, line=told.line, pauses=pauses()):
+                return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+
+
+@contextlib.contextmanager
+def shared_file() -> Iterator[tuple[Iterable[str], str]]:
+    """Yield an empty file and a path by which the module can open it too.
+
+    On Linux the file has no name: the path leads through this process, so that nothing is left whatever ends it.
+    """
+    if os.path.isdir("/proc/self/fd"):
+        with tempfile.TemporaryFile("r+", encoding="utf-8") as unnamed:
+            yield unnamed, f"/proc/{os.getpid()}/fd/{unnamed.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile("r+", prefix="elasticache-auth-progress-", encoding="utf-8") as named:
+            yield named, named.name
 
 
 class _Told:
     """What the module has told so far, in words for the user."""
 
-    def __init__(self, journal: TextIO, path: str) -> None:
-        self._journal, self._path, self._account = journal, path, Account()
+    def __init__(self, journal: Iterable[str]) -> None:
+        self._journal, self._account = journal, Account()
 
     def line(self) -> str:
-        self._read()
+        self._account.read(self._journal)
         return self._account.line(time.time())
 
-    def _read(self) -> None:
-        self._account.read(self._journal)
-        if self._account.what and self._path:
-            # Both sides have it open now: whatever ends them, no file is left behind.
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-            self._path = ""
-
     def glance(self) -> Glance | None:
-        self._read()
+        self._account.read(self._journal)
         account = self._account
         if not account.what:
             return None

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.elasticache.auth.plugins.plugin_utils._controller import TiedToController
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
 
 MODULE = "elasticache.auth.replication_group_wait"
@@ -73,8 +74,11 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, the outcomes of all its runs put together."""
+        with TiedToController(self._connection):
+            return self._run(tmp, task_vars)
+
+    def _run(self, tmp: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        del tmp
         arguments = dict(self._task.args)
         if self._task.check_mode:
             return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)

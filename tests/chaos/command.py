@@ -35,6 +35,16 @@ def marked(mark: str) -> Iterator[psutil.Process]:
                 yield process
 
 
+def none_is_left(mark: str, timeout: float) -> bool:
+    """Wait until nothing of the command with that mark runs; return whether that came within ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while any(marked(mark)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 class Command:
     """A command that runs, with its output in a file."""
 
@@ -68,6 +78,13 @@ class Command:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(timeout)
         return None
+
+    def end_controller(self, number: signal.Signals) -> float:
+        """Send a signal to the command's own process alone, wait for its end, and return when it was sent."""
+        sent_at = time.time()
+        self._process.send_signal(number)
+        self._process.wait(30)
+        return sent_at
 
     def kill(self) -> None:
         """End it and all that it has started, at once and without a chance to tidy up.

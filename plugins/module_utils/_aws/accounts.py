@@ -13,6 +13,7 @@ with contextlib.suppress(ImportError):  # Whoever makes clients tells the user.
     import boto3.session
 
 from .._core.errors import AuthError
+from .._stop import stop_of_process
 from .clients import Clients, Credentials
 from .errors import code_of, explain, words_of
 
@@ -30,12 +31,13 @@ def clients_of(module: Any, *, region: str | None = None, role: str | None = Non
     """Return the clients for a module, those of the role in its O(assume_role_arn) where it has one.
 
     ``region`` and ``role``: others than the module's own. The role is assumed when the first call is made, which raises
-    :class:`AuthError` where it can't be.
+    :class:`AuthError` where it can't be. They make no changing call once the module's run must end.
     """
-    clients, arn = Clients(module, region=region), role or module.params.get("assume_role_arn")
+    stop = stop_of_process()
+    clients, arn = Clients(module, region=region, stop=stop), role or module.params.get("assume_role_arn")
     if not arn:
         return clients
-    own = Clients(module, region=region)
+    own = Clients(module, region=region, stop=stop)
     return clients.elsewhere(credentials=lambda: assume_role(own, arn))
 
 

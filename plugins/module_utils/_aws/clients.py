@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from .._core.errors import AuthError
 from .._fan_out import MAX_THREADS
+from .._stop import Stop
 from .errors import THROTTLING_PATIENCE, Kind, classify, riding_out_throttling
 from .known import Known
 from .pace import Pace
@@ -40,6 +41,8 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 10
 #: Credentials of a role last an hour; they are renewed after this time, seconds.
 _RENEWED_AFTER = 2700.0
+#: What the actions begin with that change nothing.
+_READING = ("Describe", "List", "Get", "BatchGet", "AssumeRole")
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class _Held:
     given: Credentials | None = None
     asked_at: float = float("-inf")
     paces: dict[str, Pace] = field(default_factory=dict)
-    stopped: threading.Event = field(default_factory=threading.Event)
+    stop: Stop = field(default_factory=Stop)
 
 
 class Clients:
@@ -123,17 +126,18 @@ class Clients:
         *,
         region: str | None = None,
         credentials: Credentials | Callable[[], Credentials] | None = None,
+        stop: Stop | None = None,
     ) -> None:
         """Talk to AWS with the connection options of ``owner``.
 
         ``owner``: an ``AnsibleAWSModule``, or a plugin built on amazon.aws's ``AWSPluginBase``: both make clients
         alike. ``region`` and ``credentials``: others than the owner's own; a function is asked for new ones in good
-        time before those of a role end.
+        time before those of a role end. ``stop``: says when no further changing call may be made.
         """
         self._owner = owner
         self._region = region
         self._credentials = credentials
-        self._held = _Held()
+        self._held = _Held(stop=stop or Stop())
         #: What has been learnt of the region.
         self.known = Known()
         #: Is told, at every look, what the groups that are waited for lack, by id.
@@ -150,7 +154,12 @@ class Clients:
         credentials: Credentials | Callable[[], Credentials] | None = None,
     ) -> Clients:
         """Return clients of the same owner for another region, other credentials, or both."""
-        return Clients(self._owner, region=region or self._region, credentials=credentials or self._credentials)
+        return Clients(
+            self._owner,
+            region=region or self._region,
+            credentials=credentials or self._credentials,
+            stop=self._held.stop,
+        )
 
     def part(self) -> Clients:
         """Return the same clients for a thread of its own, to be watched apart. Paces and what is known are shared."""
@@ -159,13 +168,12 @@ class Clients:
         return part
 
     def stop(self) -> None:
-        """Let no part wait any longer, nor make a paced call: each of them raises :class:`AuthError` instead."""
-        self._held.stopped.set()
+        """Let no part wait any longer, nor make a changing call: each of them raises :class:`Stopped` instead."""
+        self._held.stop.set()
 
     def pause(self, seconds: float) -> None:
-        """Wait so many seconds. Raises :class:`AuthError` after :meth:`stop`."""
-        if self._held.stopped.wait(max(seconds, 0.0)):
-            raise AuthError("the run was interrupted. Run this again: it goes on from where each group stands.")
+        """Wait so many seconds. Raises :class:`Stopped` once the run must end."""
+        self._held.stop.wait(seconds)
 
     def prepare(self) -> None:
         """Make a client before many need one, so that a role that can't be assumed is asked for once.
@@ -224,11 +232,12 @@ class Clients:
 
     def patiently(self, call: Callable[[], T], *, within: float | None = None) -> T:
         """Return ``call()``, repeated while AWS throttles it: for :attr:`patience`, or ``within`` fewer seconds."""
-        return riding_out_throttling(call, patience=self.patience if within is None else min(self.patience, within))
+        patience = self.patience if within is None else min(self.patience, within)
+        return riding_out_throttling(call, patience=patience, sleep=self.pause)
 
     def pace(self, *actions: str, limit: float) -> None:
         """Make at most so many calls a second of these actions together, for those made with :meth:`paced`."""
-        self._held.paces |= dict.fromkeys(actions, Pace(limit))
+        self._held.paces |= dict.fromkeys(actions, Pace(limit, sleep=self.pause))
 
     def paced(self, action: str, call: Callable[[], T], *, check: Callable[[], object] | None = None) -> T:
         """Return ``call()``, which is an ``action``, as :meth:`patiently` does, and no faster than its pace is.
@@ -310,7 +319,14 @@ class Clients:
         except TypeError as error:
             raise AuthError(f"aws_config is not a botocore configuration: {error}") from error
         _parse_times_fast(client)
+        # Every attempt of every call comes by here, whoever makes it: right before it is sent.
+        client.meta.events.register("before-send", self._check_stop)
         return client
+
+    def _check_stop(self, event_name: str, **_request: Any) -> None:
+        """Raise :class:`Stopped` for a call that changes something where the run must end."""
+        if not event_name.rpartition(".")[2].startswith(_READING):
+            self._held.stop.check()
 
     def _check_region(self) -> None:
         """Raise :class:`AuthError` for what can't be a region's name; amazon.aws would end the whole module there."""

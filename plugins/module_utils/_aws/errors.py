@@ -23,6 +23,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
 
 from .._core.errors import AuthError
 from .._core.one_line import one_line
+from .._stop import Stopped
 
 T = TypeVar("T")
 
@@ -121,6 +122,8 @@ def code_of(error: BaseException) -> str:
 
 def classify(error: BaseException) -> Kind:
     """Return what to do about ``error``."""
+    if isinstance(error, Stopped):
+        return Kind.REFUSED
     code = code_of(error)
     if not code:
         unsent = (
@@ -213,8 +216,13 @@ def _words(text: str) -> str:
     return f"{line}." if line and line[-1] not in ".!?…" else line
 
 
-def riding_out_throttling(call: Callable[[], T], *, patience: float = THROTTLING_PATIENCE) -> T:
-    """Return ``call()``, repeated with growing, jittered pauses while AWS throttles it, for ``patience`` seconds."""
+def riding_out_throttling(
+    call: Callable[[], T], *, patience: float = THROTTLING_PATIENCE, sleep: Callable[[float], None] | None = None
+) -> T:
+    """Return ``call()``, repeated with growing, jittered pauses while AWS throttles it, for ``patience`` seconds.
+
+    ``sleep``: waits so many seconds; it may raise, which ends this.
+    """
     deadline = time.monotonic() + patience
     pause = 0.25
     while True:
@@ -223,5 +231,5 @@ def riding_out_throttling(call: Callable[[], T], *, patience: float = THROTTLING
         except Exception as error:
             if classify(error) is not Kind.THROTTLED or time.monotonic() + pause > deadline:
                 raise
-        time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
+        (sleep or time.sleep)(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
         pause = min(pause * 2, 10.0)

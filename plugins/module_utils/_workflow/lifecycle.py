@@ -135,7 +135,7 @@ def _present(case: _Case) -> None:
             return
         step = planned[0]
         if not _act(case, step):
-            time.sleep(min(case.manner.delay, 1.0))
+            case.clients.pause(min(case.manner.delay, 1.0))
             continue
         tagging = step.action in (lifecycle.ADD_TAGS, lifecycle.REMOVE_TAGS)
         if not case.manner.wait and not tagging:
@@ -371,7 +371,7 @@ def _arrive(case: _Case, step: Step) -> None:
                     f"{case.wanted.id}: not done after {case.manner.timeout:.0f} s: it is available, but "
                     f"{', '.join(sorted(remaining))} is not as wanted yet. Run this again, or raise wait_timeout."
                 )
-        time.sleep(min(case.manner.delay, 1.0) if fresh else case.manner.delay)
+        case.clients.pause(min(case.manner.delay, 1.0) if fresh else case.manner.delay)
 
 
 def _remaining(wanted: Wanted, shown: Shown, step: Step) -> set[str]:

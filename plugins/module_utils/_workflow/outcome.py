@@ -15,6 +15,7 @@ from .._core.explain import describe
 from .._core.masking import Mask
 from .._core.states import State
 from .._data_plane.probe import NodeAnswer
+from .._stop import stop_of_process
 from .tokens import label
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ def finish(
     diff: list[dict[str, Any]] | None = None,
     **more: Any,
 ) -> None:
-    """End the module with the outcomes; it fails where a group failed, unless O(continue_on_error) is set.
+    """End the module with the outcomes; it fails where a group failed, unless O(continue_on_error) is set, and where
+    the run was ended before it was through.
 
     ``diff``: Ansible's diff where it is not that of :func:`diff_of`.
     """
@@ -192,6 +194,8 @@ def _finish(
         result["diff"] = [one for place in places for one in diff_of(place)] if diff is None else mask(diff)
     # What is masked already Ansible need not look for.
     module.no_log_values.difference_update(mask.values)
-    if any(outcome["failed"] for outcome in outcomes) and not module.params.get("continue_on_error"):
+    failed = any(outcome["failed"] for outcome in outcomes) and not module.params.get("continue_on_error")
+    # Whoever goes on with the other groups must not take a run that was ended for one that came to its end.
+    if failed or stop_of_process().reason:
         module.fail_json(**result)
     module.exit_json(**result)

@@ -203,7 +203,7 @@ def _present(case: Case[Any]) -> None:
         step = planned[0]
         case.ahead(step, current)
         if not _act(case, step, current):
-            time.sleep(min(case.manner.delay, 1.0))
+            case.clients.pause(min(case.manner.delay, 1.0))
             continue
         if step.action not in _TAGGING:
             if not case.manner.wait:
@@ -437,7 +437,7 @@ def wait_until(case: Case[Any], lack: Callable[[], str], *, hasty: float = 0.0) 
                 "What is under way goes on at AWS: run this again, or raise wait_timeout."
             )
         pause = min(case.manner.delay, 1.0) if time.monotonic() < hasty else case.manner.delay
-        time.sleep(min(pause, max(case.left, 0.0)))
+        case.clients.pause(min(pause, max(case.left, 0.0)))
 
 
 def _passing(error: BaseException | None) -> bool:
@@ -487,7 +487,7 @@ def _absent(case: Case[Any]) -> None:
             progress.msg = f"{case.id}: would be deleted."
             return
         if not _act(case, step, current):
-            time.sleep(min(manner.delay, 1.0))
+            case.clients.pause(min(manner.delay, 1.0))
         elif manner.wait:
             wait_until(case, lambda: _presence(case))
         else:

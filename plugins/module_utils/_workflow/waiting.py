@@ -75,7 +75,7 @@ def _outlast_staleness(
     tags = records.read_tags(clients, arrived.values(), thorough=False, busy=busy)
     had_been_busy = set(busy)
     while busy and time.monotonic() < give_up:
-        time.sleep(min(delay, 1.0))
+        clients.pause(min(delay, 1.0))
         again = [arrived[key] for key in busy]
         busy = set()
         tags |= records.read_tags(clients, again, thorough=False, busy=busy)

@@ -115,7 +115,7 @@ def _watch(clients: Clients, watched: Sequence[Watch], how: Watching) -> None:
             return
         is_first = False
         # The last pause is cut short, and the last look comes after it.
-        time.sleep(max(0.0, min(how.delay, how.watch_time - elapsed)))
+        clients.pause(min(how.delay, how.watch_time - elapsed))
 
 
 def _look(

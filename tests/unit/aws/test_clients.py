@@ -71,15 +71,16 @@ def test_no_description_of_a_service_is_read_twice(monkeypatch: pytest.MonkeyPat
 
 def test_without_what_makes_them_share_each_reads_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """A botocore that makes its loaders elsewhere is none that can't be used."""
+    made = Owner().client("elasticache", aws_config=None)
     monkeypatch.delattr(botocore.session, "create_loader")
 
     class Elsewhere:
         region = "us-east-1"
 
-        def client(self, service: str, *, aws_config: Any) -> str:
-            return service
+        def client(self, service: str, *, aws_config: Any) -> Any:
+            return made
 
-    assert Clients(Elsewhere()).repeatable == "elasticache"
+    assert Clients(Elsewhere()).repeatable is made
 
 
 @pytest.mark.parametrize(
