@@ -48,28 +48,29 @@ class TestTokens:
             pytest.param("", "it has 0 characters, AWS takes 16 to 128", id="empty"),
             pytest.param(
                 "Wr0ng/token-of-twenty",
-                "it may hold letters, digits and !&#$^<>- only (see position 6)",
+                "character 6 is '/', and AWS takes letters, digits and !&#$^<>- only",
                 id="slash",
             ),
             pytest.param(
                 'Qua@"%/Qua@"%/Qua',
-                "it may hold letters, digits and !&#$^<>- only (see position 4, 5, 6, 7, 11, ...)",
+                "character 4 is '@', and AWS takes letters, digits and !&#$^<>- only "
+                "(likewise character 5, 6, 7, 11, ...)",
                 id="many",
             ),
             pytest.param(
                 "Grün-und-Äpfel-sind-es",
-                "it may hold letters, digits and !&#$^<>- only (see position 3, 10)",
+                "character 3 is U+00FC, and AWS takes letters, digits and !&#$^<>- only (likewise character 10)",
                 id="not-ascii",
             ),
             pytest.param(
                 "trailing-newline-in-it\n",
-                "it may hold letters, digits and !&#$^<>- only (see position 23)",
+                "it ends in a line break (character 23): store it without, with printf in the place of echo",
                 id="newline",
             ),
             pytest.param(
                 "a b",
                 "it has 3 characters, AWS takes 16 to 128; "
-                "it may hold letters, digits and !&#$^<>- only (see position 2)",
+                "character 2 is a space, and AWS takes letters, digits and !&#$^<>- only",
                 id="both",
             ),
         ],
@@ -93,7 +94,7 @@ class TestTokens:
         ended = auth(emulator, "rotate", auth_token_secret={"name": "s"}, hidden=["far too/short"])
         message = (
             f"{GROUP}: the token in AWSCURRENT is not a valid AUTH token: it has 13 characters, AWS takes 16 to 128; "
-            "it may hold letters, digits and !&#$^<>- only (see position 4, 8). "
+            "character 4 is a space, and AWS takes letters, digits and !&#$^<>- only (likewise character 8). "
             "The lookup elasticache.auth.random_auth_token makes valid ones."
         )
         assert_refused(emulator, ended, message, before)

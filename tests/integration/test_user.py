@@ -686,8 +686,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"passwords": [A, A]}, "passwords: the same one is given twice. Leave one out."),
     (
         {"passwords": [A + "\n"]},
-        "passwords: number 1 holds a character that can't be printed, such as a line break; strip it.",
+        (
+            "passwords: number 1: it ends in a line break (character 25): store it without, with printf in the place "
+            "of echo."
+        ),
     ),
+    ({"passwords": [A[:4] + "\0" + A[4:]]}, "passwords: number 1: character 5 is U+0000, which can't be printed."),
     (
         {"passwords": []},
         "passwords: the list is empty. Give one or two passwords, or set authentication: no-password-required or iam.",

@@ -18,6 +18,10 @@ MAX_LENGTH = 128
 DEFAULT_LENGTH = 64
 SPECIALS = "!&#$^<>-"
 ALPHABET = string.ascii_letters + string.digits + SPECIALS
+#: What ModifyReplicationGroup's page allows: "only printable ASCII characters", but for four.
+_PRINTABLE = frozenset(map(chr, range(0x20, 0x7F))) - set('/"@%')
+_LINE_BREAK = "it ends in a line break (character {}): store it without, with printf in the place of echo"
+_NAMES = {"\n": "a line break", "\r": "a carriage return", "\t": "a tab", " ": "a space"}
 
 #: The specials that are part of no word and that no cracker reads as a letter (``!`` is read as i, ``$`` as s, ``<`` as
 #: c; ``-`` is in words like hip-hop).
@@ -33,15 +37,52 @@ class MissingDictionaryError(RuntimeError):
 
 
 def rule_violations(token: str) -> list[str]:
-    """Tell which of AWS's hard rules ``token`` breaks, as phrases for a message; an empty list means valid."""
+    """Tell which of the rules for a new token ``token`` breaks, as phrases for a message; an empty list means valid.
+
+    These are AWS's rules where it states them most narrowly, so that every call takes the token. Of the token its
+    length and one character that no token may hold are told, with its position.
+    """
+    return _violations(token, ALPHABET.__contains__, f"and AWS takes letters, digits and {SPECIALS} only")
+
+
+def in_force_violations(token: str) -> list[str]:
+    """Tell why ``token`` can't be in force on any group, as :func:`rule_violations` does; an empty list means it can.
+
+    ModifyReplicationGroup forbids less than CreateReplicationGroup, as far as AWS says: whatever it may have taken is
+    to be lived with.
+    """
+    return _violations(token, lambda character: character in _PRINTABLE, "which AWS takes in no token")
+
+
+def unprintable(password: str) -> str:
+    """Say where a password holds a character that can't be printed, as a phrase; empty where it holds none."""
+    text = password.rstrip("\r\n")
+    found = next((at for at, character in enumerate(text) if not character.isprintable()), None)
+    if found is not None:
+        return f"character {found + 1} is {_named(text[found])}, which can't be printed"
+    return _LINE_BREAK.format(len(text) + 1) if text != password else ""
+
+
+def _violations(token: str, taken: Callable[[str], bool], rule: str) -> list[str]:
     violations = []
-    if not MIN_LENGTH <= len(token) <= MAX_LENGTH:
-        violations.append(f"it has {len(token)} characters, AWS takes {MIN_LENGTH} to {MAX_LENGTH}")
-    forbidden = [position for position, character in enumerate(token, 1) if character not in ALPHABET]
+    text = token.rstrip("\r\n")
+    if not MIN_LENGTH <= len(text) <= MAX_LENGTH:
+        violations.append(f"it has {len(text)} characters, AWS takes {MIN_LENGTH} to {MAX_LENGTH}")
+    forbidden = [position for position, character in enumerate(text, 1) if not taken(character)]
     if forbidden:
-        positions = ", ".join(map(str, forbidden[:5])) + (", ..." if len(forbidden) > 5 else "")
-        violations.append(f"it may hold letters, digits and {SPECIALS} only (see position {positions})")
+        others = ", ".join(map(str, forbidden[1:5])) + (", ..." if len(forbidden) > 5 else "")
+        also = f" (likewise character {others})" if others else ""
+        violations.append(f"character {forbidden[0]} is {_named(text[forbidden[0] - 1])}, {rule}{also}")
+    if text != token:
+        violations.append(_LINE_BREAK.format(len(text) + 1))
     return violations
+
+
+def _named(character: str) -> str:
+    """Return the words for a character that no token may hold."""
+    if character in _NAMES:
+        return _NAMES[character]
+    return f"'{character}'" if character.isascii() and character.isprintable() else f"U+{ord(character):04X}"
 
 
 def advice_violations(

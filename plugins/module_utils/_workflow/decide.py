@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .._aws import modify
 from .._core.evidence import Belief, assume
 from .._core.explain import describe_all, refusal
 from .._core.plan import NoPlan, Plan, Wish, force_plan, make_plan
-from .._core.states import CallKind, State
+from .._core.states import Call, CallKind, State
+from .._core.tokens import in_force_violations, rule_violations
 from .case import Case, Order
 from .outcome import shown_states
-from .tokens import label
+from .tokens import TokenSet, invalid, label
 
 
 def decide(order: Order, cases: Mapping[str, Case]) -> None:
@@ -38,7 +39,10 @@ def decide(order: Order, cases: Mapping[str, Case]) -> None:
                     " The token was changed by someone else since this collection last did (drift):"
                     f" AuthTokenLastModifiedDate is {group.token_date}."
                 )
-            case.fail(message)
+            case.fail(message + (_never_in_force(case.tokens) if group.auth_token_enabled else ""))
+            continue
+        if problem := _not_taken(key, plan.calls, case.tokens):
+            case.fail(problem)
             continue
         case.plan = plan
         case.progress.after = shown_states(plan.after, group)
@@ -48,6 +52,22 @@ def decide(order: Order, cases: Mapping[str, Case]) -> None:
             case.progress.warnings.append(
                 f"{key}: its token was changed by someone else, at {group.token_date}, since this collection last did."
             )
+
+
+def _not_taken(group_id: str, calls: Iterable[Call], tokens: TokenSet) -> str:
+    """Say why AWS would not take a token that is new to the group; empty where it does, or none is sent."""
+    for call in calls:
+        token = tokens.wanted
+        learns = call.kind in (CallKind.ROTATE, CallKind.REMOVE_AND_ROTATE)
+        if learns and token and token.name == call.token and rule_violations(token.value):
+            return str(invalid(group_id, token))
+    return ""
+
+
+def _never_in_force(tokens: TokenSet) -> str:
+    """Say which of the tokens at hand no group can have, in a sentence; empty where there is none."""
+    wrong = {token.name: violations for token in tokens.all if (violations := in_force_violations(token.value))}
+    return "".join(f" Note that {label(name)} can't be in force: {'; '.join(why)}." for name, why in wrong.items())
 
 
 def predict(cases: Mapping[str, Case]) -> None:

@@ -33,6 +33,7 @@ from .observe import Observation, SecondaryGroup, check_preconditions, engine_ve
 from .outcome import Outcome, Progress
 from .rbac import checked_id
 from .secret_plan import names_of
+from .token_rules import check_compared, check_sent
 from .tokens import TokenSet, label
 
 #: The journeys that pass through user groups of their own, or end in one.
@@ -384,12 +385,17 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     try:
         one.way = find_way(request.journey, group.id, states, kept.store, terms, label, _settling(request, seen))
     except NoWay as error:
+        if group.auth_token_enabled:
+            check_compared(group.id, request.journey, kept.store, kept.tokens)
         if seen.belief.drift and not isinstance(error, Drift):
             raise AuthError(
                 f"{error} Someone else has changed the token since this collection last did (drift): find out who, and "
                 "which tokens are in force."
             ) from None
         raise
+    if any(kept.store.current in state.tokens for state in states):
+        check_compared(group.id, request.journey, kept.store, kept.tokens)
+    check_sent(group.id, request.journey, one.way.steps, kept.store, kept.tokens, states)
     _check_shared(request.journey, one.way, group.id, shared)
     if request.journey is not Journey.MIGRATE_AUTH_TO_RBAC:
         one.way = _staying(one.way, shared)

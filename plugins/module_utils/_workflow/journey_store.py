@@ -26,7 +26,7 @@ from .._aws.secrets import (
 from .._core.errors import AuthError
 from .._core.journeys import GIVEN_UP_AFTER, GIVEN_UP_BEFORE, GIVEN_UP_DONE, Store
 from .._core.secret_text import OPTION_PREFIX, token_in
-from .._core.tokens import rule_violations
+from .._core.tokens import in_force_violations
 from .._fan_out import fan_out
 from .secret_plan import names_of
 from .tokens import GIVEN, PREVIOUS_TOKEN, Token, TokenSet, collect, distinct
@@ -175,7 +175,7 @@ def kept_in(group_id: str, name: str, key: str | None, secret: Secret, hide: Cal
             hide(token)
             stored[stage] = StoredToken(token, secret.labels[stage])
     pending = stored.get(PENDING)
-    violations = rule_violations(pending.value) if pending else []
+    violations = in_force_violations(pending.value) if pending else []
     if violations:
         raise AuthError(
             f"{group_id}: AWSPENDING of the secret {name} is not a valid AUTH token: {'; '.join(violations)}. If no "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from .._aws.secrets import (
 )
 from .._core.errors import AuthError
 from .._core.secret_text import differing_keys, token_in, with_token
-from .._core.tokens import DEFAULT_LENGTH, rule_violations
+from .._core.tokens import DEFAULT_LENGTH, in_force_violations, rule_violations
 
 #: How many ids are tried that may be taken by discarded tokens; then any id will do.
 MAX_TAKEN = 16
@@ -224,7 +224,7 @@ def _stage(request: Request, secret: Secret) -> SecretPlan:
         first = secret.labels[PENDING] == secret.labels[CURRENT] and PREVIOUS not in secret.labels
         leftover = pending == current and not first
         if not leftover:
-            _check_pending(request, pending)
+            _check_pending(request, rule_violations(pending))
             if request.given and request.token != pending:
                 raise AuthError(
                     f"{request.what(PENDING)} holds another token than the one given, and a group may accept that "
@@ -255,7 +255,8 @@ def _promote(request: Request, secret: Secret) -> SecretPlan:
             f"{PENDING} {{was}} taken off the version of the secret {request.name} that is in {CURRENT} already",
         )
     pending = _pending_token(request, secret)
-    _check_pending(request, pending)
+    # A group accepts it already, whatever else AWS may say of such tokens.
+    _check_pending(request, in_force_violations(pending))
     text = secret.texts.get(CURRENT)
     if pending == token_if_any(request, text):
         # Moving AWSCURRENT would take AWSPREVIOUS, and the token there may be in force, away for nothing.
@@ -347,7 +348,7 @@ def _back(request: Request, secret: Secret) -> SecretPlan:
             "instead (state: staged without from_previous)."
         )
     token = token_in(secret.texts.get(PREVIOUS), request.key, request.what(PREVIOUS), "")
-    violations = rule_violations(token)
+    violations = in_force_violations(token)
     if violations:
         what = f"is not a valid AUTH token: {'; '.join(violations)}" if token else "says that there was no token"
         raise AuthError(
@@ -471,8 +472,7 @@ def _pending_token(request: Request, secret: Secret) -> str:
         ) from None
 
 
-def _check_pending(request: Request, token: str) -> None:
-    violations = rule_violations(token)
+def _check_pending(request: Request, violations: Sequence[str]) -> None:
     if violations:
         raise AuthError(
             f"{request.what(PENDING)} is not a valid AUTH token: {'; '.join(violations)}. "

@@ -18,7 +18,7 @@ from .._aws.secrets import STAGES, StoredToken, read_stages, secret_name
 from .._core import record
 from .._core.errors import AuthError
 from .._core.evidence import UNKNOWN_TOKENS
-from .._core.tokens import rule_violations
+from .._core.tokens import in_force_violations, rule_violations
 from .._fan_out import fan_out
 
 GIVEN = "given"
@@ -192,11 +192,19 @@ def _from_secret(clients: Clients, source: Mapping[str, Any], group_id: str, nee
 
 
 def _checked(group_id: str, tokens: TokenSet) -> TokenSet | AuthError:
-    """Return ``tokens``, or the error about the wanted one: AWS would say no more than that it is invalid."""
-    violations = rule_violations(tokens.wanted.value) if tokens.wanted else []
-    if violations:
-        return AuthError(
-            f"{group_id}: {label(tokens.wanted.name if tokens.wanted else GIVEN)} is not a valid AUTH token: "
-            f"{'; '.join(violations)}. The lookup elasticache.auth.random_auth_token makes valid ones."
-        )
+    """Return ``tokens``, or the error about the wanted one: AWS would say no more than that it is invalid.
+
+    Whether it takes one that is new to the group is for whoever sends it to see.
+    """
+    wanted = tokens.wanted
+    if wanted and in_force_violations(wanted.value):
+        return invalid(group_id, wanted)
     return tokens
+
+
+def invalid(group_id: str, token: Token) -> AuthError:
+    """Return the error about a token that does not keep the rules."""
+    return AuthError(
+        f"{group_id}: {label(token.name)} is not a valid AUTH token: {'; '.join(rule_violations(token.value))}. "
+        "The lookup elasticache.auth.random_auth_token makes valid ones."
+    )

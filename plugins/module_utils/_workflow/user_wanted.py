@@ -14,6 +14,7 @@ from .._aws.clients import Clients
 from .._aws.secrets import NoSecret, StoredToken, read_stages, read_token
 from .._aws.users import AWS_USER, DEFAULT_NAME, IAM, NO_PASSWORD, PASSWORD
 from .._core.errors import AuthError
+from .._core.tokens import unprintable
 from .rbac import checked_id, checked_tags
 from .tokens import no_token_in
 from .user_passwords import recorded
@@ -144,10 +145,10 @@ def _passwords_rule(params: Mapping[str, Any], wanted: WantedUser) -> str:
         problems.append(f"{len(wanted.passwords)} are given, AWS takes {MOST_PASSWORDS}. Leave the oldest out")
     low, high = PASSWORD_LENGTH
     for number, password in enumerate(wanted.passwords, 1):
-        if not low <= len(password) <= high:
+        if not low <= len(password.rstrip("\r\n")) <= high:
             problems.append(f"number {number} has {len(password)} characters, AWS takes {low} to {high}")
-        if not password.isprintable():
-            problems.append(f"number {number} holds a character that can't be printed, such as a line break; strip it")
+        if found := unprintable(password):
+            problems.append(f"number {number}: {found}")
     if len(set(wanted.passwords)) < len(wanted.passwords):
         problems.append("the same one is given twice. Leave one out")
     return f"{option}: {'; '.join(problems)}." if problems else ""

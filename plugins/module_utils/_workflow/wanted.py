@@ -17,8 +17,9 @@ from .._aws.groups import OFF, PREFERRED, REQUIRED
 from .._aws.settings import SETTINGS
 from .._core.errors import AuthError
 from .._core.record import TAG_KEY
+from .._core.tokens import rule_violations
 from . import options
-from .tokens import Token, TokenSet, collect
+from .tokens import Token, TokenSet, collect, label
 
 #: Encryption in transit is wanted, in either mode.
 ON = "on"
@@ -253,7 +254,22 @@ def _key_without_encryption(wanted: Wanted) -> str:
     return ""
 
 
-_CREATION_RULES: tuple[Callable[[Wanted], str], ...] = (_description, _access_without_tls, _key_without_encryption)
+def _token(wanted: Wanted) -> str:
+    violations = rule_violations(wanted.token.value) if wanted.token else []
+    if wanted.token and violations:
+        return (
+            f"{label(wanted.token.name)} is not a valid AUTH token: {'; '.join(violations)}. The lookup "
+            "elasticache.auth.random_auth_token makes valid ones."
+        )
+    return ""
+
+
+_CREATION_RULES: tuple[Callable[[Wanted], str], ...] = (
+    _description,
+    _access_without_tls,
+    _key_without_encryption,
+    _token,
+)
 
 #: The members of CreateReplicationGroup for each wish about encryption in transit; ON leaves the mode to AWS: required.
 TLS_AT_CREATION: Mapping[str | None, Mapping[str, Any]] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import string
 import sys
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -16,8 +17,10 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core import toke
 
 SIXTEEN = "Kv7&Qm2#Xz9^Tn4>"
 
-SPECIALS_PHRASE = "it may hold letters, digits and !&#$^<>- only (see position {})"
+ONLY = "and AWS takes letters, digits and !&#$^<>- only"
+NEVER = "which AWS takes in no token"
 LENGTH_PHRASE = "it has {} characters, AWS takes 16 to 128"
+LINE_BREAK = "it ends in a line break (character {}): store it without, with printf in the place of echo"
 
 
 @pytest.mark.parametrize(
@@ -32,19 +35,49 @@ LENGTH_PHRASE = "it has {} characters, AWS takes 16 to 128"
         ("a" * 15, [LENGTH_PHRASE.format(15)]),
         ("a" * 129, [LENGTH_PHRASE.format(129)]),
         *(
-            (SIXTEEN[:-1] + character, [SPECIALS_PHRASE.format(16)])
-            for character in "/\"@% \t\n\0*_.,+=:;'`~|?()[]{}\\"
+            (SIXTEEN[:-1] + character, [f"character 16 is '{character}', {ONLY}"])
+            for character in "/\"@%*_.,+=:;'`~|?()[]{}\\"
         ),
-        ("ä" + SIXTEEN, [SPECIALS_PHRASE.format(1)]),
-        ("\N{FULLWIDTH LATIN SMALL LETTER A}" + SIXTEEN, [SPECIALS_PHRASE.format(1)]),
-        ("\N{ARABIC-INDIC DIGIT ONE}" + SIXTEEN, [SPECIALS_PHRASE.format(1)]),
-        ("@" + SIXTEEN + "@", [SPECIALS_PHRASE.format("1, 18")]),
-        (SIXTEEN + "%" * 6, [SPECIALS_PHRASE.format("17, 18, 19, 20, 21, ...")]),
-        ("p@ss", [LENGTH_PHRASE.format(4), SPECIALS_PHRASE.format(2)]),
+        (SIXTEEN[:-1] + "\0", [f"character 16 is U+0000, {ONLY}"]),
+        (SIXTEEN[:-1] + " ", [f"character 16 is a space, {ONLY}"]),
+        (SIXTEEN[:-1] + "\t", [f"character 16 is a tab, {ONLY}"]),
+        (SIXTEEN[:8] + "\n" + SIXTEEN[8:], [f"character 9 is a line break, {ONLY}"]),
+        ("ä" + SIXTEEN, [f"character 1 is U+00E4, {ONLY}"]),
+        ("\N{FULLWIDTH LATIN SMALL LETTER A}" + SIXTEEN, [f"character 1 is U+FF41, {ONLY}"]),
+        ("\N{ARABIC-INDIC DIGIT ONE}" + SIXTEEN, [f"character 1 is U+0661, {ONLY}"]),
+        ("@" + SIXTEEN + "%", [f"character 1 is '@', {ONLY} (likewise character 18)"]),
+        (SIXTEEN + "%" * 6, [f"character 17 is '%', {ONLY} (likewise character 18, 19, 20, 21, ...)"]),
+        ("p@ss", [LENGTH_PHRASE.format(4), f"character 2 is '@', {ONLY}"]),
+        (SIXTEEN + "\n", [LINE_BREAK.format(17)]),
+        (SIXTEEN + "\r\n", [LINE_BREAK.format(17)]),
+        ("a" * 128 + "\n\n", [LINE_BREAK.format(129)]),
+        ("a" * 15 + "\n", [LENGTH_PHRASE.format(15), LINE_BREAK.format(16)]),
     ],
 )
 def test_hard_rules(token: str, violations: list[str]) -> None:
     assert tokens.rule_violations(token) == violations
+
+
+@pytest.mark.parametrize(
+    ("token", "violations"),
+    [
+        (SIXTEEN, []),
+        *((SIXTEEN[:-1] + character, []) for character in " *_.,+=:;'`~|?()[]{}\\"),
+        *((SIXTEEN[:-1] + character, [f"character 16 is '{character}', {NEVER}"]) for character in '/"@%'),
+        (SIXTEEN[:-1] + "\x7f", [f"character 16 is U+007F, {NEVER}"]),
+        ("ä" + SIXTEEN, [f"character 1 is U+00E4, {NEVER}"]),
+        ("short", [LENGTH_PHRASE.format(5)]),
+        (SIXTEEN + "\n", [LINE_BREAK.format(17)]),
+    ],
+)
+def test_what_can_be_in_force(token: str, violations: list[str]) -> None:
+    """The modify page's rules are wider than those of a create (elasticache-facts §5)."""
+    assert tokens.in_force_violations(token) == violations
+
+
+@given(st.text(max_size=140))
+def test_every_valid_token_can_be_in_force(token: str) -> None:
+    assert tokens.rule_violations(token) or not tokens.in_force_violations(token)
 
 
 CLASSES = "it mixes fewer than three of upper case, lower case, digits and !&#$^<>-"
@@ -164,15 +197,23 @@ def test_no_token_of_a_length_that_aws_does_not_take(length: int) -> None:
 _ODD = '/"@% *_.,+=:;ÄÖ'
 
 
+def not_taken(rule: Callable[[str], list[str]], character: str) -> bool:
+    """Whether a token may not hold the character."""
+    return bool(rule(SIXTEEN[:8] + character + SIXTEEN[8:]))
+
+
 @settings(max_examples=200)
 @given(
     st.text(tokens.ALPHABET + _ODD, max_size=140),
     st.lists(st.text(tokens.ALPHABET, max_size=40), max_size=2),
 )
 def test_messages_tell_nothing_of_the_token(token: str, recent: list[str]) -> None:
-    """They depend on its length and on where forbidden characters are, and hold no piece of it."""
-    shape = "".join("A" if character in tokens.ALPHABET else "*" for character in token)
-    assert tokens.rule_violations(token) == tokens.rule_violations(shape)
+    """They depend on its length and on where forbidden characters are, the first of which they name."""
+    for rule in (tokens.rule_violations, tokens.in_force_violations):
+        odd = [not_taken(rule, character) for character in token]
+        first = odd.index(True) if True in odd else len(token)
+        shape = "".join(token[first] if at == first else "/" if odd[at] else "A" for at in range(len(token)))
+        assert rule(token) == rule(shape)
     said = tokens.advice_violations(token, recent, find_words=lambda dummy: [token])
     assert set(said) <= {CLASSES, WORD, RECENT}
 
@@ -180,5 +221,6 @@ def test_messages_tell_nothing_of_the_token(token: str, recent: list[str]) -> No
 @given(st.text(string.ascii_uppercase + _ODD.replace(" ", "").replace(",", ""), min_size=4, max_size=140))
 def test_no_piece_of_a_token_is_in_a_message(token: str) -> None:
     """The tokens here share no run of four characters with the messages' own words."""
-    text = " | ".join([*tokens.rule_violations(token), *tokens.advice_violations(token, [token])])
+    said = [*tokens.rule_violations(token), *tokens.in_force_violations(token)]
+    text = " | ".join([*said, *tokens.advice_violations(token, [token])])
     assert not any(token[start : start + 4] in text for start in range(len(token) - 3))
