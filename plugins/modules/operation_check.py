@@ -13,6 +13,7 @@ description:
     which each host would run the operation for all replication groups by itself.
   - It refuses variables that Ansible's check of the role's arguments takes, but that can't be meant so, such as a text
     in the place of a list.
+  - It refuses files that can't be used later, such as one with tasks that is missing.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
@@ -36,10 +37,25 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: Check | The play and the variables
+- name: Check | The play, the variables and the files
   elasticache.auth.operation_check:
     role: rotate_token
   run_once: true
 """
 
-RETURN = r"""# """
+RETURN = r"""
+folder:
+  description: What relative paths are relative to.
+  returned: always
+  type: str
+  sample: /srv/plays
+files:
+  description: The absolute paths of the files, by the variable's name without the role's; empty where there is none.
+  returned: always
+  type: dict
+  sample: {result_path: /srv/plays/result.json}
+client_tasks:
+  description: Whether a host of the batch has tasks for its clients.
+  returned: always
+  type: bool
+"""

@@ -96,6 +96,7 @@ def run_role(
     extra_vars: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float = 300,
+    working: Path | None = None,
     **variables: Any,
 ) -> RoleRun:
     """Run ``elasticache.auth.<role>``; ``variables`` are without the role's prefix, ``extra_vars`` as they are.
@@ -117,6 +118,7 @@ def run_role(
             environment=environment,
             arguments=["-e", f"@{file}", *arguments],
             timeout=timeout,
+            working=working,
         )
     calls = tuple(emulator.calls()[before:])
     return RoleRun(run.returncode, run.output, run.results, run.recap, calls)

@@ -109,12 +109,14 @@ def run_playbook(
     timeout: float = 300,
     columns: int | None = None,
     core: str = cores.OWN,
+    working: Path | None = None,
 ) -> PlaybookRun:
     """Run plays (data, YAML text, or a file's path) with ansible-playbook and return what came of them.
 
     ``core``: the ansible-core, out of :mod:`integration.cores`. ``environment`` is added to the emulator's;
-    ``arguments`` are further ones of ansible-playbook's, such as ``["--limit", "a"]``. With ``columns`` it prints to a
-    terminal of that width, and ``output`` is what that got.
+    ``arguments`` are further ones of ansible-playbook's, such as ``["--limit", "a"]``. ``working``: the folder to run
+    it in, in the place of an empty one. With ``columns`` it prints to a terminal of that width, and ``output`` is what
+    that got.
     Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="elasticache-auth-") as folder:
@@ -135,7 +137,7 @@ def run_playbook(
         if columns is None:
             done = subprocess.run(
                 command,
-                cwd=folder,
+                cwd=str(working or folder),
                 env=settings,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -144,7 +146,7 @@ def run_playbook(
                 check=False,
             )
         else:
-            done = run_in_terminal(command, cwd=folder, env=settings, columns=columns, timeout=timeout)
+            done = run_in_terminal(command, cwd=str(working or folder), env=settings, columns=columns, timeout=timeout)
         lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     return PlaybookRun(
         returncode=done.returncode,

@@ -322,6 +322,6 @@ def test_bad_input(emulator: Emulator, tmp_path: Path, variables: dict[str, Any]
 
 
 def test_where_the_page_goes_by_default(emulator: Emulator, tmp_path: Path) -> None:
-    ran = audit(emulator, tmp_path, html_path=None, csv_path="", json_path="a.json", environment={"PWD": str(tmp_path)})
+    ran = audit(emulator, tmp_path, html_path=None, csv_path="", json_path="a.json", working=tmp_path)
     assert ran.succeeded, ran.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "elasticache-audit.html"]

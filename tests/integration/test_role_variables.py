@@ -7,11 +7,12 @@ The tables are in ``tests/unit``; a few plays show that the roles have it checke
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.role_scenes import RoleRun, due_fleet, labelled, run_role
+from integration.role_scenes import RoleRun, due_fleet, labelled, role_variables, run_role
 from integration.run import run_playbook
 from integration.scenes import A, slots
 from integration.test_waves import hosts_file
@@ -120,3 +121,92 @@ class TestStrategies:
         assert not ran.succeeded
         assert "the strategy of the play is ansible.builtin.host_pinned" in " ".join(ran.output.split())
         assert emulator.calls()[before:] == []
+
+
+#: Tasks for the clients' turn that leave a trace.
+CLIENTS = """
+- ansible.builtin.copy:
+    content: "{{ clients_replication_groups | join(' ') }}"
+    dest: "{{ playbook_dir if trace is not defined else trace }}/trace-{{ inventory_hostname }}"
+    mode: "0600"
+"""
+
+
+class TestFiles:
+    """What is needed after ROTATE only is tried before anything is looked at."""
+
+    @pytest.mark.parametrize(
+        ("role", "variables", "says"),
+        [
+            ("rotate_token", {"result_path": "nowhere/result.json"}, "rotate_token_result_path: "),
+            ("rotate_token", {"clients_tasks": "nowhere.yml"}, "rotate_token_clients_tasks: "),
+            ("rotate_token", {"data_plane_ca_path": "nowhere.pem"}, "rotate_token_data_plane_ca_path: "),
+            ("audit", {"csv_path": "nowhere/audit.csv"}, "audit_csv_path: "),
+        ],
+    )
+    def test_refused(self, emulator: Emulator, tmp_path: Path, role: str, variables: dict[str, Any], says: str) -> None:
+        due_fleet(emulator, ["carts"], A)
+        options: dict[str, Any] = {"wait_delay": None, "wait_timeout": None} if role == "audit" else {"soak": 0}
+        ran = run_role(emulator, role, groups=["carts"], working=tmp_path, **{**options, **variables})
+        refused(ran, f"{says}{tmp_path}/nowhere", "Nothing was looked at")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_of_a_host(self, emulator: Emulator, tmp_path: Path) -> None:
+        """Each host may have its own; all of them are tried."""
+        due_fleet(emulator, ["alpha", "bravo"], A)
+        (tmp_path / "alpha.yml").write_text(CLIENTS)
+        hosts: dict[str, dict[str, Any]] = {"alpha": {}, "bravo": {}}
+        arguments: dict[str, Any] = {
+            "groups": None,
+            "inventory": hosts_file(tmp_path, hosts),
+            "extra_vars": {"rotate_token_hosts": "all", "trace": str(tmp_path)},
+            "working": tmp_path,
+            "clients_tasks": "{{ inventory_hostname }}.yml",
+        }
+        ran = run_role(emulator, "rotate_token", **arguments)
+        refused(ran, f"bravo: rotate_token_clients_tasks: {tmp_path}/bravo.yml: there is no such file")
+
+        (tmp_path / "bravo.yml").write_text(CLIENTS)
+        ran = run_role(emulator, "rotate_token", **arguments)
+        assert ran.succeeded, ran.output
+        assert [(tmp_path / f"trace-{host}").read_text() for host in hosts] == ["alpha", "bravo"]
+
+    def test_of_some_hosts_only(self, emulator: Emulator, tmp_path: Path) -> None:
+        """Whichever host is the first: the tasks of the others are run."""
+        due_fleet(emulator, ["alpha", "bravo"], A)
+        (tmp_path / "clients.yml").write_text(CLIENTS)
+        hosts = {"alpha": {}, "bravo": {"rotate_token_clients_tasks": "clients.yml"}}
+        arguments: dict[str, Any] = {
+            "groups": None,
+            "inventory": hosts_file(tmp_path, hosts),
+            "extra_vars": {"rotate_token_hosts": "all", "trace": str(tmp_path)},
+            "working": tmp_path,
+        }
+        ran = run_role(emulator, "rotate_token", **arguments)
+        refused(ran, "rotate_token_clients_tasks: alpha has none, and other hosts do")
+
+        ran = run_role(emulator, "rotate_token", soak=0, **arguments)
+        assert ran.succeeded, ran.output
+        assert (tmp_path / "trace-bravo").read_text() == "bravo"
+
+    def test_relative_to_the_playbook(self, emulator: Emulator, tmp_path: Path) -> None:
+        """Even if the role has a file of that name."""
+        due_fleet(emulator, ["carts"], A)
+        plays = tmp_path / "plays"
+        plays.mkdir()
+        (plays / "clients.yml").write_text(CLIENTS)
+        variables = role_variables(
+            emulator, "rotate_token", ["carts"], clients_tasks="clients.yml", result_path="result.json"
+        )
+        role = {"role": "elasticache.auth.rotate_token"}
+        play = {"hosts": "localhost", "gather_facts": False, "roles": [{**role, **variables}]}
+        (plays / "site.yml").write_text(json.dumps([play]))
+        ran = run_playbook(emulator, plays / "site.yml", working=tmp_path)
+        assert ran.succeeded, ran.output
+        assert sorted(path.name for path in plays.iterdir()) == [
+            "clients.yml",
+            "result.json",
+            "site.yml",
+            "trace-localhost",
+        ]
+        assert (plays / "trace-localhost").read_text() == "carts"

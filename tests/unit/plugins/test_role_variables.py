@@ -4,27 +4,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
-import yaml
+from unit.plugins.role_specs import ALL
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_variables import DICTS, LISTS, check_variables
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step
 
-ROLES = Path(__file__).resolve().parents[3] / "roles"
-
-
-def documented(role: str) -> dict[str, dict[str, Any]]:
-    """The options of a role, by what follows its name."""
-    specs = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text("utf-8"))
-    options: dict[str, dict[str, Any]] = specs["argument_specs"]["main"]["options"]
-    return {name.removeprefix(f"{role}_"): option for name, option in options.items()}
-
-
-ALL = {role.name: documented(role.name) for role in sorted(ROLES.iterdir()) if role.name != "journey"}
 OF_LISTS = [(role, short) for role, options in ALL.items() for short in options if options[short]["type"] == "list"]
 OF_DICTS = [(role, short) for role, options in ALL.items() for short in options if options[short]["type"] == "dict"]
 
