@@ -29,6 +29,7 @@ class FaultKind(enum.Enum):
     STALE_DESCRIBE = "stale-describe"  #: describes show groups as they were ``seconds`` ago
     STALE_MODIFY = "stale-modify-response"  #: ModifyReplicationGroup answers with the state before it
     STALE_LIST = "stale-list"  #: ListSecrets shows only AWSCURRENT and AWSPREVIOUS, as before something was staged
+    WITHOUT_MEMBER = "without-member"  #: an answer in JSON lacks ``member``, wherever it is in it
     NEVER_ENDS = "never-ends"  #: a change that starts while this is in force never ends
     CREATE_FAILED = "create-failed"  #: a creation that starts while this is in force ends in ``create-failed``
 
@@ -71,6 +72,7 @@ class Fault:
     message: str = "Rate exceeded"
     status: int = 400
     seconds: float = 0.0
+    member: str = ""
     seen: int = 0  #: calls that matched so far
     struck: int = 0  #: calls that it struck so far; with ``halt`` and ``pause`` those that stand still, or stood still
     _due: int = field(default=0, init=False, repr=False, compare=False)  #: calls that it struck or is going to strike
@@ -129,7 +131,7 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
     "status": (300, 599),
     "seconds": (0, 86400),
 }
-_STRINGS = ("service", "action", "id", "region", "account", "code", "message")
+_STRINGS = ("service", "action", "id", "region", "account", "code", "message", "member")
 #: What strikes a call as it comes in; the others strike what ElastiCache does, wherever that is.
 _OF_CALLS = (FaultKind.THROTTLE, FaultKind.ERROR, FaultKind.DROP, FaultKind.HALT, FaultKind.PAUSE)
 
@@ -172,6 +174,8 @@ def parse_fault(described: object) -> Fault:
             raise BadFaultError(f"a fault has no member {name!r}")
         if name in ("region", "account") and kind not in _OF_CALLS:
             raise BadFaultError(f"{kind.value} can't be narrowed by {name}")
+    if (kind is FaultKind.WITHOUT_MEMBER) != ("member" in values):
+        raise BadFaultError(f"member is needed with {FaultKind.WITHOUT_MEMBER.value}, and goes with nothing else")
     return Fault(kind, **values)
 
 

@@ -33,6 +33,10 @@ CREATE, PUT, LABEL = "CreateSecret", "PutSecretValue", "UpdateSecretVersionStage
 _NAMES_A_CALL, _SECRETS_A_PAGE = 20, 100
 #: A page of ListSecrets is worth it where it saves this many calls or more.
 _WORTH_A_PAGE = 20
+#: What is said where an answer lacks a member that each of Secrets Manager's has.
+_NOT_AWS = (
+    "Secrets Manager always gives one: look at what answers in its place (endpoint_url, AWS_ENDPOINT_URL, a proxy)."
+)
 _VERSION_IDS = uuid.UUID("6d1f0b52-8e0e-4f0c-9a43-3b6f0c6a7f5d")
 
 
@@ -117,6 +121,11 @@ def _read(clients: Clients, name: str, stage: str, group_id: str, option: str) -
         if code_of(error) == "InvalidRequestException" and "delet" in str(error):
             raise _scheduled_for_deletion(group_id, name, option) from error
         raise told(error, "GetSecretValue", name, group_id, clients.region) from error
+    if not answer.get("VersionId"):
+        raise AuthError(
+            f"{group_id}: the secret {name}: GetSecretValue was answered without a VersionId, so that it is not known "
+            f"which version is in {stage}. {_NOT_AWS}"
+        )
     return answer["VersionId"], answer.get("SecretString")
 
 
@@ -229,11 +238,13 @@ def describe_secret(clients: Clients, name: str, group_id: str, option: str = ""
         raise told(error, "DescribeSecret", name, group_id, clients.region) from error
     if answer.get("DeletedDate"):
         raise _scheduled_for_deletion(group_id, name, option)
+    if not answer.get("ARN"):
+        raise AuthError(f"{group_id}: the secret {name}: DescribeSecret was answered without an ARN. {_NOT_AWS}")
     return _shown(answer, answer.get("VersionIdsToStages"))
 
 
 def _shown(secret: Mapping[str, Any], versions: Mapping[str, Sequence[str]] | None) -> Secret:
-    labels = {stage: version for version, stages in (versions or {}).items() for stage in stages}
+    labels = {stage: version for version, stages in (versions or {}).items() for stage in stages or ()}
     return Secret(secret["ARN"], labels, primary_region=secret.get("PrimaryRegion") or "")
 
 
@@ -253,8 +264,8 @@ def list_secrets(clients: Clients, names: Sequence[str]) -> dict[str, Secret]:
             answer = clients.patiently(functools.partial(clients.secrets.list_secrets, **request))
         except Exception:  # pylint: disable=broad-exception-caught
             break
-        for secret in answer["SecretList"]:
-            if secret["Name"] in wanted and not secret.get("DeletedDate"):
+        for secret in answer.get("SecretList") or ():
+            if secret.get("Name") in wanted and secret.get("ARN") and not secret.get("DeletedDate"):
                 found[secret["Name"]] = _shown(secret, secret.get("SecretVersionsToStages"))
         if not answer.get("NextToken") or len(found) == len(wanted):
             break
@@ -290,7 +301,7 @@ def _current_texts(clients: Clients, names: tuple[str, ...]) -> dict[str, tuple[
         return None
     found: dict[str, tuple[str, str | None]] = {}
     for value in answer.get("SecretValues") or ():
-        if CURRENT in (value.get("VersionStages") or ()):
+        if CURRENT in (value.get("VersionStages") or ()) and value.get("VersionId"):
             for name in {value.get("Name"), value.get("ARN")} & set(names):
                 found[name] = (value["VersionId"], value.get("SecretString"))
     return found

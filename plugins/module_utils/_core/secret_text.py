@@ -7,12 +7,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 from .errors import AuthError
 
 #: What stands before ``name`` and ``key`` where a message names these options, unless told otherwise.
 OPTION_PREFIX = "auth_token_secret."
 _SPACE = re.compile(r"[ \t\n\r]*")
+_BYTE_ORDER_MARK = "\ufeff"
+#: What no protocol carries in a token, nor any encoding: NUL, and half of a character of UTF-16.
+_IN_NO_TOKEN = re.compile("[\0\ud800-\udfff]")
+
+
+class _Object(dict[str, Any]):
+    """A JSON object; ``twice`` are the names that it has more than once, of which the last one counts here."""
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
+        pairs = list(pairs)
+        super().__init__(pairs)
+        self.twice = {name for name, count in Counter(name for name, dummy in pairs).items() if count > 1}
 
 
 def token_in(text: str | None, key: str | None, what: str, option: str = OPTION_PREFIX) -> str:
@@ -23,27 +38,50 @@ def token_in(text: str | None, key: str | None, what: str, option: str = OPTION_
     """
     if not text:
         raise AuthError(f"{what} holds no text. Store the token in its SecretString.")
-    content, where = None, ""
+    if text.startswith(_BYTE_ORDER_MARK):
+        raise AuthError(
+            f"{what} begins with a byte order mark (U+FEFF), which no token and no JSON begins with. Store the text "
+            "without it."
+        )
+    content, trouble, malformed = None, "", ""
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_Object)
     except json.JSONDecodeError as error:
-        where = f" (line {error.lineno}, column {error.colno})"
-    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
-        pass
+        malformed = f"{what} holds malformed JSON (line {error.lineno}, column {error.colno}). Repair it."
+    except RecursionError:
+        trouble = f"{what} holds JSON that is nested too deeply to be read. Take that part out."
+    except ValueError:  # Python reads numbers of some thousand digits, and no longer ones
+        trouble = f"{what} holds a number with too many digits to be read. Store it as a text, or take it out."
+    is_object = isinstance(content, dict) or text.lstrip().startswith("{")
     if key is None:
-        if isinstance(content, dict):
+        if is_object and not malformed:
             raise AuthError(f"{what} holds JSON. Name the token's key in {option}key.")
-        return text
-    if where and text.lstrip().startswith("{"):
-        raise AuthError(f"{what} holds malformed JSON{where}. Repair it.")
-    if not isinstance(content, dict):
+        return _possible(text, what)
+    if is_object and (malformed or trouble):
+        raise AuthError(malformed or trouble)
+    if not isinstance(content, _Object):
         raise AuthError(
             f"{what} holds no JSON object, so it has no key {key}. "
             f"Leave {option}key out where the secret is the bare token."
         )
+    if key in content.twice:
+        raise AuthError(
+            f"{what} has the key {key} more than once, and not every reader takes the same one. Keep the one in force."
+        )
     token = content.get(key)
     if not isinstance(token, str):
         raise AuthError(f"{what} has no text under the key {key}. Check {option}key.")
+    return _possible(token, what)
+
+
+def _possible(token: str, what: str) -> str:
+    """Return the token. Raises :class:`AuthError` where it holds what can't be sent to anyone."""
+    found = _IN_NO_TOKEN.search(token)
+    if found:
+        raise AuthError(
+            f"{what} holds U+{ord(found[0]):04X} as character {found.start() + 1} of the token, which no token can "
+            "have. Store the token without it."
+        )
     return token
 
 

@@ -219,7 +219,7 @@ def _perform(clients: Clients, case: _Case, secret: Secret | None) -> tuple[Secr
             _take_next_id(case, AuthError(f"{request.what()}: Secrets Manager stored a version without its label."))
             return None, False
         case.done(call)
-        secret = (secret or Secret(answer.get("ARN", ""), {})).after(call, answer.get("VersionId", ""))
+        secret = (secret or Secret(answer.get("ARN", ""), {})).after(call, answer.get("VersionId") or call.version_id)
         if call is not case.plan.calls[-1] and call.action != LABEL:
             return None, False  # the id of the next version depends on this one
     return secret, True

@@ -408,7 +408,7 @@ def _clear(request: Request, secret: Secret) -> SecretPlan:
     if current is None:
         return SecretPlan(note=f"the secret {request.name} is empty, so {CURRENT} holds no token.")
     text = secret.texts.get(CURRENT)
-    if text and not text.lstrip().startswith("{"):
+    if text and not text.lstrip().startswith(("{", "\ufeff")):
         raise AuthError(
             f"{request.what(CURRENT)} holds no JSON object, and a bare secret can't say that there is no token. Store "
             f"a JSON object with the token under {request.key}, or delete the secret once no client reads it."

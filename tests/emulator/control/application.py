@@ -116,6 +116,13 @@ def without_staged(body: bytes) -> bytes:
     return json.dumps(answer).encode()
 
 
+def without_member(answer: Any, member: str) -> Any:
+    """An answer without a member, wherever it is in it: what another maker's server, or a proxy, may leave out."""
+    if isinstance(answer, dict):
+        return {name: without_member(value, member) for name, value in answer.items() if name != member}
+    return [without_member(one, member) for one in answer] if isinstance(answer, list) else answer
+
+
 class Application:
     """The WSGI application of the emulator."""
 
@@ -158,6 +165,12 @@ class Application:
         if listed and world.faults.strike(FaultKind.STALE_LIST, request.action, "", request.service):
             body = without_staged(body)
             headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        lacking = FaultKind.WITHOUT_MEMBER
+        if request.json and not code and status:
+            struck_too = world.faults.strike(lacking, request.action, request.id or "", request.service)
+            if struck_too:
+                body = json.dumps(without_member(json.loads(body or b"{}"), struck_too.member)).encode()
+                headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
         if fault is None or paused:
             pass
         elif fault.kind not in (FaultKind.DROP, FaultKind.HALT):

@@ -26,6 +26,13 @@ NO_OBJECT = (
     "it holds no JSON object, so it has no key k. Leave auth_token_secret.key out where the secret is the bare token."
 )
 
+TOO_DEEP = "it holds JSON that is nested too deeply to be read. Take that part out."
+TOO_LONG = "it holds a number with too many digits to be read. Store it as a text, or take it out."
+MARKED = "it begins with a byte order mark (U+FEFF), which no token and no JSON begins with. Store the text without it."
+TWICE = "it has the key k more than once, and not every reader takes the same one. Keep the one in force."
+IN_NO_TOKEN = "it holds {} as character {} of the token, which no token can have. Store the token without it."
+NESTED = '"n": {' * 100_000
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda some: st.lists(some, max_size=4) | st.dictionaries(st.text(), some, max_size=4),
@@ -43,7 +50,7 @@ JSON = st.recursive(
         (f'{{"a": {{"k": "inner"}}, "k": "{OLD}"}}', f'{{"a": {{"k": "inner"}}, "k": "{NEW}"}}'),
         (f'{{"a": "k", "k": "{OLD}", "b": ["k", "}}"]}}', f'{{"a": "k", "k": "{NEW}", "b": ["k", "}}"]}}'),
         (f'{{"a,\\"k\\": ": "\\"", "k": "{OLD}"}}', f'{{"a,\\"k\\": ": "\\"", "k": "{NEW}"}}'),
-        (f'{{"k": "x", "ü": "ö", "k": "{OLD}"}}', f'{{"k": "{NEW}", "ü": "ö", "k": "{NEW}"}}'),
+        (f'{{"ü": "ö", "k": "{OLD}", "ü": 2}}', f'{{"ü": "ö", "k": "{NEW}", "ü": 2}}'),
         ('{"\\u006b": "escaped"}', f'{{"\\u006b": "{NEW}"}}'),
         (
             '{"k": "", "n": 123456789012345678901234567890.10}',
@@ -101,6 +108,23 @@ def test_any_object_keeps_its_other_keys(
             "k",
             NO_OBJECT,
         ),
+        (f'{{"k": "t", "n": {"[" * 100_000}}}', "k", TOO_DEEP),
+        (f'{{"k": "t", "n": {"{" + NESTED}', "k", TOO_DEEP),
+        (f'{{"k": "t", "n": {"[" * 100_000}}}', None, "it holds JSON. Name the token's key in auth_token_secret.key."),
+        (f'{{"k": "t", "n": {"1" * 5_000}}}', "k", TOO_LONG),
+        (f'{{"n": -{"1" * 5_000}, "k": "t"}}', "k", TOO_LONG),
+        (f'{{"k": "t", "n": {"1" * 5_000}}}', None, "it holds JSON. Name the token's key in auth_token_secret.key."),
+        ("1" * 5_000, "k", NO_OBJECT),
+        ('\ufeff{"k": "t"}', "k", MARKED),
+        (f"\ufeff{OLD}", None, MARKED),
+        (f"\ufeff{OLD}", "k", MARKED),
+        ('{"k": "one", "k": "two"}', "k", TWICE),
+        ('{"k": "same", "a": 1, "\\u006b": "same"}', "k", TWICE),
+        ('{"k": "t", "k": null}', "k", TWICE),
+        ('{"k": "a\\u0000"}', "k", IN_NO_TOKEN.format("U+0000", 2)),
+        ("ab\0", None, IN_NO_TOKEN.format("U+0000", 3)),
+        ('{"k": "a\0"}', "k", "it holds malformed JSON (line 1, column 9). Repair it."),
+        ('{"k": "\\udfff"}', "k", IN_NO_TOKEN.format("U+DFFF", 1)),
         ('{"x": "t"}', "k", "it has no text under the key k. Check auth_token_secret.key."),
         ('{"k": null}', "k", "it has no text under the key k. Check auth_token_secret.key."),
         ('{"k": 1}', "k", "it has no text under the key k. Check auth_token_secret.key."),
@@ -110,6 +134,21 @@ def test_what_can_not_be_understood_is_told(text: str | None, key: str | None, m
     with pytest.raises(AuthError) as raised:
         token_in(text, key, "it")
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ('{"k": "t", "a": 1, "a": 2}', "t"),
+        ('{"k": "t", "a": {"k": 1, "k": 2}}', "t"),
+        ('{"k": "t", "n": 1' + "0" * 4000 + "}", "t"),
+        ('{"k": "\\ud83d\\ude00"}', "\U0001f600"),
+        ('{"k": "t", "\\ud800": "\\u0000"}', "t"),
+    ],
+)
+def test_what_is_beside_the_token_does_not_matter(text: str, token: str) -> None:
+    assert token_in(text, "k", "it") == token
+    assert token_in(with_token(text, "k", NEW), "k", "it") == NEW
 
 
 def test_an_empty_text_under_the_key_is_no_token_yet() -> None:
