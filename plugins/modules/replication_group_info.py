@@ -193,7 +193,10 @@ replication_groups:
       elements: dict
       returned: always
     tags:
-      description: Its tags; null while they can't be read, and without O(record).
+      description:
+        - Its tags; null while they can't be read, and without O(record).
+        - Tags whose names begin with C(__ansible_) are left out, since Ansible reads a dictionary with such a key as
+          something else.
       type: dict
       returned: always
 outcomes:

@@ -104,7 +104,7 @@ user_groups:
       type: str
       returned: always
     tags:
-      description: Its tags.
+      description: Its tags, but for those whose names begin with C(__ansible_), which are Ansible's own.
       type: dict
       returned: with O(include_tags)
 missing:

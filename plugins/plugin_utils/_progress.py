@@ -25,6 +25,7 @@ from ansible.constants import config
 from ansible.playbook.task import Task
 from ansible.utils.display import Display
 
+from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import one_line
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, strategy_of
 
 display = Display()
@@ -33,6 +34,8 @@ display = Display()
 _EVERY = 1.0
 #: From here on (``-vvv``) Ansible prints while a task runs.
 _TALKATIVE = 3
+#: Characters of a line that is printed.
+_MAX_LINE = 2000
 #: Columns of a terminal that does not know its own.
 _USUAL = 80
 #: Columns between the bar's brackets.
@@ -152,7 +155,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line; where there is a live one, to Ansible's log only."""
-        display.display(f"{self._name}: {line}", log_only=self._columns > 0)
+        display.display(f"{self._name}: {one_line(line, _MAX_LINE)}", log_only=self._columns > 0)
 
     def _tell(self) -> None:
         said, due = "", self._next_due()

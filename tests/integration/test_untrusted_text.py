@@ -20,8 +20,9 @@ import pytest
 import yaml
 from integration import cores
 from integration.run import PlaybookRun, run_playbook
-from integration.scenes import A, B, create
+from integration.scenes import A, B, create, put_secret
 
+from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import one_line
 from ansible_collections.elasticache.auth.plugins.module_utils._report import document, page
 from chaos.command import ansible_environment
 
@@ -56,6 +57,8 @@ TEXTS = {
     "formula": "=cmd|' /C calc'!A0",
     "markup": "</script><img src=x onerror=alert(1)>",
 }
+#: Keys of tags that Ansible takes for its own in any dictionary; a result or an inventory with one would be refused.
+ANSIBLES_OWN = ("__ansible_unsafe", "__ansible_vault", "__ansible_type")
 
 
 def hostile(folder: Path) -> dict[str, str]:
@@ -69,9 +72,12 @@ def assert_nothing_ran(folder: Path) -> None:
 
 
 def create_hostile(emulator: Emulator, texts: Mapping[str, str]) -> None:
-    """Create a group for each text, which has it as its description, as a tag's value, and, cut to that, as a key."""
+    """Create a group for each text, which has it as its description, as a tag's value, and, cut to that, as a key.
+
+    Each has tags with names of Ansible's own, too.
+    """
     for number, (group, text) in enumerate(texts.items()):
-        tags = {"env": text, text[:128]: text}
+        tags = {"env": text, text[:128]: text, **dict.fromkeys(ANSIBLES_OWN, "x")}
         create(
             emulator,
             group,
@@ -209,7 +215,7 @@ PLAYS = """
         text: "{{ joined }}"
         made: "{{ (found | last).description ~ (found | first).description }}"
         again: "{{ info | to_json | from_json }}"
-        hosts: "{{ groups.all | map('extract', hostvars, 'elasticache_description') | list }}"
+        described: "{{ groups.all | map('extract', hostvars, 'elasticache_description') | list }}"
         facts: "{{ groups.all | elasticache.auth.audit_facts(hostvars) }}"
     - name: Say
       ansible.builtin.debug:
@@ -218,7 +224,7 @@ PLAYS = """
           text: "{{ text }}|"
           made: "{{ made }}|"
           again: "{{ again.replication_groups | map(attribute='tags') | list }}"
-          hosts: "{{ hosts + [] }}"
+          described: "{{ described + [] }}"
           facts: "{{ facts | map(attribute='elasticache_tags') | list }}"
           users: "{{ users.users | map(attribute='access_string') | list }}"
           tags: "{{ users.users | map(attribute='tags') | list }}"
@@ -237,6 +243,20 @@ PLAYS = """
         that: found | length == 0
         fail_msg: "{{ texts | join('|') }}"
       ignore_errors: true
+    - name: Promote
+      elasticache.auth.auth_secret:
+        name: hostile
+        replication_group_ids: [g-header]
+        key: auth_token
+        state: promoted
+      register: promoted
+    - name: Keep what is missing, and what was warned of
+      ansible.builtin.set_fact:
+        missing: "{{ elasticache_inventory_failures | map(attribute='error') | list }}"
+        warned: "{{ promoted.warnings | default([]) | join(' ') }}"
+    - name: Say what is missing
+      ansible.builtin.debug:
+        msg: ["{{ missing | join(' ') }}|", "{{ warned }}|"]
     - name: Failed by AWS
       elasticache.auth.replication_group_auth:
         replication_group_id: "{{ item }}"
@@ -285,6 +305,7 @@ def run_all(emulator: Emulator, folder: Path, core: str, texts: Mapping[str, str
         "audit_json_path": str(folder / "audit.json"),
         "audit_csv_path": str(folder / "audit.csv"),
         "audit_probe": "auto",
+        "audit_fail_on": [],
         "refused": [group for number, group in enumerate(texts) if number % 2],
         "rotate_token_hosts": "localhost",
         "rotate_token_replication_groups": [group for number, group in enumerate(texts) if number % 2],
@@ -315,7 +336,9 @@ def test_playbooks(emulator: Emulator, tmp_path: Path, core: str) -> None:
     """Registered results, set_fact, lazy variables, loops, labels and messages; AWS's own words; users; a role."""
     texts = hostile(tmp_path)
     create_hostile(emulator, texts)
-    write_fleet(tmp_path)
+    write_fleet(tmp_path, regions=["us-east-1", "eu-west-1"], on_failure="report")
+    names = {**dict.fromkeys(texts.values(), "x"), "auth_token": A}
+    put_secret(emulator, "hostile", json.dumps(names), json.dumps({"auth_token": B}))
     client = emulator.client("elasticache")
     access = "on ~{{7*7}}* ~#jinja2:* %R~{%x%} +@read"
     client.create_user(
@@ -337,14 +360,15 @@ def test_playbooks(emulator: Emulator, tmp_path: Path, core: str) -> None:
                 "message": text,
             }
             for group, text in texts.items()
-        )
+        ),
+        {"kind": "error", "region": "eu-west-1", "times": 99, "code": "InternalFailure", "message": texts["g-header"]},
     )
     ran = run_all(emulator, tmp_path, core, texts)
     assert_nothing_ran(tmp_path)
     wanted = sorted(texts.values())
     said, by_env = ran.of("Say")["msg"], operator.itemgetter("env")
     tags = [{"env": text, text[:128]: text} for text in texts.values()]
-    for name in ("texts", "hosts"):
+    for name in ("texts", "described"):
         assert sorted(said[name]) == wanted, name
     assert sorted(said["text"][:-1]) == sorted("|".join(wanted))
     assert said["made"][:-1] == said["texts"][-1] + said["texts"][0]
@@ -360,14 +384,19 @@ def test_playbooks(emulator: Emulator, tmp_path: Path, core: str) -> None:
     failures, failure = ran.of("Say what failed")["msg"]
     assert failure[:-1] == " ".join(failures)
     for text, said_so in zip(refused, failures, strict=True):
-        assert said_so.count(text) == 1, said_so
+        assert said_so.count(one_line(text, 2500)) == 1, said_so
 
     for group, text in texts.items():
         host, own = f"{group}.{PLACE}", {"env": text, text[:128]: text}
         assert ran.of("Say its own", host)["msg"] == [f"{text}.", f"{text}.{text}", own, f"{text}.{text}!"]
         assert [one["msg"] for one in ran.of("Name its own", host)["results"]] == [f"{text}|"] * len(own)
 
+    missing, warned = ran.of("Say what is missing")["msg"]
+    assert one_line(texts["g-header"], 2500) in missing
+    assert all(one_line(text, 100) in warned for text in texts.values()) or warned == "|"
+
     audited = json.loads((tmp_path / "audit.json").read_text("utf-8"))
+    assert one_line(texts["g-header"], 2500) in audited["incomplete"][0]
     shown = page.data_of((tmp_path / "audit.html").read_text("utf-8"))
     assert shown is not None
     for found in (audited["groups"], shown["groups"]):
@@ -381,5 +410,5 @@ def test_playbooks(emulator: Emulator, tmp_path: Path, core: str) -> None:
     told = {one["replication_group_id"]: one["msg"] for one in rotated["groups"]}
     lines = ran.of("elasticache.auth.journey : Tell | How each host's groups fared")["msg"]
     for group, text in list(texts.items())[1::2]:
-        assert told[group].count(text) == 1
+        assert told[group].count(one_line(text, 2500)) == 1
         assert told[group] in lines

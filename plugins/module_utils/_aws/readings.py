@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._core.one_line import one_line
 from .groups import Group
 
 #: The engines' numbers never overlap: Redis OSS ends with 7.1, Valkey begins with 7.2.
@@ -267,7 +268,8 @@ def _log_delivery_member(one: Mapping[str, Any]) -> dict[str, Any]:
 def log_delivery_troubles(group: Group) -> list[str]:
     """Return warnings about log deliveries that do not work: AWS says so nowhere but in the description."""
     return [
-        f"{group.id}: the delivery of the {one['LogType']} fails: {one.get('Message') or 'AWS does not say why'}"
+        f"{group.id}: the delivery of the {one['LogType']} fails: "
+        f"{one_line(one.get('Message') or 'AWS does not say why', 500)}"
         for one in group.raw.get("LogDeliveryConfigurations") or ()
         if one.get("Status") == "error"
     ]

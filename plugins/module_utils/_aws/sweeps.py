@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .clients import Clients
+from .tags import by_key
 
 _PAGE = 100
 
@@ -85,7 +86,7 @@ def sweep_tags(clients: Clients, kinds: Iterable[str]) -> dict[str, dict[str, st
         ResourcesPerPage=_PAGE,
     )
     return {
-        resource["ResourceARN"]: {tag["Key"]: tag.get("Value", "") for tag in resource.get("Tags") or ()}
+        resource["ResourceARN"]: by_key(resource.get("Tags") or ())
         for page in found
         for resource in page["ResourceTagMappingList"]
     }

@@ -6,18 +6,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .clients import Clients
 
 #: GetResources takes this many ARNs a call.
 _ARNS_A_CALL = 100
+#: Names of Ansible's own: wherever a dictionary has one as a key, it is read as another kind of value, or not at all.
+ANSIBLES_OWN = "__ansible_"
+
+
+def by_key(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return an answer's tags, without those that no result and no inventory can have (:data:`ANSIBLES_OWN`)."""
+    return {tag["Key"]: tag.get("Value", "") for tag in tags if not tag["Key"].startswith(ANSIBLES_OWN)}
 
 
 def tags_of(clients: Clients, arn: str) -> dict[str, str]:
     """Return the tags of one resource, as ElastiCache has them. Raises botocore's exceptions."""
     answer = clients.patiently(lambda: clients.repeatable.list_tags_for_resource(ResourceName=arn))
-    return {tag["Key"]: tag.get("Value", "") for tag in answer["TagList"]}
+    return by_key(answer["TagList"])
 
 
 def tags_in_bulk(clients: Clients, arns: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -27,5 +34,5 @@ def tags_in_bulk(clients: Clients, arns: Sequence[str]) -> dict[str, dict[str, s
         chunk = list(arns[begin : begin + _ARNS_A_CALL])
         answer = clients.patiently(functools.partial(clients.tagging.get_resources, ResourceARNList=chunk))
         for resource in answer["ResourceTagMappingList"]:
-            tags[resource["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
+            tags[resource["ResourceARN"]] = by_key(resource["Tags"])
     return tags

@@ -21,6 +21,7 @@ from .._aws import lifecycle
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of, explain, is_connection_error, is_denied, words_of
 from .._aws.lifecycle import Step
+from .._aws.tags import ANSIBLES_OWN
 from .._aws.user_groups import UserGroup
 from .._aws.users import DELETING, SINGLY, User, read_tags
 from .._core.errors import AuthError
@@ -158,8 +159,8 @@ def without_version(raw: Mapping[str, Any], options: set[str]) -> dict[str, Any]
 
 
 def reserved(key: str) -> bool:
-    """Whether a tag is this collection's or AWS's own."""
-    return key.lower().startswith(("aws:", RESERVED))
+    """Whether a tag is this collection's, AWS's or Ansible's own."""
+    return key.lower().startswith(("aws:", RESERVED, ANSIBLES_OWN))
 
 
 def own_tags(tags: Mapping[str, str] | None) -> dict[str, str]:

@@ -27,6 +27,7 @@ from .._aws.secrets import (
     secret_name,
 )
 from .._core.errors import AuthError
+from .._core.one_line import one_line
 from .._core.secret_text import differing_keys, token_in, with_token
 from .._core.tokens import DEFAULT_LENGTH, in_force_violations, rule_violations
 
@@ -268,8 +269,9 @@ def _promote(request: Request, secret: Secret) -> SecretPlan:
     if CURRENT in secret.labels:
         move["RemoveFromVersionId"] = secret.labels[CURRENT]
     unlike = differing_keys(secret.texts.get(PENDING), text, request.key) if request.key else []
+    names = ", ".join(one_line(name, 100) for name in unlike)
     warning = (
-        f"{request.what()}: besides the token, {', '.join(unlike)} in {PENDING} is not as in {CURRENT}, and becomes "
+        f"{request.what()}: besides the token, {names} in {PENDING} is not as in {CURRENT}, and becomes "
         f"current with the promotion. What was in {CURRENT} is in {PREVIOUS} then."
     )
     return SecretPlan(

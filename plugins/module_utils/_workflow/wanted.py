@@ -15,6 +15,7 @@ from typing import Any
 from .._aws.clients import Clients
 from .._aws.groups import OFF, PREFERRED, REQUIRED
 from .._aws.settings import SETTINGS
+from .._aws.tags import ANSIBLES_OWN
 from .._core.errors import AuthError
 from .._core.record import TAG_KEY
 from .._core.tokens import rule_violations
@@ -203,7 +204,7 @@ def _logs(dummy: Mapping[str, Any], wanted: Wanted) -> str:
 
 def _tags(dummy: Mapping[str, Any], wanted: Wanted) -> str:
     keys = wanted.tags or {}
-    reserved = sorted(key for key in keys if key == TAG_KEY or key.lower().startswith("aws:"))
+    reserved = sorted(key for key in keys if key == TAG_KEY or key.lower().startswith(("aws:", ANSIBLES_OWN)))
     if reserved:
         return f"tags: {', '.join(reserved)} is not yours to set: leave it out. It is never removed either."
     return ""
