@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result; where the module runs on this machine, tell of its progress meanwhile."""
-        with TiedToController(self._connection):
+        with TiedToController(self):
             return self._run(tmp, task_vars)
 
     def _run(self, tmp: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:

@@ -22,28 +22,30 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
+from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
-from ansible.plugins.connection import ConnectionBase
 
 #: Seconds between two looks, and those in which Ansible may remove its temporary files after the module's end.
-_EVERY, _GRACE = 0.25, 1.5
+_EVERY, _GRACE = 0.25, 3.0
 _STATUS = 1
 
 
 class TiedToController:
     """As long as the context lasts, this worker and what it starts end soon after ansible-playbook's main process."""
 
-    def __init__(self, connection: ConnectionBase) -> None:
-        """Tie what runs over ``connection``."""
+    def __init__(self, action: ActionBase) -> None:
+        """Tie what ``action`` runs."""
+        self._action = action
         parent = multiprocessing.parent_process()
         self._main = parent.pid if parent else None  # None: no worker, and so the main process itself
-        self._here = connection.transport == "local"
+        self._here = action._connection.transport == "local"
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="controller", daemon=True)
 
     def __enter__(self) -> TiedToController:
         """Begin to look, and end the worker where the main process has gone already."""
-        self._end_if_gone()
+        if self._is_gone:
+            os._exit(_STATUS)
         self._thread.start()
         return self
 
@@ -51,7 +53,10 @@ class TiedToController:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Look no more. A worker without its main process ends here: no retry follows, and no other item of a loop."""
-        self._end_if_gone()
+        if self._is_gone:
+            with contextlib.suppress(Exception):
+                self._action.cleanup()  # Ansible's temporary files: a module's arguments are among them
+            os._exit(_STATUS)
         self._ended.set()
         self._thread.join()
 
@@ -60,16 +65,12 @@ class TiedToController:
         # The parent of a process whose own has ended is another one at once, even while that is a zombie.
         return self._main is not None and os.getppid() != self._main
 
-    def _end_if_gone(self) -> None:
-        if self._is_gone:
-            os._exit(_STATUS)
-
     def _watch(self) -> None:
         while not self._ended.wait(_EVERY):
             if self._is_gone:
                 # A client of another machine is not asked: one that ends by itself may be started again by Ansible.
-                end_descendants(os.getpid(), signal.SIGTERM if self._here else signal.SIGKILL)
-                self._ended.wait(_GRACE)
+                if end_descendants(os.getpid(), signal.SIGTERM if self._here else signal.SIGKILL):
+                    self._ended.wait(_GRACE)
                 os._exit(_STATUS)
 
 
@@ -78,16 +79,26 @@ class TiedAction(NormalAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result."""
-        with TiedToController(self._connection):
+        with TiedToController(self):
             result: dict[str, Any] = super().run(tmp, task_vars)
             return result
 
 
-def end_descendants(process: int, number: signal.Signals) -> None:
-    """Send a signal to every process that ``process`` has started, and to those that they have, as far as allowed."""
+def end_descendants(process: int, number: signal.Signals) -> bool:
+    """Send a signal to every process that ``process`` has started, and to those that these have.
+
+    Returns whether there were any and all could be sent it: those of another user (``become``) can't.
+    """
+    sent = []
     for descendant in descendants(process, parents()):
-        with contextlib.suppress(OSError):
+        try:
             os.kill(descendant, number)
+            sent.append(True)
+        except ProcessLookupError:
+            continue
+        except OSError:
+            sent.append(False)
+    return bool(sent) and all(sent)
 
 
 def descendants(process: int, parent_of: Mapping[int, int]) -> Iterator[int]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ class Condition:
     variants: Mapping[str, str] = field(default_factory=dict)
     modify_seconds: float = 0.05
     failed_group: bool = False  #: another group of the same batch is ``create-failed``
+    #: Sent to ansible-playbook's main process alone, in the place of a SIGKILL to it and all that it has started.
+    controller: signal.Signals | None = None
 
 
 def _conditions() -> dict[str, tuple[Condition, ...]]:
@@ -34,6 +37,10 @@ def _conditions() -> dict[str, tuple[Condition, ...]]:
         "stale": (Condition("stale", stale),),
         "slow": (Condition("slow", modify_seconds=5.0),),
         "create-failed": (Condition("create-failed", failed_group=True),),
+        "controller": tuple(
+            Condition(f"controller-{number.name}", controller=number)
+            for number in (signal.SIGKILL, signal.SIGHUP, signal.SIGTERM)
+        ),
         # The first value of each is the default, which all the others run with.
         "variants": tuple(
             Condition(f"{variant.name}={value}", variants={variant.name: value})

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import yaml
 from integration.scenes import A, create
 
 from chaos.clients import Clients, live
-from chaos.command import Command, ansible_environment, playbook_arguments, started
+from chaos.command import Command, ansible_environment, none_is_left, playbook_arguments, started
 from chaos.conditions import Condition
 from chaos.journeys import FAILED_GROUP, GROUP, Journey, World, store_token
 from chaos.judge import Failure, Kill, exposure_seconds, failures_that_count, lost_tokens
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 #: A command that is still running then hangs.
 _COMMAND_SECONDS = 300.0
 _AFTERWARDS = 0.3
+#: No changing call may be made later than so many seconds after ansible-playbook has gone; by then its modules have
+#: ended, but for a call that stands still.
+OWNERLESS_SECONDS = 5.0
+_END_SECONDS = 60.0
 _SHOWN_OUTPUT = 3000
 _SHOWN_FAILURES = 3
 
@@ -146,10 +151,27 @@ class _Run:
                     self.problems.append(f"the first run came neither to {point} nor to an end: {tail(command)}")
                     return None
                 time.sleep(0.02)
-            command.kill()
+            if self.condition.controller is None:
+                command.kill()
+            else:
+                self._end_controller(command, self.condition.controller)
         kill = Kill(time.time(), read_store(self.emulator, secret_name(GROUP)), 0.0)
         self.faults()
         return kill
+
+    def _end_controller(self, command: Command, number: signal.Signals) -> None:
+        """Send the signal to ansible-playbook's main process alone, and see that what it has started changes no more.
+
+        The call that stands still does so until all others would be too late.
+        """
+        gone_at = command.end_controller(number)
+        time.sleep(max(gone_at + OWNERLESS_SECONDS - time.time(), 0.0))
+        self.faults()
+        if not none_is_left(command.mark, _END_SECONDS):
+            self.problems.append(f"something still runs {time.time() - gone_at:.0f} s after {number.name}")
+        for call in self.emulator.calls(mutating="true", since=gone_at + OWNERLESS_SECONDS):
+            late = float(call["time"]) - gone_at
+            self.problems.append(f"{call['action']} was called {late:.1f} s after {number.name}, with nobody to tell")
 
     def _struck(self) -> bool:
         return any(fault["struck"] for fault in self.emulator.faults() if fault["kind"] == "halt")

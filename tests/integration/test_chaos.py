@@ -9,6 +9,7 @@ they are given the new one, one that uses a token that no store knows, one that 
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,26 @@ def test_killed_anywhere(emulator: Emulator, journey: Journey, number: int) -> N
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)
     assert all(trial.served)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "point"),
+    [
+        ("rotate_token", signal.SIGKILL, KillPoint(3, "after")),  # before it is promoted
+        ("enable_tls", signal.SIGHUP, KillPoint(1, "after")),  # the rest is a loop of the worker
+        ("migrate_auth_to_rbac", signal.SIGTERM, KillPoint(2, "before")),
+    ],
+    ids=str,
+)
+def test_nothing_is_changed_without_ansible_playbook(
+    emulator: Emulator, name: str, number: signal.Signals, point: KillPoint
+) -> None:
+    """Its main process alone is ended; ``make chaos`` has all of the operations and points."""
+    condition = next(one for one in CONDITIONS["controller"] if one.controller is number)
+    trial = attempt(emulator, JOURNEYS[name], condition, point)
+    assert trial.reached
+    assert trial.arrived, tell(trial)
+    assert not trial.problems, tell(trial)
 
 
 @pytest.mark.parametrize("name", ["enable_auth", "migrate_rbac_to_auth"])

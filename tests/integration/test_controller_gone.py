@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import ansible_runner  # type: ignore[import-untyped]
 import pytest
 import yaml
+from integration import cores
 from integration.cut_off import rotation
 from integration.direct import run, start
 from integration.role_scenes import KEY, due_fleet, labelled, role_variables, secret_name
 from integration.scenes import A, B, create, slots
+from integration.ssh_server import ssh_machine
 
 from chaos.command import MARK, Command, ansible_environment, none_is_left, started
 
@@ -58,9 +60,13 @@ def late_calls(emulator: Emulator, gone_at: float) -> list[str]:
     return [call["action"] for call in emulator.calls(mutating="true") if call["time"] > gone_at + LIMIT]
 
 
-def nothing_follows(emulator: Emulator, command: Command, gone_at: float) -> None:
-    """See that all that the command has started ends, and that none of it has made a changing call too late."""
-    assert none_is_left(command.mark, PATIENCE), "something still runs"
+def nothing_follows(emulator: Emulator, command: Command, gone_at: float, *marks: str) -> None:
+    """See that all that the command has started ends, and that none of it has made a changing call too late.
+
+    ``marks``: those of what it has started elsewhere.
+    """
+    for mark in (command.mark, *marks):
+        assert none_is_left(mark, PATIENCE), "something still runs"
     assert late_calls(emulator, gone_at) == []
 
 
@@ -96,15 +102,15 @@ def finishes(emulator: Emulator, folder: Path) -> None:
 # --- ansible-playbook -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_nothing_is_changed_after_its_end(emulator: Emulator, folder: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("core", cores.CORES)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_nothing_is_changed_after_its_end(emulator: Emulator, folder: Path, number: signal.Signals, core: str) -> None:
     due_fleet(emulator, [GROUP], A)
-    environment = ansible_environment(emulator, folder)
+    environment = ansible_environment(emulator, folder, **cores.environment(core))
     with started(role_play(emulator, folder, soak=LONG), folder, environment) as command:
         until(emulator, 2, action="UpdateSecretVersionStage")
         nothing_follows(emulator, command, command.end_controller(number))
-    # Neither Ansible's nor the collection's: a module's arguments may hold a token.
-    assert [path for path in (folder / "tmp").rglob("*") if path.is_file()] == []
+    assert list((folder / "tmp").iterdir()) == []
     finishes(emulator, folder)
 
 
@@ -152,6 +158,18 @@ def test_neither_the_rest_of_a_loop_nor_a_retry_follows(emulator: Emulator, fold
         until(emulator, 1, action="ModifyReplicationGroup")
         nothing_follows(emulator, command, command.end_controller(signal.SIGKILL))
     assert len(emulator.calls(action="ModifyReplicationGroup")) == 1
+
+
+def test_nothing_is_changed_on_another_machine(emulator: Emulator, folder: Path) -> None:
+    """There nothing shows of the controller: its connection has to end, and the module has to notice."""
+    due_fleet(emulator, [GROUP], A)
+    environment = ansible_environment(emulator, folder)
+    with ssh_machine(folder, emulator.environment) as machine:
+        command = [*role_play(emulator, folder, soak=LONG), "-e", json.dumps(machine.variables)]
+        with started(command, folder, environment) as play:
+            until(emulator, 2, action="UpdateSecretVersionStage")
+            nothing_follows(emulator, play, play.end_controller(signal.SIGKILL), machine.mark)
+    finishes(emulator, folder)
 
 
 # --- The module -----------------------------------------------------------------------------------------------------
