@@ -23,7 +23,6 @@ show into one playbook.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from integration import cores
-from integration.terminal import run_in_terminal
+from integration.meanwhile import Once
+from integration.terminal import run_to_the_end
 
 from chaos.command import ansible_environment
 
@@ -110,13 +110,14 @@ def run_playbook(
     columns: int | None = None,
     core: str = cores.OWN,
     working: Path | None = None,
+    steps: Sequence[Once] = (),
 ) -> PlaybookRun:
     """Run plays (data, YAML text, or a file's path) with ansible-playbook and return what came of them.
 
     ``core``: the ansible-core, out of :mod:`integration.cores`. ``environment`` is added to the emulator's;
     ``arguments`` are further ones of ansible-playbook's, such as ``["--limit", "a"]``. ``working``: the folder to run
     it in, in the place of an empty one. With ``columns`` it prints to a terminal of that width, and ``output`` is what
-    that got.
+    that got. ``steps``: what to do while it runs, once something is seen in the output or elsewhere.
     Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="elasticache-auth-") as folder:
@@ -133,20 +134,12 @@ def run_playbook(
             command += ["-e", json.dumps(extra_vars)]
         own = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"), "ANSIBLE_CALLBACKS_ENABLED": "results_file"}
         settings = ansible_environment(emulator, Path(folder), TASK_RESULTS_FILE=str(results), **own)
+        if steps:
+            settings["PYTHONUNBUFFERED"] = "1"  # Ansible does not flush what it writes
         settings |= {**cores.environment(core), **(environment or {})}
-        if columns is None:
-            done = subprocess.run(
-                command,
-                cwd=str(working or folder),
-                env=settings,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=timeout,
-                check=False,
-            )
-        else:
-            done = run_in_terminal(command, cwd=str(working or folder), env=settings, columns=columns, timeout=timeout)
+        done = run_to_the_end(
+            command, cwd=str(working or folder), env=settings, timeout=timeout, columns=columns, steps=steps
+        )
         lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     return PlaybookRun(
         returncode=done.returncode,

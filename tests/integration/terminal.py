@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""A terminal for a program to print to, and what somebody in front of it sees."""
+"""A terminal or a pipe for a program to print to, and what somebody in front of it sees."""
 
 from __future__ import annotations
 
@@ -16,35 +16,61 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 
+from integration.meanwhile import Once
+
 _SEQUENCE = re.compile(r"\x1b\[(?P<parameters>[0-9;?]*)(?P<end>[A-Za-z])|(?P<plain>[^\x1b])", re.DOTALL)
+_LOOK_SECONDS = 0.1
 
 
-def run_in_terminal(
-    command: Sequence[str], *, cwd: str, env: Mapping[str, str], columns: int, timeout: float
+def _read(handle: int) -> bytes:
+    """Read what is there; nothing once nobody has the other end any more, which on Linux is an error of a terminal."""
+    with contextlib.suppress(OSError):
+        return os.read(handle, 65536)
+    return b""
+
+
+def run_to_the_end(
+    command: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    timeout: float,
+    columns: int | None = None,
+    steps: Sequence[Once] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command whose output and errors go to a terminal of that width; ``stdout`` is all that the terminal got.
+    """Run a command and return all that it printed (``stdout``): to a pipe, or to a terminal of so many columns.
 
-    Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
+    ``steps`` are taken meanwhile; fails where it ends before all of them were. Raises
+    :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    got, give_up = b"", time.monotonic() + timeout
+    ours, theirs = os.pipe() if columns is None else pty.openpty()
+    if columns is not None:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    got, at, left, give_up = b"", 0, list(steps), time.monotonic() + timeout
     with subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         try:
-            # Linux: an error, once nobody has the other end any more.
-            with contextlib.suppress(OSError):
-                while select.select([ours], [], [], max(give_up - time.monotonic(), 0))[0] and (
-                    more := os.read(ours, 65536)
-                ):
+            while True:
+                wait = give_up - time.monotonic()
+                if wait <= 0:
+                    raise subprocess.TimeoutExpired(command, timeout, got)
+                if select.select([ours], [], [], min(wait, _LOOK_SECONDS) if left else wait)[0]:
+                    if not (more := _read(ours)):
+                        break
                     got += more
+                text = got.decode("utf-8", "replace") if left else ""
+                while left and (end := left[0].end_in(text[at:])) is not None:
+                    at += end
+                    left.pop(0).do()
             process.wait(max(give_up - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
+        except BaseException:
             process.kill()
             raise
         finally:
             os.close(ours)
-    return subprocess.CompletedProcess(list(command), process.returncode, got.decode("utf-8", "replace"))
+    output = got.decode("utf-8", "replace")
+    assert not left, f"it ended, and this was not seen: {left[0].seen} (after character {at})\n{output}"
+    return subprocess.CompletedProcess(list(command), process.returncode, output)
 
 
 def screens(output: str) -> list[str]:

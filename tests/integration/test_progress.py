@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from integration.meanwhile import Once
 from integration.role_scenes import KEY, put_token
 from integration.run import PlaybookRun, run_playbook
 from integration.scenes import A, B, create, rotate
@@ -29,7 +30,6 @@ SEAT = {
 }
 COLUMNS = 100
 FLEET = ("alpha", "bravo", "charlie")
-#: One group a while after the other, so that they arrive one after the other.
 JOURNEY: dict[str, Any] = {
     "journey": "rotate_token",
     "replication_group_ids": list(FLEET),
@@ -37,8 +37,9 @@ JOURNEY: dict[str, Any] = {
     "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token", "key": KEY},
     "probe": "never",
     "assume_state": "required",
-    "max_rate": 0.5,
+    "max_rate": 1000,
     "wait_delay": 0.2,
+    "wait_timeout": 240,
 }
 GO: dict[str, Any] = {"name": "Go", "elasticache.auth.auth_journey": JOURNEY}
 THEN: dict[str, Any] = {"name": "Then", "ansible.builtin.debug": {"msg": "after it"}}
@@ -46,12 +47,22 @@ THEN: dict[str, Any] = {"name": "Then", "ansible.builtin.debug": {"msg": "after 
 
 @pytest.fixture
 def fleet(emulator: Emulator) -> Emulator:
-    """Groups with a token, whose changes take some seconds."""
+    """Groups with a token, whose changes are held."""
     for group in FLEET:
         create(emulator, group, AuthToken=A)
         put_token(emulator, A, group=group)
-    emulator.settings(modify_seconds=6.0)
+    emulator.hold()
     return emulator
+
+
+def logged(log: Path) -> Once:
+    """Once a line of progress is in Ansible's log, which gets it whether or not it is printed."""
+
+    def seen() -> bool:
+        text = log.read_text("utf-8") if log.exists() else ""
+        return bool(re.search(r"\| Go: [a-z]+, (\d of )?\d groups.* \(\d+ s gone\)$", text, re.MULTILINE))
+
+    return Once(seen)
 
 
 def play(*tasks: dict[str, Any], hosts: str = "localhost", **keywords: Any) -> dict[str, Any]:
@@ -75,30 +86,48 @@ def is_intact(run: PlaybookRun) -> bool:
 def test_a_live_line_in_a_terminal(fleet: Emulator, tmp_path: Path) -> None:
     """It is rewritten as groups arrive, and gone before the result; the log gets the lines that it would get."""
     log = tmp_path / "log"
-    run = run_playbook(fleet, [play(GO)], columns=COLUMNS, environment={**SEAT, "ANSIBLE_LOG_PATH": str(log)})
+    alpha, bravo = FLEET[:2]
+    fleet.faults(*({"kind": "pause", "action": "ModifyReplicationGroup", "id": group} for group in FLEET))
+    start, bar, end = r"\r\x1b\[\?7lrotate", r"\[#+\.+\]", r"\x1b\[K\x1b\[\?7h"
+    run = run_playbook(
+        fleet,
+        [play(GO)],
+        columns=COLUMNS,
+        environment={**SEAT, "ANSIBLE_LOG_PATH": str(log)},
+        steps=[
+            # What is counted is written down at most once a second, so that much has to have gone since the last time.
+            Once(rf"(?:{start}, 3 groups; \d+ s{end}){{3}}", lambda: fleet.clear_faults(id=alpha)),
+            Once(
+                rf"(?:{start} 1/3 {bar} \d+ s, about [^\r]*; 1 called{end}){{3}}", lambda: fleet.clear_faults(id=bravo)
+            ),
+            Once(rf"{start} 2/3 {bar} \d+ s, about .*; 2 called{end}", fleet.clear_faults),
+            Once(
+                rf"{start} 0/3 \[\.+\] \d+ s; 3: its status is modifying, its token is ROTATING",
+                lambda: fleet.release(alpha, keep=True),
+            ),
+            Once(rf"{start} 1/3 {bar} \d+ s, about .* to go; 2: ", lambda: fleet.release(bravo, keep=True)),
+            Once(rf"{start} 2/3 {bar} \d+ s, about .* to go; 1: "),
+            logged(log),
+            Once(lambda: True, fleet.release),
+        ],
+    )
     assert run.succeeded, run.output
     assert run.of("Go")["changed"]
     lines = live_lines(run.output)
     assert 80 < max(map(len, lines)) < COLUMNS
     assert rewrites(run.output) > 5
-    assert [line for line in lines if re.match(r"rotate, 3 groups; \d+ s$", line)], lines
-    assert [line for line in lines if re.match(r"rotate [12]/3 \[#+\.+\] \d+ s, about .*; [12] called$", line)], lines
-    arriving = [line for line in lines if re.match(r"rotate [12]/3 \[#+\.+\] \d+ s, about \d+ s to go; [12]: ", line)]
-    assert arriving, lines
-    assert "its token is ROTATING" in "".join(lines)
     assert is_intact(run), screens(run.output)[-1]
-    logged = log.read_text("utf-8")
-    assert "\r" not in logged
-    assert "\x1b" not in logged
-    assert re.search(r"\| Go: [a-z]+, (\d of )?3 groups.* \(\d+ s gone\)$", logged, re.MULTILINE), logged
+    written = log.read_text("utf-8")
+    assert "\r" not in written
+    assert "\x1b" not in written
 
 
 def test_lines_where_there_is_no_terminal(fleet: Emulator) -> None:
-    run = run_playbook(fleet, [play(GO)], environment=SEAT)
+    told = Once(r"^Go: [a-z]+, (\d of )?3 groups.* \(\d+ s gone\)$", fleet.release)
+    run = run_playbook(fleet, [play(GO)], environment=SEAT, steps=[told])
     assert run.succeeded, run.output
     assert "\r" not in run.output
     assert "\x1b" not in run.output
-    assert re.search(r"^Go: [a-z]+, (\d of )?3 groups.* \(\d+ s gone\)$", run.output, re.MULTILINE), run.output
 
 
 @pytest.mark.parametrize(
@@ -112,17 +141,18 @@ def test_lines_where_there_is_no_terminal(fleet: Emulator) -> None:
     ],
 )
 def test_a_live_line_only_where_nothing_else_is_printed(
-    fleet: Emulator, hosts: tuple[str, ...], keywords: dict[str, Any], live: bool
+    fleet: Emulator, tmp_path: Path, hosts: tuple[str, ...], keywords: dict[str, Any], live: bool
 ) -> None:
-    fleet.settings(modify_seconds=6.0 if live else 12.0)
+    """The changes last until there was progress to be told, whether it was printed or went to the log alone."""
     task = {**GO, "elasticache.auth.auth_journey": {**JOURNEY, "replication_group_ids": ["{{ inventory_hostname }}"]}}
     run = run_playbook(
         fleet,
         [play(task, hosts="all", **keywords)],
         inventory=f"{','.join(hosts)},",
         extra_vars={"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-        environment=SEAT,
+        environment={**SEAT, "ANSIBLE_LOG_PATH": str(tmp_path / "log")},
         columns=COLUMNS,
+        steps=[*[Once(r"\r\x1b\[\?7lrotate")] * live, logged(tmp_path / "log"), Once(lambda: True, fleet.release)],
     )
     assert run.succeeded, run.output
     assert bool(rewrites(run.output)) is live, run.output
@@ -131,15 +161,16 @@ def test_a_live_line_only_where_nothing_else_is_printed(
 
 
 @pytest.mark.parametrize(("strategy", "live"), [("linear", True), ("free", False)])
-def test_one_host_for_all(fleet: Emulator, strategy: str, live: bool) -> None:
+def test_one_host_for_all(fleet: Emulator, tmp_path: Path, strategy: str, live: bool) -> None:
     """As the roles do it, with a host a group. With the strategy free, run_once is not: both run it."""
     run = run_playbook(
         fleet,
         [play({**GO, "run_once": True}, hosts="all", strategy=strategy)],
         inventory="alpha,bravo,charlie,",
         extra_vars={"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-        environment=SEAT,
+        environment={**SEAT, "ANSIBLE_LOG_PATH": str(tmp_path / "log")},
         columns=COLUMNS,
+        steps=[*[Once(r"\r\x1b\[\?7lrotate")] * live, logged(tmp_path / "log"), Once(lambda: True, fleet.release)],
     )
     assert bool(rewrites(run.output)) is live, run.output
     assert not live or (run.succeeded and is_intact(run)), screens(run.output)[-1]
@@ -147,33 +178,42 @@ def test_one_host_for_all(fleet: Emulator, strategy: str, live: bool) -> None:
 
 @pytest.mark.parametrize(("environment", "verbosity"), [({"TERM": "dumb"}, 0), ({"CI": "true"}, 0), ({}, 3)])
 def test_a_terminal_in_which_it_has_no_place(fleet: Emulator, environment: dict[str, str], verbosity: int) -> None:
-    run = run_playbook(fleet, [play(GO)], columns=COLUMNS, environment={**SEAT, **environment}, verbosity=verbosity)
+    run = run_playbook(
+        fleet,
+        [play(GO)],
+        columns=COLUMNS,
+        environment={**SEAT, **environment},
+        verbosity=verbosity,
+        steps=[Once(r"^Go: [a-z]+, (\d of )?3 groups.* \(\d+ s gone\)\r$", fleet.release)],
+    )
     assert run.succeeded, run.output
     assert rewrites(run.output) == 0
-    assert re.search(r"^Go: [a-z]+, (\d of )?3 groups.* \(\d+ s gone\)\r$", run.output, re.MULTILINE), run.output
 
 
 def test_a_task_that_fails(fleet: Emulator) -> None:
     """The live line is gone before the error, too."""
-    fleet.faults({"kind": "never-ends", "id": "alpha"})
-    task = {**GO, "elasticache.auth.auth_journey": {**JOURNEY, "wait_timeout": 3}}
-    run = run_playbook(fleet, [play(task)], columns=COLUMNS, environment=SEAT)
+    fault = {
+        "kind": "error",
+        "action": "DescribeReplicationGroups",
+        "code": "AccessDenied",
+        "status": 403,
+        "times": 999,
+    }
+    seen = Once(r"\r\x1b\[\?7lrotate 0/3 ", lambda: fleet.faults(fault))
+    run = run_playbook(fleet, [play(GO)], columns=COLUMNS, environment=SEAT, steps=[seen])
     assert not run.succeeded
-    assert live_lines(run.output)
-    seen = screens(run.output)[-1]
-    assert re.search(r"\nTASK \[Go\] \*+\n(?:\[ERROR\]|fatal): .*not done after", seen), seen
+    last = screens(run.output)[-1]
+    assert re.search(r"\nTASK \[Go\] \*+\n(?:\[ERROR\]|fatal): .*AccessDenied", last), last
 
 
 def test_waiting(fleet: Emulator) -> None:
     """replication_group_wait does the like, from its first look on."""
-    fleet.settings(modify_seconds=20.0)
     for group in FLEET[:2]:
         rotate(fleet, B, group, wait=False)
-    wait = {"replication_group_ids": list(FLEET), "wait_delay": 0.2}
+    wait = {"replication_group_ids": list(FLEET), "wait_delay": 0.2, "wait_timeout": 240}
     task = {"name": "Go", "elasticache.auth.replication_group_wait": wait}
-    run = run_playbook(fleet, [play(task)], columns=COLUMNS, environment=SEAT)
+    line = r"available 1/3 \[#{6}\.{14}\] \d+ s; 2 groups: its status is modifying, its token is ROTATING"
+    seen = Once(rf"\r\x1b\[\?7l{line}\x1b", fleet.release)
+    run = run_playbook(fleet, [play(task)], columns=COLUMNS, environment=SEAT, steps=[seen])
     assert run.succeeded, run.output
-    lines = live_lines(run.output)
-    expected = r"available 1/3 \[#{6}\.{14}\] \d+ s; 2 groups: its status is modifying, its token is ROTATING"
-    assert [line for line in lines if re.fullmatch(expected, line)], lines
     assert is_intact(run), screens(run.output)[-1]

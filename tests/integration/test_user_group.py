@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import time
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration import direct
+from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_playbook
 from integration.test_user import accepted, active, attach, make, told
 
@@ -20,7 +21,7 @@ A = "Ohpeipah9aiTh0phaek7-old"
 
 def run(emulator: Emulator, *, check: bool = False, user_group_id: str = "ug", **args: Any) -> dict[str, Any]:
     """Run the module in this process."""
-    given = {"user_group_id": user_group_id, "wait_delay": 0.05, "wait_timeout": 30, **args}
+    given = {"user_group_id": user_group_id, "wait_delay": 0.05, "wait_timeout": 120, **args}
     given = {name: value for name, value in given.items() if value is not None}
     ended = direct.run(emulator, "user_group", given, check=check, hidden=[A])
     return {**ended.result, "failed": ended.failed, "changed": ended.changed, "warnings": told(ended)}
@@ -195,7 +196,7 @@ class TestFaults:
     def test_a_busy_user_group_is_waited_for(self, emulator: Emulator) -> None:
         users(emulator, "a", "b")
         changed(emulator, engine="valkey", user_ids=["a"])
-        emulator.settings(modify_seconds=2.0)
+        emulator.hold()
         emulator.client("elasticache").modify_user(UserId="a", AccessString="off -@all")
         refused(
             emulator,
@@ -205,12 +206,13 @@ class TestFaults:
             wait=False,
         )
         assert "a change is under way" in unchanged(emulator, user_ids=["a"], wait=False)["msg"]
-        changed(emulator, user_ids=["a", "b"])
+        with meanwhile(Once(called(emulator, "DescribeUserGroups"), emulator.release)):
+            changed(emulator, user_ids=["a", "b"])
         assert members(emulator) == ["a", "b"]
 
     def test_a_busy_user_is_waited_for(self, emulator: Emulator) -> None:
         users(emulator, "a")
-        emulator.settings(modify_seconds=2.0)
+        emulator.hold()
         emulator.client("elasticache").modify_user(UserId="a", AccessString="off -@all")
         refused(
             emulator,
@@ -220,12 +222,13 @@ class TestFaults:
             user_ids=["a"],
             wait=False,
         )
-        changed(emulator, engine="valkey", user_ids=["a"])
+        with meanwhile(Once(called(emulator, "DescribeUsers"), emulator.release)):
+            changed(emulator, engine="valkey", user_ids=["a"])
 
     def test_a_user_that_is_being_deleted(self, emulator: Emulator) -> None:
         users(emulator, "a", "b")
         changed(emulator, engine="valkey", user_ids=["a"])
-        emulator.settings(modify_seconds=2.0)
+        emulator.hold()
         emulator.client("elasticache").delete_user(UserId="b")
         refused(
             emulator,
@@ -235,18 +238,21 @@ class TestFaults:
 
     def test_without_waiting(self, emulator: Emulator) -> None:
         users(emulator, "a", "b")
-        emulator.settings(create_seconds=1.5, modify_seconds=1.5)
+        emulator.hold()
         result = changed(emulator, engine="valkey", user_ids=["a"], wait=False)
         assert result["msg"] == "ug: is being created."
         assert result["user_group"]["status"] == "creating"
+        emulator.release(keep=True)
         active(emulator)
         result = changed(emulator, user_ids=["b"], wait=False)
         assert result["msg"] == "ug: is being changed."
         assert result["after"]["user_ids"] == ["b"]
+        emulator.release(keep=True)
         active(emulator)
         assert changed(emulator, state="absent", wait=False)["msg"] == "ug: is being deleted."
         assert unchanged(emulator, state="absent", wait=False)["msg"] == "ug: is being deleted."
-        assert unchanged(emulator, state="absent")["msg"] == "ug: gone, its deletion was already under way."
+        with meanwhile(Once(called(emulator, "DescribeUserGroups"), emulator.release)):
+            assert unchanged(emulator, state="absent")["msg"] == "ug: gone, its deletion was already under way."
         assert unchanged(emulator, state="absent")["msg"] == "ug: there is no such user group."
 
     def test_members_change_between_the_look_and_the_call(self, emulator: Emulator) -> None:
@@ -292,7 +298,7 @@ class TestFaults:
         emulator.faults({"kind": "never-ends", "action": "ModifyUserGroup"})
         result = run(emulator, user_ids=["b"], wait_timeout=0.3)
         assert result["failed"]
-        assert "ug: not done after 0 s: its status is modifying." in result["msg"]
+        assert re.match(r"ug: not done after \d+ s: its status is modifying\.", result["msg"])
         assert "raise wait_timeout" in result["msg"]
 
     def test_made_by_someone_else_meanwhile(self, emulator: Emulator) -> None:
@@ -317,9 +323,7 @@ class TestFaults:
                 "times": 100,
             }
         )
-        started = time.monotonic()
         result = run(emulator, state="absent")
-        assert time.monotonic() - started < 20
         assert result["failed"]
         assert "User group ug is associated with a cache" in result["msg"]
 
