@@ -9,7 +9,6 @@ import dataclasses
 import json
 import os
 import platform
-import signal
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import interrupts
 import psutil
 from conftest import start_emulator
 from rich.console import Console
@@ -188,11 +188,6 @@ def report(
     }
 
 
-def _end(*_signal: object) -> None:
-    """End as Ctrl-C does: what was started is ended first."""
-    raise KeyboardInterrupt
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     made = parser()
@@ -244,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
-    sys.exit(main())
+    interrupts.raise_once()  # what was started is ended first
+    status = main()
+    interrupts.ignore()
+    sys.exit(status)

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 
+import interrupts
 from conftest import Emulator, start_emulator
 from rich.console import Console
 from rich.markup import escape
@@ -29,9 +30,9 @@ from chaos.trial import KillPoint, Trial, attempt, every, kill_points, sample
 _BROKEN, _INTERRUPTED = 1, 130
 _WIDTH = 130
 
+#: A worker's: its emulator, and what lasts as long as it does.
 _emulators: list[Emulator] = []
-#: In a worker: whether a trial is under way, and whether somebody wants all to end.
-_busy, _interrupted = threading.Event(), threading.Event()
+_idle = contextlib.ExitStack()
 
 
 @dataclass(frozen=True)
@@ -69,35 +70,29 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _start() -> None:
-    """In a worker: an emulator of its own, which ends with it."""
+    """In a worker: an emulator of its own, which ends with it.
+
+    An interrupt ends the trial that is under way, once. An idle worker stays: its end would make the pool kill others.
+    """
+    interrupts.raise_once(numbers=(signal.SIGINT,))
+    _idle.enter_context(interrupts.deferred())
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, _interrupt)
     _emulators.append(start_emulator("--data-plane", "light", "--create-seconds", "0.05"))
     atexit.register(_emulators[0].close)
 
 
-def _interrupt(*_signal: object) -> None:
-    """End the trial that is under way, once. An idle one stays: its end would make the pool kill others."""
-    again = _interrupted.is_set()
-    _interrupted.set()
-    if _busy.is_set() and not again:
-        raise KeyboardInterrupt
-
-
 def _work(job: Job) -> Trial:
     """In a worker: make a trial. One that could not be made is one that did not arrive."""
-    if _interrupted.is_set():
+    if interrupts.seen():
         raise KeyboardInterrupt  # a job that was already handed to this worker
-    _busy.set()
     try:
-        return attempt(_emulators[0], JOURNEYS[job.journey], job.condition, job.point)
+        with interrupts.deferred(on=False):
+            return attempt(_emulators[0], JOURNEYS[job.journey], job.condition, job.point)
     except KeyboardInterrupt:
         raise
     except BaseException:  # pytest's own outcomes, which the scenes raise, are no Exceptions
         why = f"the trial itself broke:\n{traceback.format_exc()}"
         return Trial(job.journey, job.condition.name, job.point, True, False, 0, 0, None, (), (), 0.0, (why,))
-    finally:
-        _busy.clear()
 
 
 def first_jobs(journeys: Sequence[Journey], conditions: Sequence[Condition], sampled: int) -> list[Job]:
@@ -128,21 +123,23 @@ def trials(first: Sequence[Job], workers: int, step: int) -> Iterator[Trial]:
                         more = [Job(job.journey, job.condition, point) for point in points]
                         waiting |= {pool.submit(_work, one): one for one in more}
                     yield trial
+        except BaseException:  # GeneratorExit, where the interrupt came between two trials
+            _interrupt_workers()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _end(*_signal: object) -> None:
-    """End as Ctrl-C does, which reaches the workers too."""
+def _interrupt_workers() -> None:
+    """Interrupt them as Ctrl-C does, which reaches them too; twice is not worse than once."""
     for worker in multiprocessing.active_children():
         if worker.pid is not None:
             os.kill(worker.pid, signal.SIGINT)
-    raise KeyboardInterrupt
 
 
 def main() -> int:
     """Run the command line; returns the exit status."""
-    signal.signal(signal.SIGTERM, _end)
+    interrupts.raise_once()
     parsed = parser().parse_args()
     names = [name for name in parsed.journeys.split(",") if name]
     unknown = [name for name in names if name not in JOURNEYS]
@@ -176,4 +173,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    interrupts.ignore()
+    sys.exit(status)

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import interrupts
 import psutil
 
 if TYPE_CHECKING:
@@ -106,11 +107,11 @@ class Command:
 @contextlib.contextmanager
 def started(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[Command]:
     """A command, of which nothing runs any more at the end."""
-    command = Command(arguments, folder, environment)
-    try:
+    with contextlib.ExitStack() as stack:
+        with interrupts.deferred():
+            command = Command(arguments, folder, environment)
+            stack.callback(command.kill)
         yield command
-    finally:
-        command.kill()
 
 
 def ansible_environment(emulator: Emulator, folder: Path, **more: str) -> dict[str, str]:

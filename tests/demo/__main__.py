@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
+import interrupts
 from rich.console import Console
 
 from demo.processes import ACCOUNT_ID, REPOSITORY, TESTS, Driver, Emulator, Play, StartError, driver, emulator, play
@@ -21,6 +19,8 @@ from demo.summary import broken_promises, phases, table
 
 GROUP = "elasticache-auth-demo"
 _BROKEN, _NOT_STARTED, _INTERRUPTED = 1, 2, 130
+#: The signals that ask for an end.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
@@ -54,24 +54,6 @@ def make_tokens() -> tuple[str, str]:
     except ImportError as error:
         raise StartError(f"the collection is not set up ({error}): type make demo") from error
     return tokens.generate(), tokens.generate()
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn the first signal that asks for an end into Interrupted; further ones don't disturb the cleaning up."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)
-        raise Interrupted
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run(parsed: argparse.Namespace, console: Console) -> int:
@@ -126,11 +108,9 @@ def _play(aws: Emulator, clients: Driver, folder: Path, old_token: str, new_toke
 
 def main() -> int:
     """Run the command line; returns the exit status."""
-    parsed = parser().parse_args()
-    console = Console()
+    interrupts.raise_once(Interrupted, _ENDING)
     try:
-        with interruptible():
-            return run(parsed, console)
+        return run(parser().parse_args(), Console())
     except StartError as error:
         print(f"demo: {error}", file=sys.stderr)
         return _NOT_STARTED
@@ -140,4 +120,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    interrupts.ignore(_ENDING)
+    sys.exit(status)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import interrupts
 import psutil
 
 from demo.clients import Report, Sample
@@ -114,34 +115,39 @@ def driver(folder: Path, ca_bundle: str, *, leave_one_behind: bool) -> Iterator[
 def _server(what: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
     """A Python program that says a line when it is ready, which is given, and ends with its standard input."""
     log = folder / f"{what.split()[-1]}.log"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
+    with contextlib.ExitStack() as stack:
+        with interrupts.deferred(), log.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+            stack.callback(_end_server, process)
+        assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             process.wait(_GOODBYE_SECONDS)
             raise StartError(f"{what} did not start: {log.read_text(errors='replace').strip()}")
         yield line
-    finally:
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-        try:
-            process.wait(_GOODBYE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+
+
+def _end_server(process: subprocess.Popen[str]) -> None:
+    """Close its standard input, and wait for it to end with that."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(_GOODBYE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
 
 
 def play(emulator: Emulator, folder: Path, *, extra_vars: Mapping[str, Any], arguments: Sequence[str] = ()) -> Play:
@@ -153,19 +159,18 @@ def play(emulator: Emulator, folder: Path, *, extra_vars: Mapping[str, Any], arg
     events = folder / "events"
     events.write_bytes(b"")
     sys.stdout.flush()
-    with _handed_over(json.dumps(dict(extra_vars)), folder / "variables") as variables:
-        process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("ansible-playbook")), PLAYBOOK, "-e", f"@{variables}", *arguments],
-            cwd=folder,
-            env=_ansible_environment(emulator, folder, events),
-            stdin=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            process.wait()
-        finally:
-            _end(process)
+    with _handed_over(json.dumps(dict(extra_vars)), folder / "variables") as variables, contextlib.ExitStack() as stack:
+        with interrupts.deferred():
+            process = subprocess.Popen(
+                [str(Path(sys.executable).with_name("ansible-playbook")), PLAYBOOK, "-e", f"@{variables}", *arguments],
+                cwd=folder,
+                env=_ansible_environment(emulator, folder, events),
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+            stack.callback(_end, process)
+        process.wait()
     return read_events(events, process.returncode)
 
 

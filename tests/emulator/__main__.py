@@ -8,13 +8,14 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
+
+import interrupts
 
 from emulator.access import DataPlane
 from emulator.control.throttling import THROTTLES, Throttling
@@ -100,13 +101,13 @@ def _watch_stdin(end: Callable[[], None]) -> None:
     threading.Thread(target=watch, name="stdin", daemon=True).start()
 
 
-def serve(settings: Settings, variants: Variants, ready: TextIO, ended: threading.Event) -> None:
-    """Serve until ``ended`` is set; leaves no process, no thread and no file."""
+def serve(settings: Settings, variants: Variants, ready: TextIO, ending: interrupts.Ending) -> None:
+    """Serve until somebody asks for the end; leaves no process, no thread and no file."""
     with opened_data_plane(settings.data_plane, variants) as plane:
-        _serve(settings, variants, plane, ready, ended)
+        _serve(settings, variants, plane, ready, ending)
 
 
-def _serve(settings: Settings, variants: Variants, plane: DataPlane, ready: TextIO, ended: threading.Event) -> None:
+def _serve(settings: Settings, variants: Variants, plane: DataPlane, ready: TextIO, ending: interrupts.Ending) -> None:
     # moto is imported late: it takes its time, and arguments should be judged before.
     from emulator.admin import PREFIX
     from emulator.control.application import Application
@@ -129,7 +130,7 @@ def _serve(settings: Settings, variants: Variants, plane: DataPlane, ready: Text
                 "admin_url": server.url + PREFIX,
             }
             print(json.dumps(line), file=ready, flush=True)
-            ended.wait()
+            ending.wait()
         finally:
             publisher.close()
             server.close()
@@ -145,16 +146,16 @@ def main() -> int:
     # The emulator's own moto must not take credentials, profiles or endpoints of whoever starts it.
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
         del os.environ[name]
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *dummy: ended.set())
+    ending = interrupts.Ending()
     if exit_with_stdin:
-        _watch_stdin(ended.set)
+        _watch_stdin(ending.ask)
     try:
-        serve(settings, variants, ready, ended)
+        serve(settings, variants, ready, ending)
     except OSError as error:
         print(f"emulator: {error}", file=sys.stderr)
         return 1
+    finally:
+        interrupts.ignore()
     return 0
 
 

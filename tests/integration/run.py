@@ -106,7 +106,7 @@ def run_playbook(
     extra_vars: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
-    timeout: float = 300,
+    timeout: float = 600,
     columns: int | None = None,
     core: str = cores.OWN,
     working: Path | None = None,

@@ -10,11 +10,16 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import boto3
+import psutil
 import pytest
+from unit.bursts import burst
 from unit.emulator.data_plane_support import KINDS, TOKEN_A, TOKEN_B, PlaneKind, Wire, opened, wait_until
 
 import emulator.data_plane
@@ -169,6 +174,53 @@ def test_servers_do_not_outlive_the_reaper(tmp_path: Path) -> None:
     child.kill()
     child.wait(10)
     child.stdout.close()
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """An empty folder whose path leaves room for that of a unix socket."""
+    with tempfile.TemporaryDirectory(prefix="e") as name:
+        yield Path(name)
+
+
+@pytest.mark.parametrize("repeat", range(3))
+def test_a_burst_of_signals_leaves_nothing(short_folder: Path, repeat: int) -> None:
+    """To the emulator and to its process group, close together, with real servers that serve."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "emulator", "--data-plane", "valkey", "--create-seconds", "0"],
+        cwd=TESTS,
+        env={**os.environ, "TMPDIR": str(short_folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        client = boto3.client(
+            "elasticache",
+            region_name=ready["region"],
+            endpoint_url=ready["endpoint_url"],
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+        )
+        client.create_replication_group(
+            ReplicationGroupId="one", ReplicationGroupDescription="d", Engine="valkey", NumCacheClusters=2
+        )
+        client.get_waiter("replication_group_available").wait(
+            ReplicationGroupId="one", WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
+        started = psutil.Process(process.pid).children(recursive=True)
+        assert [one.name() for one in started].count("valkey-server") == 2
+        burst(process)
+        try:
+            assert process.communicate(timeout=120) == ("", "")
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    assert list(short_folder.iterdir()) == []
 
 
 def resident_mib() -> float:
