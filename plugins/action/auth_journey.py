@@ -15,12 +15,15 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
 from ansible_collections.elasticache.auth.plugins.plugin_utils._controller import TiedToController
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
 
 MODULE = "elasticache.auth.auth_journey"
+#: Where this module is called with options that are the variables of another role.
+_ROLES = ("journey", "elasticache.auth.journey")
 
 
 def pauses() -> Iterator[float]:
@@ -28,6 +31,14 @@ def pauses() -> Iterator[float]:
     yield from (5.0, 10.0, 15.0)
     while True:
         yield 30.0
+
+
+def reword(result: dict[str, Any], role: str) -> None:
+    """Put the variables of ``role`` in the place of the module's options in all messages of a result."""
+    for part in (result, *(result.get("places") or ())):
+        for told in (part, *(part.get("outcomes") or {}).values()):
+            if told.get("msg") is not None:
+                told["msg"] = for_role(str(told["msg"]), role)
 
 
 class ActionModule(ActionBase):
@@ -39,7 +50,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result; where the module runs on this machine, tell of its progress meanwhile."""
         with TiedToController(self):
-            return self._run(tmp, task_vars)
+            result = self._run(tmp, task_vars)
+        role = self._task._role
+        if role is not None and role.get_name() in _ROLES:
+            reword(result, str(self._task.args.get("journey")))
+        return result
 
     def _run(self, tmp: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

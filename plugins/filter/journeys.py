@@ -20,6 +20,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.lists impor
     one_or_more,
     shown,
 )
+from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import returning_untrusted
 
 #: What a plan tells of a group that no later step and no report asks for.
@@ -274,11 +275,16 @@ def spoken_for(hosts: Iterable[str], plan: Mapping[str, Any], hostvars: Mapping[
 
 
 def journey_report(
-    plan: Mapping[str, Any], results: Iterable[Mapping[str, Any]], ids: Iterable[str], exposure: bool = False
+    plan: Mapping[str, Any],
+    results: Iterable[Mapping[str, Any]],
+    ids: Iterable[str],
+    exposure: bool = False,
+    role: str = "",
 ) -> dict[str, Any]:
     """Return what happened to the groups: C(changed), C(failed), C(lines) for people, C(groups) by id for machines.
 
-    ``exposure``: measure for how long everyone was let in.
+    ``exposure``: measure for how long everyone was let in. ``role``: whose variables are named in the place of modules'
+    options.
     """
     planned = dict(_outcomes(plan))
     groups: dict[str, dict[str, Any]] = {key: _begin(planned[key]) for key in ids if key in planned}
@@ -289,7 +295,9 @@ def journey_report(
     for key, group in groups.items():
         if exposure:
             group["exposure_seconds"] = _exposure(group, planned[key])
-        lines.append(_line(key, group, planned[key]))
+        line = _line(key, group, planned[key])
+        lines.append(for_role(line, role) if role else line)
+        group["msg"] = for_role(str(group["msg"]), role) if role and group["msg"] is not None else group["msg"]
     return {
         "changed": any(group["changed"] for group in groups.values()),
         "failed": any(group["failed"] for group in groups.values()),

@@ -116,9 +116,12 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.audit import Place, look
 
+#: The role that this module is part of.
+ROLE = "audit"
 PLACE = {
     "region": {"type": "str", "default": ""},
     "assume_role_arn": {"type": "str", "default": ""},
@@ -151,8 +154,9 @@ def main() -> None:
     try:
         seen = look(Clients(module), places, options.probing(module.params))
     except AuthError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, replication_groups=seen.groups, users=seen.users, incomplete=seen.incomplete)
+        module.fail_json(msg=for_role(str(error), ROLE))
+    incomplete = [for_role(text, ROLE) for text in seen.incomplete]
+    module.exit_json(changed=False, replication_groups=seen.groups, users=seen.users, incomplete=incomplete)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,24 @@ role's variable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.lists import (
     GROUPS,
+    PLACEHOLDER,
     REGIONS,
     USERS,
     Item,
     kind_of,
     one_or_more,
+    shown,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.posture import CONDITIONS, parse_condition
+from ansible_collections.elasticache.auth.plugins.module_utils._core.watch_times import check_watch_times
 
 
 def _is_condition(text: str) -> bool:
@@ -47,8 +52,59 @@ LISTS: Mapping[str, Item] = {
 }
 #: The dictionaries, likewise. They hold tokens, so no value is shown.
 DICTS = ("auth_tokens", "previous_auth_tokens")
+
+
+@dataclass(frozen=True)
+class Number:
+    """What a number may be: its unit, the least of it and whether that is excluded, the most, and whether it may be
+    infinite."""
+
+    unit: str
+    least: float = 0
+    excluded: bool = False
+    most: float = math.inf
+    infinite: bool = False
+
+    @property
+    def words(self) -> str:
+        """The range, as a user reads it."""
+        if self.most < math.inf:
+            return f"{self.unit} from {self.least:g} to {self.most:g}"
+        return f"{self.unit} above {self.least:g}" if self.excluded else f"{self.unit}, {self.least:g} or more"
+
+    def takes(self, value: float) -> bool:
+        """Whether a number is in the range."""
+        enough = value > self.least if self.excluded else value >= self.least
+        return enough and value <= self.most and (self.infinite or math.isfinite(value))
+
+
+#: The numbers, likewise.
+NUMBERS: Mapping[str, Number] = {
+    "soak": Number("seconds"),
+    "max_age": Number("days", infinite=True),
+    "max_token_age": Number("days", infinite=True),
+    "wait_timeout": Number("seconds", infinite=True),
+    "wait_delay": Number("seconds", excluded=True),
+    "max_rate": Number("changes a second", excluded=True),
+    "max_fail_percentage": Number("hosts of a hundred", most=100),
+    "watch": Number("seconds"),
+    "watch_limit": Number("failed authentications"),
+    "watch_period": Number("seconds", excluded=True),
+    "watch_delay": Number("seconds", excluded=True),
+}
+#: The options of the watch, in the order of its check, and the variables that they are set from.
+WATCH = {"watch_time": "watch", "delay": "watch_delay", "limit": "watch_limit", "period": "watch_period"}
+#: Those that may be left empty.
+_OPTIONAL = ("soak",)
+#: Names that can't be empty, with what they name. Of the secret that is so unless tokens are passed.
+NAMES: Mapping[str, str] = {
+    "user_group_id": "the user group",
+    "user_id": "the user named default in it",
+    "open_user_group_id": "the user group that needs no password",
+    "secret_name": "the secret that holds the token",
+}
 #: What is checked.
-CHECKED = (*LISTS, *DICTS)
+CHECKED = (*LISTS, *DICTS, *NUMBERS, *NAMES)
 
 
 def check_variables(role: str, values: Mapping[str, Any]) -> None:
@@ -67,3 +123,30 @@ def check_variables(role: str, values: Mapping[str, Any]) -> None:
                 f"{role}_{short}: {kind} is not a dictionary. Pass the tokens by the id of their group, from a file: "
                 f"-e @tokens.yml, with {role}_{short}: {{sessions: ...}}."
             )
+    for short, number in NUMBERS.items():
+        if short in values and not (short in _OPTIONAL and values[short] in (None, "")):
+            _check_number(f"{role}_{short}", values[short], number)
+    _check_watch(role, values)
+    for short, what in NAMES.items():
+        is_needed = short != "secret_name" or not values.get("auth_tokens")
+        if short in values and is_needed and not str(values[short] or "").strip():
+            raise AuthError(f"{role}_{short} is empty. Name {what}; {PLACEHOLDER} in it stands for the group's id.")
+
+
+def _check_number(name: str, given: object, number: Number) -> None:
+    try:
+        value = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        value = math.nan
+    if not number.takes(value):
+        told = shown(given) if isinstance(given, str) else kind_of(given)
+        raise AuthError(f"{name}: {told} is not possible. Give {number.words}.")
+
+
+def _check_watch(role: str, values: Mapping[str, Any]) -> None:
+    """Raise :class:`AuthError` for what the watch would refuse: that is made after SET."""
+    if float(values.get("watch") or 0) <= 0:
+        return
+    watch, delay, limit, period = (float(values[short]) for short in WATCH.values())
+    names = {option: f"{role}_{short}" for option, short in WATCH.items()}
+    check_watch_times(watch, delay, int(limit), int(period), names)

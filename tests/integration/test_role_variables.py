@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.role_scenes import RoleRun, due_fleet, labelled, role_variables, run_role
 from integration.run import run_playbook
-from integration.scenes import A, slots
+from integration.scenes import A, create, slots
 from integration.test_waves import hosts_file
 
 if TYPE_CHECKING:
@@ -210,3 +210,35 @@ class TestFiles:
             "trace-localhost",
         ]
         assert (plays / "trace-localhost").read_text() == "carts"
+
+
+class TestWords:
+    """Messages name the role's variables, never the options of the modules that it is made of."""
+
+    @pytest.mark.parametrize(
+        ("role", "variables", "says"),
+        [
+            ("rotate_token", {"soak": "abc"}, "rotate_token_soak: 'abc' is not possible. Give seconds, 0 or more."),
+            ("enable_auth", {"watch": 30}, "enable_auth_watch: 30 seconds are less than one period of 60"),
+        ],
+    )
+    def test_values(self, emulator: Emulator, role: str, variables: dict[str, Any], says: str) -> None:
+        refused(run_role(emulator, role, **{"soak": 0, **variables}), says)
+
+    def test_what_was_found(self, emulator: Emulator) -> None:
+        """Of a group that is not there, that comes first."""
+        create(emulator, "carts", AuthToken=A)
+        ran = run_role(emulator, "rotate_token", groups=["carts", "nowhere"], soak=0)
+        assert not ran.succeeded
+        assert ran.mutating == []
+        assert "carts: there is no secret elasticache/carts/auth-token in us-east-1." in ran.text
+        assert "check rotate_token_secret_name and region." in ran.text
+        assert "nowhere: there is no replication group of this id" in ran.text
+        assert "auth_token_secret" not in ran.text
+
+    def test_what_a_step_found(self, emulator: Emulator) -> None:
+        """A module that the role calls for one group; the last word is the role's."""
+        due_fleet(emulator, ["carts"], A)
+        ran = run_role(emulator, "migrate_auth_to_rbac", groups=["carts"], soak=0, user_ids="nobody")
+        assert not ran.succeeded
+        assert "carts: carts-users: migrate_auth_to_rbac_user_ids: there is no user nobody in its region." in ran.text

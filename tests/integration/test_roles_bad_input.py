@@ -30,6 +30,9 @@ from integration.scenes import (
     scene,
     slots,
 )
+from unit.core.option_names import options_in
+
+from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -75,6 +78,7 @@ def refused(
         assert part in ended.msg
     for part in hides:
         assert part not in ended.output
+    assert options_in(for_role(ended.msg, journey)) == set()
     assert emulator.calls(mutating="true", since=begun) == []
     assert not any(one["steps"] or one["calls"] for one in ended.result.get("outcomes", {}).values() if one["failed"])
     return ended
@@ -452,7 +456,11 @@ class TestPlays:
         [
             pytest.param({"phase": "middle"}, ["rotate_token_phase", "all, begin, finish"], id="phase"),
             pytest.param({"soak": None}, ["rotate_token_soak", "rotate_token_clients_tasks"], id="no-turn"),
-            pytest.param({"max_age": -1}, ["max_age: -1 lies in the future"], id="max-age"),
+            pytest.param(
+                {"max_age": -1},
+                ["rotate_token_max_age: the number -1 is not possible. Give days, 0 or more."],
+                id="max-age",
+            ),
             pytest.param(
                 {"groups": ("nowhere", GROUP)},
                 ["nowhere: there is no replication group of this id"],

@@ -470,7 +470,7 @@ def _settling(request: Request, seen: Observation) -> str:
     if not seen.tokens.complete:
         ways.append("hand in the token that was in force before, too")
     if request.assume_state is None:
-        ways.append(f"name the state in assume_state ({request.journey.value}_assume_state), if you know it")
+        ways.append("name the state in assume_state, if you know it")
     return "; or ".join(ways) or "make the change step by step, with elasticache.auth.replication_group_auth"
 
 

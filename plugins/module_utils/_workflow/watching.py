@@ -16,6 +16,7 @@ from .._aws.errors import Kind, classify, explain, is_connection_error
 from .._aws.groups import require_all
 from .._aws.metrics import authentication_failures
 from .._core.errors import AuthError
+from .._core.watch_times import check_watch_times
 from .outcome import Outcome, Progress
 
 WATCH_SPEC: dict[str, dict[str, Any]] = {
@@ -26,9 +27,6 @@ WATCH_SPEC: dict[str, dict[str, Any]] = {
 }
 
 _ACTION = "cloudwatch:GetMetricData"
-#: What GetMetricData takes besides the multiples of a minute, seconds.
-_SHORT_PERIODS = (1, 5, 10, 30)
-_MINUTE = 60
 
 
 @dataclass(frozen=True)
@@ -56,18 +54,7 @@ class Watch(Progress):
 def watching(params: Mapping[str, Any]) -> Watching:
     """Return how to watch. Raises :class:`AuthError` for what makes no sense."""
     watch_time, delay, limit, period = (params[name] for name in ("watch_time", "delay", "limit", "period"))
-    for name, value in (("watch_time", watch_time), ("delay", delay)):
-        if not 0 < value < math.inf:
-            raise AuthError(f"{name}: {value} is no time to watch or pause; give seconds above 0.")
-    if limit < 0:
-        raise AuthError(f"limit: {limit} would always be exceeded; give 0 or more failures.")
-    if period not in _SHORT_PERIODS and (period < _MINUTE or period % _MINUTE):
-        raise AuthError(f"period: CloudWatch has none of {period} seconds; give 1, 5, 10, 30 or a multiple of 60.")
-    if watch_time < period:
-        raise AuthError(
-            f"watch_time: {watch_time:g} seconds are less than one period of {period}, and only periods that begin "
-            "while it watches count: nothing would be seen. Raise watch_time, better to some minutes."
-        )
+    check_watch_times(watch_time, delay, limit, period)
     return Watching(watch_time, limit, delay, period)
 
 

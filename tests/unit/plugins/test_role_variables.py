@@ -4,11 +4,20 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 from unit.plugins.role_specs import ALL
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.plugin_utils._role_variables import DICTS, LISTS, check_variables
+from ansible_collections.elasticache.auth.plugins.plugin_utils._role_variables import (
+    DICTS,
+    LISTS,
+    NUMBERS,
+    WATCH,
+    check_variables,
+)
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step
 
 OF_LISTS = [(role, short) for role, options in ALL.items() for short in options if options[short]["type"] == "list"]
@@ -53,6 +62,64 @@ def test_dictionaries(role: str, short: str) -> None:
         with pytest.raises(AuthError, match=f"^{role}_{short}: .* is not a dictionary") as raised:
             check_variables(role, {short: bad})
         assert "t" * 20 not in str(raised.value)
+
+
+OF_NUMBERS = [(role, short) for role, options in ALL.items() for short in options if short in NUMBERS]
+
+
+def test_every_number_of_every_role_is_checked() -> None:
+    numbers = {short for options in ALL.values() for short in options if options[short]["type"] in ("int", "float")}
+    assert numbers | {"soak"} == set(NUMBERS)
+
+
+@pytest.mark.parametrize(("role", "short"), OF_NUMBERS)
+def test_numbers(role: str, short: str) -> None:
+    """Also those that are texts, as ``-e name=value`` gives them."""
+    rest = {name: ALL[role][name]["default"] for name in WATCH.values() if name in ALL[role]}
+    for good in (60, 60.0, "60", " 60 "):
+        check_variables(role, {**rest, short: good})
+    for bad in ("", "abc", "10%", -1, "-1", None, True, [1], "nan", -math.inf):
+        if short == "soak" and bad in ("", None):
+            check_variables(role, {short: bad})
+            continue
+        with pytest.raises(AuthError, match=rf"^{role}_{short}: .* is not possible\. Give "):
+            check_variables(role, {**rest, short: bad})
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"wait_delay": 0}, "rotate_token_wait_delay: the number 0 is not possible. Give seconds above 0."),
+        ({"soak": "abc"}, "rotate_token_soak: 'abc' is not possible. Give seconds, 0 or more."),
+        ({"soak": math.inf}, "rotate_token_soak: the number inf is not possible."),
+        (
+            {"max_fail_percentage": 101},
+            "rotate_token_max_fail_percentage: the number 101 is not possible.",
+        ),
+        ({"watch": 100, "watch_period": 45}, "rotate_token_watch_period: CloudWatch has none of 45 seconds"),
+        ({"watch": 30}, "rotate_token_watch: 30 seconds are less than one period of 60"),
+        ({"secret_name": ""}, "rotate_token_secret_name is empty. Name the secret that holds the token"),
+        ({"secret_name": None}, "rotate_token_secret_name is empty."),
+        ({"user_id": " "}, "rotate_token_user_id is empty."),
+    ],
+)
+def test_values(values: dict[str, Any], says: str) -> None:
+    """What a watch would refuse is refused first, as it is made after SET."""
+    watch = {short: ALL["rotate_token"][short]["default"] for short in WATCH.values()}
+    with pytest.raises(AuthError) as raised:
+        check_variables("rotate_token", {**watch, **values})
+    assert str(raised.value).startswith(says)
+
+
+def test_values_that_are_no_trouble() -> None:
+    check_variables("rotate_token", {"max_age": math.inf, "wait_timeout": math.inf})
+    check_variables("rotate_token", {"secret_name": "", "auth_tokens": {"a": "t" * 20}})
+    check_variables("rotate_token", {"watch": 0, "watch_period": 45, "watch_delay": 15, "watch_limit": 1})
+
+
+@pytest.mark.parametrize("role", list(ALL))
+def test_the_defaults_are_no_trouble(role: str) -> None:
+    check_variables(role, {short: option["default"] for short, option in ALL[role].items() if "default" in option})
 
 
 def test_groups_of_other_places() -> None:
