@@ -85,6 +85,7 @@ def opened_data_plane(kind: str, variants: Variants) -> Iterator[DataPlane]:
             "light" if kind == "light" else "valkey",
             wrong_token_in_optional=lambda: variants["optional-wrong-token"],
             drop_connections_on_token_change=lambda: variants["existing-connections"] == "drop",
+            open_takes_default=lambda: variants["open-auth-default"] == "ok",
             temporary_folder=Path(folder),
             also_remove_when_killed=[Path(folder)],
         )

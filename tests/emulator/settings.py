@@ -38,6 +38,12 @@ VARIANTS: Mapping[str, Variant] = {
             "what AUTH with a wrong token answers while no token is demanded (data plane)",
         ),
         Variant(
+            "open-auth-default",
+            ("ok", "error"),
+            "elasticache-facts §1, table of states, row open",
+            "what AUTH and HELLO with the user named default and any password answer in open (data plane)",
+        ),
+        Variant(
             "set-other-value",
             ("not-rotated", "invalid-token"),
             "elasticache-facts §1, SET of another value",
@@ -45,7 +51,7 @@ VARIANTS: Mapping[str, Variant] = {
         ),
         Variant(
             "set-on-required",
-            ("refused", "no-op", "slot-lost"),
+            ("no-op", "refused", "slot-lost"),
             "elasticache-facts §1, SET(t) on required(t)",
             "SET of the only token: refused, accepted without effect, or the oldest slot, which is the only one, goes",
         ),
@@ -66,6 +72,12 @@ VARIANTS: Mapping[str, Variant] = {
             ("keep", "drop"),
             "elasticache-facts §1, existing connections across ROTATE/SET",
             "whether connections survive a change of tokens (data plane)",
+        ),
+        Variant(
+            "modify-wider-token",
+            ("accepted", "refused"),
+            "elasticache-facts §5, Token",
+            "a modify with _, ~ and others that its page does not forbid: accepted, or refused as at creation",
         ),
         Variant(
             "date-moves",

@@ -11,6 +11,8 @@ from .refusals import Refusal
 
 _IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9])*")
 _TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
+#: As the modify page has it: printable ASCII characters but these four.
+_WIDER_TOKEN = re.compile(r'(?:(?![/"@%])[ -~]){16,128}')
 _USER_ID = re.compile(r"[a-z][a-z0-9-]*")
 _ACCESS_RULE = re.compile(
     r"on|off|~\S+|%(?:R|W|RW|WR)~\S+|&\S+|[+-]@?[\w|-]+|(?:all|reset)(?:keys|channels)|allcommands|nocommands|reset"
@@ -59,9 +61,12 @@ def check_user_id(name: str, value: str | None) -> str:
     return lowered
 
 
-def check_token(token: str) -> None:
-    """Refuse a token that AWS doesn't take: 16–128 letters, digits and ``! & # $ ^ < > -`` (elasticache-facts §5)."""
-    if not _TOKEN.fullmatch(token):
+def check_token(token: str, *, wider: bool = False) -> None:
+    """Refuse a token that AWS doesn't take: 16–128 letters, digits and ``! & # $ ^ < > -`` (elasticache-facts §5).
+
+    ``wider``: as the modify page has it, which forbids four characters only.
+    """
+    if not (_WIDER_TOKEN if wider else _TOKEN).fullmatch(token):
         raise Refusal.BAD_TOKEN.error()
 
 

@@ -142,7 +142,7 @@ def _check_token_call(request: AccessRequest, engine: Engine, tls: TlsMode, vari
         if variants["engine-too-old"] == "minimum-version":
             raise Refusal.ENGINE_MINIMUM_VERSION.error(minimum=rules.modify_token_minimum(engine.name))
         raise Refusal.ENGINE_UNSUPPORTED_VERSION.error(engine=engine.name, version=engine.version)
-    rules.check_token(request.token)
+    rules.check_token(request.token, wider=variants["modify-wider-token"] == "accepted")
 
 
 def check_groups_attachable(engine: Engine, tls: TlsMode) -> None:

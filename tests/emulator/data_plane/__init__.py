@@ -21,6 +21,7 @@ def open_plane(
     *,
     wrong_token_in_optional: Callable[[], str],
     drop_connections_on_token_change: Callable[[], bool],
+    open_takes_default: Callable[[], bool],
     temporary_folder: Path,
     also_remove_when_killed: Sequence[Path] = (),
 ) -> DataPlane:
@@ -29,6 +30,7 @@ def open_plane(
     ``kind``: ``valkey``, each node a real server, or ``light``, thousands of nodes that answer a few commands.
     ``wrong_token_in_optional``: asked at each wrong token in ``optional``: ``wrongpass``, ``ok`` or ``error``.
     ``drop_connections_on_token_change``: asked at each change of tokens: whether connections in place are ended.
+    ``open_takes_default``: asked at each AUTH, whether an open node takes any password of the user ``default``.
     ``temporary_folder``: an existing folder; everything lies in a new folder within it, which ``close`` removes.
     ``also_remove_when_killed``: folders of the caller's that shall go, too, if this process is killed (SIGKILL)
     before ``close``, with all they contain. The plane's own folder goes in any case.
@@ -37,7 +39,7 @@ def open_plane(
     from emulator.data_plane.foundation import Foundation
     from emulator.data_plane.variants import Variants
 
-    variants = Variants(wrong_token_in_optional, drop_connections_on_token_change)
+    variants = Variants(wrong_token_in_optional, drop_connections_on_token_change, open_takes_default)
     if kind == "light":
         from emulator.data_plane.light_plane import LightPlane
 

@@ -42,6 +42,14 @@ class WrongTokenInOptional(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Unsettled:
+    """How the questions about credentials turn out that nobody has settled (elasticache-facts §1)."""
+
+    wrong_token: WrongTokenInOptional = WrongTokenInOptional.WRONGPASS
+    open_takes_default: bool = True  #: an open node answers OK to any password of the user ``default``, named outright
+
+
+@dataclass(frozen=True)
 class Credential:
     """What a client presents. ``username`` is None in ``AUTH password``."""
 
@@ -95,11 +103,11 @@ def is_open_to_all(access: Access) -> bool:
     return any(user.name == "default" and user.no_password and is_enabled(user) for user in access.users)
 
 
-def judge(access: Access, credential: Credential, wrong_token: WrongTokenInOptional) -> Verdict:
+def judge(access: Access, credential: Credential, unsettled: Unsettled) -> Verdict:
     """The answer to a credential (elasticache-facts §1).
 
     Without RBAC, AUTH is the password of the user named ``default``: ``AUTH t`` and ``AUTH default t`` are the same,
-    also where the engine alone would tell them apart (``open``: it accepts any password of a user named outright).
+    but where the group is open: the engine has no password then, and accepts any of a user named outright.
     """
     if access.users is not None:
         return _judge_user(access, credential)
@@ -107,7 +115,8 @@ def judge(access: Access, credential: Credential, wrong_token: WrongTokenInOptio
         return Verdict.WRONG
     tokens = [slot.encode() for slot in access.slots if slot is not None]
     if not tokens:
-        return Verdict.UNCONFIGURED
+        named = credential.username is not None
+        return Verdict.ACCEPTED if named and unsettled.open_takes_default else Verdict.UNCONFIGURED
     if credential.password in tokens:
         return Verdict.ACCEPTED
     if None in access.slots:
@@ -115,7 +124,7 @@ def judge(access: Access, credential: Credential, wrong_token: WrongTokenInOptio
             WrongTokenInOptional.WRONGPASS: Verdict.WRONG,
             WrongTokenInOptional.OK: Verdict.ACCEPTED,
             WrongTokenInOptional.ERROR: Verdict.UNCONFIGURED,
-        }[wrong_token]
+        }[unsettled.wrong_token]
     return Verdict.WRONG
 
 

@@ -108,7 +108,7 @@ class Session:
 
     def authenticate(self, credential: Credential) -> Verdict:
         """Judge a credential and, where it is accepted, become its user."""
-        verdict = judge(self.group.access, credential, self.variants.wrong_token())
+        verdict = judge(self.group.access, credential, self.variants.unsettled())
         if verdict is Verdict.ACCEPTED:
             self.user = "default" if credential.username is None else credential.username.decode()
             self.authenticated = True

@@ -22,8 +22,8 @@ from emulator.access import Access
 from emulator.data_plane.credentials import (
     DEFAULT_USER,
     Credential,
+    Unsettled,
     Verdict,
-    WrongTokenInOptional,
     is_open_to_all,
     judge,
     read_auth,
@@ -40,7 +40,7 @@ _NOBODY = f"emulator-nobody-{secrets.token_hex(8)}".encode()
 _LOG = logging.getLogger(__name__)
 
 
-def rewrite(command: Command, access: Access, wrong_token: WrongTokenInOptional) -> bytes:
+def rewrite(command: Command, access: Access, unsettled: Unsettled) -> bytes:
     """What to send to the engine in place of an AUTH or HELLO, for a group with this access."""
     if access.users is not None or not is_open_to_all(access):
         return command.raw
@@ -48,11 +48,11 @@ def rewrite(command: Command, access: Access, wrong_token: WrongTokenInOptional)
         credential = read_auth(command.arguments)
         if credential is None:
             return command.raw
-        return _rewrite_credential(credential, judge(access, credential, wrong_token))
+        return _rewrite_credential(credential, judge(access, credential, unsettled))
     hello = read_hello(command.arguments)
     if hello is None or hello.credential is None:
         return command.raw
-    verdict = judge(access, hello.credential, wrong_token)
+    verdict = judge(access, hello.credential, unsettled)
     if verdict is Verdict.UNCONFIGURED:
         return _rewrite_credential(hello.credential, verdict)  # as a refused HELLO it changes nothing else
     user = DEFAULT_USER if verdict is Verdict.ACCEPTED else _NOBODY
@@ -173,7 +173,7 @@ class ProxyConnection(ClientConnection):
 
     def _rewrite(self, command: Command) -> bytes:
         self._auths.at = time.time()
-        return rewrite(command, self._policy.access, self._policy.variants.wrong_token())
+        return rewrite(command, self._policy.access, self._policy.variants.unsettled())
 
     def eof_received(self) -> bool:
         """A client that has said all it has to say may still wait for replies (TLS has no such half-close)."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emulator.access import Access
-from emulator.data_plane.credentials import WrongTokenInOptional
+from emulator.data_plane.credentials import Unsettled, WrongTokenInOptional
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,11 @@ class Variants:
 
     wrong_token_in_optional: Callable[[], str]  #: a value of WrongTokenInOptional
     drop_connections_on_token_change: Callable[[], bool]
+    open_takes_default: Callable[[], bool]  #: whether an open node takes any password of ``default``, named outright
 
-    def wrong_token(self) -> WrongTokenInOptional:
-        """The answer to a wrong token in ``optional``."""
-        return WrongTokenInOptional(self.wrong_token_in_optional())
+    def unsettled(self) -> Unsettled:
+        """How the questions about credentials turn out at present."""
+        return Unsettled(WrongTokenInOptional(self.wrong_token_in_optional()), self.open_takes_default())
 
     def drops_connections(self, before: Access, after: Access) -> bool:
         """Whether this change of access ends the connections in place."""

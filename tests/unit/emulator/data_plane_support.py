@@ -34,6 +34,7 @@ class Settings:
 
     wrong_token: str = "wrongpass"
     drop_connections: bool = False
+    open_takes_default: bool = True
 
 
 @contextlib.contextmanager
@@ -44,6 +45,7 @@ def opened(kind: PlaneKind, folder: Path, settings: Settings | None = None) -> I
         kind,
         wrong_token_in_optional=lambda: chosen.wrong_token,
         drop_connections_on_token_change=lambda: chosen.drop_connections,
+        open_takes_default=lambda: chosen.open_takes_default,
         temporary_folder=folder,
     )
     try:

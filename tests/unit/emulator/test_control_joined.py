@@ -89,6 +89,14 @@ def test_variant_optional_wrong_token_reaches_the_nodes(emulator: Any, plane: st
 
 
 @both_planes
+@pytest.mark.parametrize(("variant", "answer"), [("ok", "PONG"), ("error", "AuthenticationError")])
+def test_variant_open_auth_default_reaches_the_nodes(emulator: Any, plane: str, variant: str, answer: str) -> None:
+    emulator.variants({"open-auth-default": variant})
+    create(emulator)
+    assert answers(emulator, None, ("default", TOKEN_B), TOKEN_B) == [["PONG", answer, "AuthenticationError"]]
+
+
+@both_planes
 @pytest.mark.parametrize(("variant", "survives"), [("keep", True), ("drop", False)])
 def test_variant_existing_connections_reaches_the_nodes(
     emulator: Any, plane: str, variant: str, survives: bool

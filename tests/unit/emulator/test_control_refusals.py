@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -188,6 +189,27 @@ def test_facts_3_bad_token_on_modify(emulator: Any) -> None:
     make_state(emulator, "required")
     call: dict[str, Any] = {"AuthToken": "a" * 16 + "%", "AuthTokenUpdateStrategy": "ROTATE"}
     assert refusal(lambda: modify(emulator, **call)) == (VALUE, "Invalid AuthToken provided.", 400)
+
+
+@pytest.mark.parametrize("value", ["accepted", "refused"])
+def test_variant_modify_with_a_wider_token(emulator: Any, value: str) -> None:
+    emulator.variants({"modify-wider-token": value})
+    make_state(emulator, "required")
+    before = emulator.group(GROUP)["slots"]
+    for character in "_~.,;:'()[]{}|*+=?`\\":
+        token = f"{character}{TOKEN_A}"
+        if value == "accepted":
+            modify(emulator, AuthToken=token, AuthTokenUpdateStrategy="ROTATE")
+            assert emulator.group(GROUP)["slots"][-1] == token
+            continue
+        call: dict[str, Any] = {"AuthToken": token, "AuthTokenUpdateStrategy": "ROTATE"}
+        assert refusal(functools.partial(modify, emulator, **call)) == (VALUE, "Invalid AuthToken provided.", 400)
+        assert emulator.group(GROUP)["slots"] == before
+    for character in '/"@%\u00e9':
+        call = {"AuthToken": f"{character}{TOKEN_A}", "AuthTokenUpdateStrategy": "ROTATE"}
+        assert refusal(functools.partial(modify, emulator, **call)) == (VALUE, "Invalid AuthToken provided.", 400)
+    call = {"AuthToken": f"{TOKEN_A}_"}
+    assert refusal(lambda: create(emulator, "other", **call)) == (VALUE, "Invalid AuthToken provided.", 400)
 
 
 @pytest.mark.emulator(modify_seconds=30)

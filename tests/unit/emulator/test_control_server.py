@@ -395,7 +395,7 @@ def test_variants_are_shown_and_checked(emulator: Any) -> None:
     assert {name: item["default"] for name, item in shown.items()} == {
         "optional-wrong-token": "wrongpass",
         "set-other-value": "not-rotated",
-        "set-on-required": "refused",
+        "set-on-required": "no-op",
         "rotate-live-token": "refused",
         "rotate-same-twice": "refused",
         "existing-connections": "keep",

@@ -50,9 +50,11 @@ SERVED = "served"
 TABLE: list[tuple[str, tuple[str, ...], str]] = [
     ("open", PING, "PONG"),
     ("open", A, UNCONFIGURED),
-    ("open", DEFAULT_A, UNCONFIGURED),
+    ("open", DEFAULT_A, "OK"),
+    ("open", DEFAULT_BAD, "OK"),
     ("open", APP_A, WRONGPASS),
-    ("open", HELLO_A, UNCONFIGURED),
+    ("open", HELLO_A, SERVED),
+    ("open", HELLO_BAD, SERVED),
     ("open", HELLO, SERVED),
     ("optional", PING, "PONG"),
     ("optional", A, "OK"),
@@ -127,6 +129,7 @@ def default_settings() -> Iterator[None]:
     yield
     SETTINGS.wrong_token = "wrongpass"
     SETTINGS.drop_connections = False
+    SETTINGS.open_takes_default = True
 
 
 @pytest.mark.parametrize(("state", "request_", "answer"), TABLE)
@@ -168,6 +171,18 @@ def test_a_wrong_token_in_optional_is_answered_as_the_variant_says(
         reply = client.ask(*request_)
         assert (reply["proto"] == 3) if answer == SERVED else (reply == answer)
         assert client.ask("PING") == "PONG"  # in `optional` nobody loses the right to speak
+
+
+@pytest.mark.parametrize("request_", [A, DEFAULT_A, HELLO_A], ids=["auth", "auth-default", "hello"])
+def test_an_open_node_refuses_default_where_the_variant_says_so(
+    node: tuple[DataPlane, Endpoint], request_: tuple[str, ...]
+) -> None:
+    plane, endpoint = node
+    plane.set_access(GROUP, STATES["open"])
+    SETTINGS.open_takes_default = False
+    with Wire(endpoint, plane.ca_bundle) as client:
+        assert client.ask(*request_) == UNCONFIGURED
+        assert client.ask("PING") == "PONG"
 
 
 def test_a_refused_hello_leaves_the_protocol_as_it_was(node: tuple[DataPlane, Endpoint]) -> None:

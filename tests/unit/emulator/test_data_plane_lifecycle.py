@@ -115,6 +115,7 @@ if __name__ == "__main__":
         kind,
         wrong_token_in_optional=lambda: "wrongpass",
         drop_connections_on_token_change=lambda: False,
+        open_takes_default=lambda: True,
         temporary_folder=Path(folder),
         also_remove_when_killed=[Path(mine)],
     )
