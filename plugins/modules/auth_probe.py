@@ -135,8 +135,9 @@ outcomes:
       description:
         - By name of a credential, and for V(unauthenticated), one of V(accepted), V(refused), and V(differs) where the
           nodes do not agree.
-        - V(untold) where a node that serves clients without credentials accepts whatever token it is given, so that its
-          answer says nothing.
+        - V(untold) where a node accepts whatever password it is given for that user, so that its answer says nothing.
+          That is so of a user without a password, and may be so of V(default) where clients without credentials are
+          served.
       type: dict
       returned: when every node answered
       sample: {unauthenticated: refused, old: accepted, new: accepted}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 from integration.direct import ModuleRun, mutating, run
-from integration.scenes import GROUP, A, B, C, create, put_secret, rotate, scene
+from integration.scenes import GROUP, A, B, C, create, put_secret, rotate, scene, wait_for_users
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -65,6 +65,45 @@ def test_users(emulator: Emulator) -> None:
         expect={"right": "accepted", "wrong": "refused", "nobody": "refused", "unauthenticated": "refused"},
     )
     assert not ended.failed, ended.msg
+
+
+@pytest.mark.parametrize("data_plane", ["light", "valkey"])
+@pytest.mark.parametrize(("variant", "answer"), [("ok", "untold"), ("error", "refused")])
+def test_an_open_group_tells_nothing_of_a_password(
+    request: pytest.FixtureRequest, data_plane: str, variant: str, answer: str
+) -> None:
+    """It may take whatever is presented as that of the user default; a token alone it refuses."""
+    request.node.add_marker(pytest.mark.emulator(data_plane=data_plane, variants={"open-auth-default": variant}))
+    emulator: Emulator = request.getfixturevalue("emulator")
+    scene(emulator, "open")
+    credentials = [{"name": "user", "username": "default", "auth_token": A}, {"name": "alone", "auth_token": A}]
+    ended = probe(emulator, credentials=credentials)
+    assert ended.of(GROUP)["answers"] == {"unauthenticated": "accepted", "user": answer, "alone": "refused"}
+    ended = probe(emulator, credentials=credentials, expect={"user": "accepted"})
+    assert ended.failed
+    assert f"user is {answer}, not accepted" in ended.msg
+
+
+def test_a_user_without_a_password_tells_nothing_of_one(emulator: Emulator) -> None:
+    client = emulator.client("elasticache")
+    rights = {"Engine": "redis", "AccessString": "on ~* +@all"}
+    client.create_user(UserId="d", UserName="default", Passwords=[A], **rights)
+    client.create_user(UserId="app", UserName="app", NoPasswordRequired=True, **rights)
+    client.create_user_group(UserGroupId="ug", Engine="redis", UserIds=["d", "app"])
+    wait_for_users(emulator, "ug")
+    create(emulator, UserGroupIds=["ug"])
+    credentials = [
+        {"name": "app", "username": "app", "auth_token": B},
+        {"name": "default", "username": "default", "auth_token": A},
+        {"name": "wrong", "username": "default", "auth_token": B},
+    ]
+    ended = probe(emulator, credentials=credentials)
+    assert ended.of(GROUP)["answers"] == {
+        "unauthenticated": "refused",
+        "app": "untold",
+        "default": "accepted",
+        "wrong": "refused",
+    }
 
 
 def test_expectations(emulator: Emulator) -> None:
@@ -146,11 +185,7 @@ def test_a_secret_that_holds_no_token_yet(emulator: Emulator) -> None:
     """An empty text under the key is told like a label that is missing."""
     scene(emulator, "open")
     put_secret(emulator, "t", '{"token": ""}')
-    missing = "Secrets Manager can't find the specified secret value for staging label: AWSPENDING"
-    code = "ResourceNotFoundException"
     for stage in ("AWSCURRENT", "AWSPENDING"):
-        if stage == "AWSPENDING":  # moto does not tell it from a secret that is missing
-            emulator.faults({"kind": "error", "action": "GetSecretValue", "code": code, "message": missing})
         source = {"name": "t", "key": "token", "stage": stage}
         ended = probe(emulator, credentials=[{"name": "own", "auth_token_secret": source}])
         assert ended.failed

@@ -56,7 +56,7 @@ class NodeAnswer:
     reach: Reach
     unauthenticated: bool = False
     accepted: Mapping[str, bool] = field(default_factory=dict)
-    indiscriminate: bool = False  #: it accepted a token that nobody has
+    untold: frozenset[str] = frozenset()  #: credentials of users of whom it accepted a password that nobody has
     error: str = ""
 
 
@@ -108,11 +108,13 @@ def probe_node(node: Node, credentials: Mapping[str, Credential], transport: Tra
             unauthenticated = _served(exchange)
             if not transport.tls:
                 return NodeAnswer(node, Reach.ANSWERED, unauthenticated)
-            # Where nobody needs a token, a node might accept any (elasticache-facts §1, a row marked ?): then it tells
-            # nothing about those that it is asked about.
-            indiscriminate = unauthenticated and _accepts(exchange, Credential(secrets.token_urlsafe(32)))
             accepted = {name: _accepts(exchange, credential) for name, credential in credentials.items()}
-            return NodeAnswer(node, Reach.ANSWERED, unauthenticated, accepted, indiscriminate)
+            names = {credentials[name].username for name, told in accepted.items() if told}
+            anything = {user for user in names if _accepts_anything(exchange, user, unauthenticated)}
+            untold = frozenset(
+                name for name, told in accepted.items() if told and credentials[name].username in anything
+            )
+            return NodeAnswer(node, Reach.ANSWERED, unauthenticated, accepted, untold)
     except ssl.SSLCertVerificationError as error:
         return NodeAnswer(node, Reach.UNTRUSTED, error=str(error.verify_message))
     except (ExchangeError, OSError) as error:
@@ -154,6 +156,17 @@ def _accepts(exchange: Exchange, credential: Credential) -> bool:
     return not error
 
 
+def _accepts_anything(exchange: Exchange, username: str | None, unauthenticated: bool) -> bool:
+    """Whether the node accepts any password of a user: then it tells nothing about those that it is asked about.
+
+    It is so of users without a password, and of the user ``default`` where nobody needs a token (elasticache-facts §1:
+    in ``open``, where it is named; perhaps in ``optional``). Where one is needed, ``default`` has a password.
+    """
+    if username in (None, "default") and not unauthenticated:
+        return False
+    return _accepts(exchange, Credential(secrets.token_urlsafe(32), username))
+
+
 def as_evidence(answers: Iterable[NodeAnswer]) -> Probe | None:
     """Return what the nodes that answered say alike, or ``None`` where none did."""
     heard = [answer for answer in answers if answer.reach is Reach.ANSWERED]
@@ -163,7 +176,7 @@ def as_evidence(answers: Iterable[NodeAnswer]) -> Probe | None:
     tokens = {}
     for name in heard[0].accepted:
         told = {answer.accepted[name] for answer in heard if name in answer.accepted}
-        if len(told) != 1 or any(answer.indiscriminate for answer in heard):
+        if len(told) != 1 or any(name in answer.untold for answer in heard):
             tokens[name] = Answer.UNTOLD
         else:
             tokens[name] = Answer.ACCEPTED if told.pop() else Answer.REFUSED

@@ -132,15 +132,13 @@ def _read(
 def summarize(answers: Sequence[NodeAnswer], names: Iterable[str]) -> dict[str, str]:
     """Return what all nodes say of each credential, and of none at all.
 
-    A node that accepts a token that nobody has tells nothing about others by accepting them.
+    A node that accepts a password that nobody has tells nothing about others of the same user by accepting them.
     """
     said = {UNAUTHENTICATED: {answer.unauthenticated for answer in answers}}
     said |= {name: {bool(answer.accepted.get(name)) for answer in answers} for name in names}
     words = {True: ACCEPTED, False: REFUSED}
     answered = {name: words[told.pop()] if len(told) == 1 else DIFFERS for name, told in said.items()}
-    if any(answer.indiscriminate for answer in answers):
-        answered |= dict.fromkeys(names, UNTOLD)
-    return answered
+    return answered | {name: UNTOLD for name in names if any(name in answer.untold for answer in answers)}
 
 
 def unmet(group_id: str, answers: Mapping[str, str], expect: Mapping[str, str]) -> str:
