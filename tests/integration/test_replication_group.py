@@ -251,10 +251,10 @@ def test_what_cannot_be_changed_in_place_is_refused_with_all_else(emulator: Emul
     refused(emulator, "num_cache_clusters: 3 is wanted, but it is 2", "increase-replica-count", num_cache_clusters=3)
     refused(
         emulator,
-        "at_rest_encryption_enabled: True is wanted",
+        "at_rest_encryption_enabled: False is wanted",
         "cache_subnet_group_name: other is wanted",
         "port: 1 is wanted",
-        at_rest_encryption_enabled=True,
+        at_rest_encryption_enabled=False,
         cache_subnet_group_name="other",
         port=1,
         description="never sent",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import sys
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
+import boto3
 from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -103,6 +105,18 @@ def error_body(request: Request, status: int, code: str, message: str) -> tuple[
     return [("Content-Type", "text/xml"), ("x-amzn-RequestId", request_id)], body.encode()
 
 
+@functools.cache
+def known_regions() -> frozenset[str]:
+    """The names of all regions, as boto3 knows them."""
+    session = boto3.Session()
+    return frozenset(
+        region
+        for partition in session.get_available_partitions()
+        for service in ("elasticache", "ec2", "sts")
+        for region in session.get_available_regions(service, partition_name=partition)
+    )
+
+
 def without_staged(body: bytes) -> bytes:
     """An answer of ListSecrets without the labels that secrets get while something is under way."""
     answer = json.loads(body)
@@ -153,6 +167,12 @@ class Application:
             )
             headers, body = error_body(request, STATUS, refusal, MESSAGE)
             start_response(f"{STATUS} {HTTPStatus(STATUS).phrase}", headers)
+            return body
+        if request.region and request.region not in known_regions():
+            invalid = "InvalidSignatureException" if request.json else "SignatureDoesNotMatch"
+            world.calls.add(self._call_entry(number, began, account, request, invalid, 403, None))
+            headers, body = error_body(request, 403, invalid, "Credential should be scoped to a valid region.")
+            start_response(f"403 {HTTPStatus(403).phrase}", headers)
             return body
         fault = world.faults.strike_call(request.service, request.action, request.id or "", request.region, account)
         paused = fault is not None and fault.kind is FaultKind.PAUSE

@@ -12,7 +12,6 @@ import moto.elasticache.models
 import moto.resourcegroupstaggingapi.urls
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
-from moto.elasticache.models import ElastiCacheBackend as MotoElastiCacheBackend
 
 from . import metrics, secrets, speed, tags, urls
 from .refusals import ElastiCacheError
@@ -25,11 +24,6 @@ class Backend(BaseBackend, TaggableResourcesMixin):
 
     SERVICE_NAMESPACE = "elasticache"
     world: ClassVar[World]
-
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        # moto's own: subnet groups, which need its VPCs
-        self.moto = MotoElastiCacheBackend(region_name, account_id)
 
     @property
     def _url_module(self) -> Any:
@@ -50,6 +44,8 @@ class Backend(BaseBackend, TaggableResourcesMixin):
                 "usergroup": list(store.user_groups.values()),
                 "cluster": list(store.clusters.values()),
                 "serverlesscache": list(store.serverless.values()),
+                "subnetgroup": list(store.subnet_groups.values()),
+                "parametergroup": list(store.parameter_groups.values()),
             }
             found = [
                 TaggedResource(item.arn, dict(item.tags), f"elasticache:{kind}", {"include_untagged": True})

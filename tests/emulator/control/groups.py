@@ -187,7 +187,7 @@ def _options(
         or 0,
         topic_arn=parameters.get("NotificationTopicArn"),
         auto_minor_version_upgrade=parameters.get("AutoMinorVersionUpgrade") is not False,
-        at_rest_encryption=bool(parameters.get("AtRestEncryptionEnabled")),
+        at_rest_encryption=_at_rest_encryption(parameters, engine),
         kms_key_id=parameters.get("KmsKeyId"),
         log_delivery=parse_log_delivery(parameters.get("LogDeliveryConfigurations") or []),
         data_tiering=bool(parameters.get("DataTieringEnabled")),
@@ -204,6 +204,12 @@ def _options(
     if options.kms_key_id and not options.at_rest_encryption:
         raise Refusal.COMBINATION.error(why="KmsKeyId can only be provided with AtRestEncryptionEnabled.")
     return options
+
+
+def _at_rest_encryption(parameters: Parameters, engine: Engine) -> bool:
+    """Whether it is on: for Valkey by default, for Redis OSS only where it is asked for (elasticache-facts §5)."""
+    asked = parameters.get("AtRestEncryptionEnabled")
+    return engine.name == "valkey" if asked is None else bool(asked)
 
 
 def check_failover(options: GroupOptions, nodes: int, *, cluster_enabled: bool) -> None:
@@ -253,13 +259,13 @@ def _secondary_of(world: World, store: Store, parameters: Parameters) -> GlobalG
     return global_group
 
 
-def create(world: World, store: Store, parameters: Parameters, subnet_groups: Sequence[str]) -> dict[str, Any]:
-    """CreateReplicationGroup. ``subnet_groups`` are those that the account has, besides ``default``."""
+def create(world: World, store: Store, parameters: Parameters) -> dict[str, Any]:
+    """CreateReplicationGroup."""
     group_id = rules.check_identifier("ReplicationGroupId", parameters.get("ReplicationGroupId"))
     if group_id in store.groups:
         raise Refusal.GROUP_EXISTS.error(id=group_id)
     subnet_group = (parameters.get("CacheSubnetGroupName") or "default").lower()
-    if subnet_group not in ("default", *subnet_groups):
+    if subnet_group not in ("default", *store.subnet_groups):
         raise Refusal.NO_SUBNET_GROUP.error(id=subnet_group)
     _refuse_what_has_no_counterpart(parameters)
     global_group = _secondary_of(world, store, parameters)

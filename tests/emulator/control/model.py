@@ -198,6 +198,31 @@ class CacheCluster:
 
 
 @dataclass
+class SubnetGroup:
+    """A cache subnet group. ``subnets``: their ids, each with its availability zone."""
+
+    id: str
+    arn: str
+    description: str
+    vpc_id: str
+    subnets: tuple[tuple[str, str], ...]
+    tags: dict[str, str] = field(default_factory=dict)
+    ever_tagged: bool = False
+
+
+@dataclass
+class ParameterGroup:
+    """A cache parameter group of the user's; its parameters are those of its family."""
+
+    id: str
+    arn: str
+    family: str
+    description: str
+    tags: dict[str, str] = field(default_factory=dict)
+    ever_tagged: bool = False
+
+
+@dataclass
 class ServerlessCache:
     """A serverless cache: as far as needed to recognise one."""
 

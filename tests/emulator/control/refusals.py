@@ -162,7 +162,15 @@ class Refusal(enum.Enum):
         "InvalidParameterCombination",
         "Cannot upgrade or downgrade from {old} to {new}: it is not a later version.",
     )
-    NO_REGION = ("InvalidRegion", "There is no ElastiCache in region {region}.")
+    NO_REGION = ("SignatureDoesNotMatch", "Credential should be scoped to a valid region.")
+    SUBNET_GROUP_EXISTS = ("CacheSubnetGroupAlreadyExists", "Cache Subnet Group {id} already exists.")
+    SUBNET_GROUP_IN_USE = ("CacheSubnetGroupInUse", "Cache Subnet Group {id} is currently in use by a cache cluster.")
+    PARAMETER_GROUP_EXISTS = ("CacheParameterGroupAlreadyExists", "CacheParameterGroup {id} already exists.")
+    PARAMETER_GROUP_FIXED = (
+        "InvalidParameterValue",
+        "The parameter CacheParameterGroupName must not begin with default.",
+    )
+    PARAMETER_GROUP_IN_USE = ("InvalidCacheParameterGroupState", "CacheParameterGroup {id} is in use.")
     BAD_MARKER = ("InvalidParameterValue", "The marker is not valid.")
     BAD_ARN = ("InvalidARN", "The ARN {arn} is not a valid ElastiCache ARN.")
     TAG_QUOTA = ("TagQuotaPerResourceExceeded", "A resource can have at most 50 tags.")

@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult, BaseResponse
 
-from . import backend, caches, groups, modify, tags, users
+from . import backend, caches, groups, modify, surroundings, tags, users
 from .refusals import Refusal
 from .speed import PlainResult, ViewsPage
 from .world import Store, World
@@ -46,12 +46,7 @@ class Response(BaseResponse):
 
     def create_replication_group(self) -> ActionResult:
         """CreateReplicationGroup"""
-        here = self._backend
-        subnet_groups = list(here.moto.cache_subnet_groups)
-        return self._one(
-            lambda world, store, parameters: groups.create(world, store, parameters, subnet_groups),
-            "ReplicationGroup",
-        )
+        return self._one(groups.create, "ReplicationGroup")
 
     def modify_replication_group(self) -> ActionResult:
         """ModifyReplicationGroup"""
@@ -159,22 +154,37 @@ class Response(BaseResponse):
         return self._one(remove)
 
     def create_cache_subnet_group(self) -> ActionResult:
-        """CreateCacheSubnetGroup, as moto has it"""
-        parameters = self._get_params()
-        name = (parameters.get("CacheSubnetGroupName") or "").lower()
-        if not name:
-            raise Refusal.MISSING.error(name="CacheSubnetGroupName")
-        created = self._backend.moto.create_cache_subnet_group(
-            cache_subnet_group_name=name,
-            cache_subnet_group_description=parameters.get("CacheSubnetGroupDescription") or "",
-            subnet_ids=parameters.get("SubnetIds") or [],
-            tags=parameters.get("Tags") or [],
-        )
-        return ActionResult({"CacheSubnetGroup": created})
+        """CreateCacheSubnetGroup"""
+        return self._one(surroundings.create_subnet_group, "CacheSubnetGroup")
+
+    def modify_cache_subnet_group(self) -> ActionResult:
+        """ModifyCacheSubnetGroup"""
+        return self._one(surroundings.modify_subnet_group, "CacheSubnetGroup")
+
+    def delete_cache_subnet_group(self) -> ActionResult:
+        """DeleteCacheSubnetGroup"""
+        return self._one(surroundings.delete_subnet_group)
 
     def describe_cache_subnet_groups(self) -> ActionResult:
-        """DescribeCacheSubnetGroups, as moto has it"""
-        name = self._get_params().get("CacheSubnetGroupName")
-        return ActionResult(
-            {"CacheSubnetGroups": self._backend.moto.describe_cache_subnet_groups(name.lower() if name else None)}
-        )
+        """DescribeCacheSubnetGroups"""
+        return self._page(surroundings.describe_subnet_groups, "CacheSubnetGroups")
+
+    def create_cache_parameter_group(self) -> ActionResult:
+        """CreateCacheParameterGroup"""
+        return self._one(surroundings.create_parameter_group, "CacheParameterGroup")
+
+    def delete_cache_parameter_group(self) -> ActionResult:
+        """DeleteCacheParameterGroup"""
+        return self._one(surroundings.delete_parameter_group)
+
+    def describe_cache_parameter_groups(self) -> ActionResult:
+        """DescribeCacheParameterGroups"""
+        return self._page(surroundings.describe_parameter_groups, "CacheParameterGroups")
+
+    def describe_cache_engine_versions(self) -> ActionResult:
+        """DescribeCacheEngineVersions"""
+        return self._page(surroundings.describe_engine_versions, "CacheEngineVersions")
+
+    def describe_events(self) -> ActionResult:
+        """DescribeEvents"""
+        return self._page(surroundings.describe_events, "Events")

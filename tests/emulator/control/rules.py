@@ -31,7 +31,7 @@ ENGINE_VERSIONS: Mapping[str, Mapping[str, str]] = {
         "7.0": "7.0.7",
         "7.1": "7.1.0",
     },
-    "valkey": {"7.2": "7.2.6", "8.0": "8.0.1", "8.1": "8.1.0", "8.2": "8.2.0", "9.0": "9.0.0"},
+    "valkey": {"7.2": "7.2.6", "8.0": "8.0.1", "8.1": "8.1.0", "8.2": "8.2.0", "9.0": "9.0.0", "9.1": "9.1.0"},
 }
 DEFAULT_VERSIONS: Mapping[str, str] = {"redis": "7.1", "valkey": "8.1"}
 
@@ -123,11 +123,17 @@ def parameter_family(engine: str, version: str) -> str:
     return "redis6.x" if engine == "redis" and numbers[0] == 6 else f"{engine}{numbers[0]}"
 
 
+def families() -> frozenset[str]:
+    """The parameter group families of all engines."""
+    return frozenset(
+        parameter_family(engine, full) for engine, versions in ENGINE_VERSIONS.items() for full in versions.values()
+    )
+
+
 def check_parameter_group(name: str | None, engine: str, version: str, *, cluster_enabled: bool) -> str:
     """The parameter group's name, AWS's default where none is given.
 
-    Those named ``default.…`` must exist and be of the right family. Others are taken as they are: the emulator
-    keeps no parameter groups of the user's.
+    Those named ``default.…`` must exist and be of the right family. Others are taken by any name.
     """
     family = parameter_family(engine, version)
     suffix = ".cluster.on" if cluster_enabled else ""
@@ -135,10 +141,7 @@ def check_parameter_group(name: str | None, engine: str, version: str, *, cluste
         return f"default.{family}{suffix}"
     if name.startswith("default."):
         found = name.removeprefix("default.").removesuffix(".cluster.on")
-        families = {
-            parameter_family(known, full) for known, versions in ENGINE_VERSIONS.items() for full in versions.values()
-        }
-        if found not in families:
+        if found not in families():
             raise Refusal.NO_PARAMETER_GROUP.error(id=name)
         if found != family:
             raise Refusal.PARAMETER_FAMILY.error(expected=family, found=found)

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .model import AVAILABLE, CacheCluster, Group, ServerlessCache, User, UserGroup
+from .model import AVAILABLE, CacheCluster, Group, ParameterGroup, ServerlessCache, SubnetGroup, User, UserGroup
 from .refusals import Refusal
 from .world import Store
 
-Tagged = Group | User | UserGroup | CacheCluster | ServerlessCache
+Tagged = Group | User | UserGroup | CacheCluster | ServerlessCache | SubnetGroup | ParameterGroup
 
 
 def parse_tags(tags: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -53,6 +53,10 @@ def find(store: Store, arn: str | None) -> Tagged:
         if identifier not in store.serverless:
             raise Refusal.NO_SERVERLESS.error(id=parts[6])
         return store.serverless[identifier]
+    if kind == "subnetgroup":
+        return store.subnet_group(parts[6])
+    if kind == "parametergroup":
+        return store.parameter_group(parts[6])
     raise Refusal.BAD_ARN.error(arn=arn)
 
 

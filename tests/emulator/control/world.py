@@ -18,7 +18,17 @@ from emulator.settings import Timing, Variants
 from . import views
 from .call_log import CallLog
 from .changes import Change, Changes
-from .model import CacheCluster, GlobalGroup, Group, Moment, ServerlessCache, User, UserGroup
+from .model import (
+    CacheCluster,
+    GlobalGroup,
+    Group,
+    Moment,
+    ParameterGroup,
+    ServerlessCache,
+    SubnetGroup,
+    User,
+    UserGroup,
+)
 from .refusals import Refusal
 from .scheduler import Scheduler
 from .throttling import Throttling
@@ -36,6 +46,8 @@ class Store:
     user_groups: dict[str, UserGroup] = field(default_factory=dict)
     clusters: dict[str, CacheCluster] = field(default_factory=dict)
     serverless: dict[str, ServerlessCache] = field(default_factory=dict)
+    subnet_groups: dict[str, SubnetGroup] = field(default_factory=dict)
+    parameter_groups: dict[str, ParameterGroup] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Every account has it, and it can't be deleted.
@@ -71,6 +83,20 @@ class Store:
         if group is None:
             raise Refusal.NO_USER_GROUP.error(id=identifier)
         return group
+
+    def subnet_group(self, name: str | None) -> SubnetGroup:
+        """The subnet group, or ``CacheSubnetGroupNotFoundFault``."""
+        found = self.subnet_groups.get((name or "").lower())
+        if found is None:
+            raise Refusal.NO_SUBNET_GROUP.error(id=name)
+        return found
+
+    def parameter_group(self, name: str | None) -> ParameterGroup:
+        """The parameter group of the user's, or ``CacheParameterGroupNotFound``."""
+        found = self.parameter_groups.get((name or "").lower())
+        if found is None:
+            raise Refusal.NO_PARAMETER_GROUP.error(id=name)
+        return found
 
     def groups_with(self, user_group_id: str) -> list[Group]:
         """The replication groups that a user group is attached to."""

@@ -257,7 +257,24 @@ def test_state_is_by_region_and_account(emulator: Any) -> None:
     with pytest.raises(ValueError, match="is in"):
         emulator.group(GROUP)
     assert emulator.group(GROUP, region="us-east-1", account="123456789012")["slots"] == [TOKEN_A]
-    assert refusal(emulator.client("elasticache", region="xx-nowhere-1").describe_users)[0] == "InvalidRegion"
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "code"),
+    [
+        ("elasticache", "describe_users", "SignatureDoesNotMatch"),
+        ("ec2", "describe_regions", "SignatureDoesNotMatch"),
+        ("secretsmanager", "list_secrets", "InvalidSignatureException"),
+        ("resourcegroupstaggingapi", "get_resources", "InvalidSignatureException"),
+        ("ssm", "describe_parameters", "InvalidSignatureException"),
+    ],
+)
+def test_a_region_that_does_not_exist_is_refused_by_the_service(
+    emulator: Any, service: str, action: str, code: str
+) -> None:
+    found = refusal(getattr(emulator.client(service, region="xx-nowhere-1"), action))
+    assert found == (code, "Credential should be scoped to a valid region.", 403)
+    assert [(call["code"], call["status"]) for call in emulator.calls(region="xx-nowhere-1")] == [(code, 403)]
 
 
 def test_calls_are_logged_with_what_came_of_them(emulator: Any) -> None:
@@ -394,11 +411,13 @@ def test_variants_are_shown_and_checked(emulator: Any) -> None:
     shown = emulator.variants()
     assert {name: item["default"] for name, item in shown.items()} == {
         "optional-wrong-token": "wrongpass",
+        "open-auth-default": "ok",
         "set-other-value": "not-rotated",
         "set-on-required": "no-op",
         "rotate-live-token": "refused",
         "rotate-same-twice": "refused",
         "existing-connections": "keep",
+        "modify-wider-token": "accepted",
         "date-moves": "end",
         "engine-too-old": "unsupported-version",
     }
@@ -435,8 +454,8 @@ def test_connections_stay_open(emulator: Any) -> None:
 
 
 def test_an_action_that_is_not_emulated_says_so(emulator: Any) -> None:
-    code, message, status = refusal(lambda: emulator.client("elasticache").describe_events())
-    assert (code, message, status) == ("InvalidAction", "DescribeEvents is not emulated.", 400)
+    code, message, status = refusal(lambda: emulator.client("elasticache").describe_reserved_cache_nodes())
+    assert (code, message, status) == ("InvalidAction", "DescribeReservedCacheNodes is not emulated.", 400)
 
 
 def aws(emulator: Any, *arguments: str) -> dict[str, Any]:
