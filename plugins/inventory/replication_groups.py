@@ -186,6 +186,7 @@ from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInv
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import account_of_role
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.lists import texts_for_lists
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.selection import Selection, parse_selection
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.survey import (
     ALL_REGIONS,
@@ -268,6 +269,10 @@ class InventoryModule(AWSInventoryBase):
                     f"There is no option '{name}'.{meant} See ansible-doc -t inventory {self.NAME}."
                 )
 
+        # Ansible would split a text at its commas.
+        for problem in texts_for_lists(self.option_definitions, config):
+            raise AnsibleParserError(problem.message)
+        for name in config:
             if (self.option_definitions.get(name) or {}).get("type") in ("bool", "boolean"):
                 try:
                     boolean(config[name])

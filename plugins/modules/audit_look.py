@@ -152,6 +152,7 @@ def main() -> None:
         for given in module.params["places"]
     ]
     try:
+        options.check_lists(module)
         seen = look(Clients(module), places, options.probing(module.params))
     except AuthError as error:
         module.fail_json(msg=for_role(str(error), ROLE))

@@ -633,6 +633,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
+        options.check_lists(module)
         if module.params["places"] is None and module.params["replication_group_ids"] is None:
             raise AuthError("replication_group_ids and places are both empty. Name the groups in one of them.")
         if module.params["places"] is None:

@@ -188,6 +188,7 @@ def main() -> None:
     )
     params = module.params
     try:
+        options.check_lists(module)
         ids = options.group_ids(params["replication_group_ids"])
         probing = options.probing(params)
         check_credentials(params["credentials"], params["expect"])

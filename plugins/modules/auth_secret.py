@@ -368,6 +368,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
+        options.check_lists(module)
         order = order_of(module)
         progress = for_each(
             module.params,

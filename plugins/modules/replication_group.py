@@ -530,6 +530,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
+        options.check_lists(module)
         finish(module, act(module))
     except AuthError as error:
         module.fail_json(msg=str(error))

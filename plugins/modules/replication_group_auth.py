@@ -280,6 +280,7 @@ def main() -> None:
     )
     clients = clients_of(module)
     try:
+        options.check_lists(module)
         ids = options.group_ids(module.params["replication_group_ids"])
         order = order_of(module)
         needed = CallKind.DELETE not in order.kinds

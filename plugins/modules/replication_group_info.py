@@ -231,6 +231,7 @@ def main() -> None:
     clients = clients_of(module)
     params = module.params
     try:
+        options.check_lists(module)
         ids = None if params["replication_group_ids"] is None else options.group_ids(params["replication_group_ids"])
         if ids is None and any(params[name] for name in (*options.TOKEN_SOURCES, *options.OTHER_TOKENS)):
             raise AuthError("replication_group_ids is needed with a token: name the groups whose nodes may get it.")

@@ -121,6 +121,7 @@ def main() -> None:
     )
     params = module.params
     try:
+        options.check_lists(module)
         options.check_waiting(params)
         ids = options.group_ids(params["replication_group_ids"])
         waits = for_each(

@@ -137,6 +137,7 @@ def main() -> None:
     )
     params = module.params
     try:
+        options.check_lists(module)
         how = watching(params)
         ids = options.group_ids(params["replication_group_ids"])
         watches = for_each(

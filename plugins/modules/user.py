@@ -383,6 +383,7 @@ def main() -> None:
     )
     result: dict[str, Any] = {}
     try:
+        options.check_lists(module)
         outcome = act(module)
         if outcome.raw:
             result["user"] = camel_dict_to_snake_dict(outcome.raw)

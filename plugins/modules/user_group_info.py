@@ -152,6 +152,7 @@ def main() -> None:
     )
     clients, params = clients_of(module), module.params
     try:
+        options.check_lists(module)
         found, missing = find(clients, params["user_group_ids"])
         shown = [camel_dict_to_snake_dict(group.raw) for group in found]
         if params["include_tags"]:

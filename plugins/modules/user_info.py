@@ -167,6 +167,7 @@ def main() -> None:
     )
     clients, params = clients_of(module), module.params
     try:
+        options.check_lists(module)
         found, missing = find(clients, params["user_ids"], params["user_names"])
         shown = [camel_dict_to_snake_dict(user.raw) for user in found]
         if params["include_tags"]:

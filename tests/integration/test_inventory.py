@@ -566,6 +566,10 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
         "include_own_account: false leaves no account to look at. Name roles in assume_role_arns.",
     ),
     "no-choice": ({"on_failure": "ignore"}, "on_failure"),
+    "text-for-a-list": (
+        {"regions": "us-east-1, eu-west-1"},
+        "regions: 'us-east-1, eu-west-1' is not a list. Pass a list: [us-east-1, eu-west-1].",
+    ),
     "no-boolean": ({"serverless": "perhaps"}, "serverless: 'perhaps' is neither true nor false."),
     "same-name": (
         {"hostname": "'same'"},

@@ -88,6 +88,44 @@ def one_or_more(name: str, given: object, item: Item, *, dicts: bool = False, va
     return [entry.strip() if isinstance(entry, str) else entry for entry in given]
 
 
+@dataclass(frozen=True)
+class TextForList:
+    """A text with several items in the place of a list: what is said of it, and its items where they may be secret.
+
+    Ansible hides the text of an option with C(no_log), but not the items that it splits it into.
+    """
+
+    message: str
+    secrets: tuple[str, ...] = ()
+
+
+def texts_for_lists(spec: Mapping[str, Any], given: Mapping[str, Any], within: str = "") -> list[TextForList]:
+    """Return the texts that were given for lists of several items.
+
+    ``spec`` is a module's argument_spec, ``given`` what it was called with: Ansible splits such a text at its commas.
+    One without a comma is a list of one. The value is shown where nothing in it is secret.
+    """
+    found = []
+    for name, option in spec.items():
+        for alias in (name, *(option.get("aliases") or ())):
+            value = given.get(alias)
+            nested, path = option.get("options"), f"{within}{alias}"
+            if option.get("type") == "list" and isinstance(value, str) and "," in value:
+                is_plain = option.get("elements") == "str" and not option.get("no_log")
+                text = shown(value) if is_plain else "a text with commas in it"
+                parts = tuple(part.strip() for part in value.split(","))
+                shape = ", ".join(parts) if is_plain else "..., ..."
+                message = f"{path}: {text} is not a list. Pass a list: [{shape}]."
+                found.append(TextForList(message, () if is_plain else parts))
+            elif nested and isinstance(value, Mapping):
+                found += texts_for_lists(nested, value, f"{path}.")
+            elif nested and isinstance(value, list):
+                for number, entry in enumerate(value):
+                    if isinstance(entry, Mapping):
+                        found += texts_for_lists(nested, entry, f"{path}[{number}].")
+    return found
+
+
 def shown(text: str) -> str:
     """Return a user's text in quotes: in one line, and not longer than that."""
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

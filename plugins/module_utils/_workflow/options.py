@@ -9,7 +9,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible.module_utils import basic
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
 from .._core.errors import AuthError
+from .._core.lists import texts_for_lists
 from .observe import Probing
 
 GROUPS_SPEC: dict[str, dict[str, Any]] = {
@@ -66,6 +70,15 @@ WAIT_SPEC: dict[str, dict[str, Any]] = {
 
 #: elasticache-facts §5: 1 to 40 letters, digits and hyphens, first a letter, no "--", no trailing "-".
 _ID = re.compile(r"(?!.*--)[a-z][a-z0-9-]{0,39}(?<!-)")
+
+
+def check_lists(module: AnsibleAWSModule) -> None:
+    """Raise :class:`AuthError` where a text with several items was given for a list, which Ansible has split."""
+    wrong = texts_for_lists(module._module.argument_spec, basic._load_params())
+    for text in wrong:
+        module.no_log_values.update(filter(None, text.secrets))
+    if wrong:
+        raise AuthError(" ".join(text.message for text in wrong))
 
 
 def group_ids(given: Iterable[str], option: str = "replication_group_ids") -> list[str]:

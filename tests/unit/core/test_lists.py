@@ -18,6 +18,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.lists impor
     Item,
     is_id,
     one_or_more,
+    texts_for_lists,
 )
 
 NAME = "rotate_token_replication_groups"
@@ -103,3 +104,40 @@ def test_no_text_becomes_anything_but_itself(text: str) -> None:
     else:
         with pytest.raises(AuthError):
             one_or_more(NAME, text, GROUPS)
+
+
+SPEC: dict[str, Any] = {
+    "ids": {"type": "list", "elements": "str", "aliases": ["id"]},
+    "tokens": {"type": "list", "elements": "str", "no_log": True},
+    "name": {"type": "str"},
+    "places": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"ids": {"type": "list", "elements": "str"}, "region": {"type": "str"}},
+    },
+    "source": {"type": "dict", "options": {"stages": {"type": "list", "elements": "str"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problems"),
+    [
+        ({}, []),
+        ({"ids": ["a", "b"], "tokens": ["t"], "name": "a,b"}, []),
+        ({"ids": "a", "tokens": "t"}, []),
+        ({"ids": "a, b"}, ["ids: 'a, b' is not a list. Pass a list: [a, b]."]),
+        ({"id": "a,b"}, ["id: 'a,b' is not a list. Pass a list: [a, b]."]),
+        ({"tokens": "quiet,still"}, ["tokens: a text with commas in it is not a list. Pass a list: [..., ...]."]),
+        ({"places": [{"ids": "a"}, {"ids": "b,c"}]}, ["places[1].ids: 'b,c' is not a list. Pass a list: [b, c]."]),
+        ({"places": "ids=a,region=b"}, ["places: a text with commas in it is not a list. Pass a list: [..., ...]."]),
+        ({"source": {"stages": "a,b"}}, ["source.stages: 'a,b' is not a list. Pass a list: [a, b]."]),
+    ],
+)
+def test_texts_given_to_a_module(arguments: dict[str, Any], problems: list[str]) -> None:
+    """A token is not shown."""
+    assert [found.message for found in texts_for_lists(SPEC, arguments)] == problems
+
+
+def test_secret_items_of_texts() -> None:
+    assert [found.secrets for found in texts_for_lists(SPEC, {"tokens": "quiet, still"})] == [("quiet", "still")]
+    assert [found.secrets for found in texts_for_lists(SPEC, {"ids": "a,b"})] == [()]
