@@ -7,6 +7,8 @@ Runs that are cut off on these ways are among the journeys of ``test_auth_secret
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -190,6 +192,28 @@ class TestBack:
         assert [action["parameters"]["VersionStage"] for action in outcome["actions"]] == [ABANDONED]
         assert tokens(emulator) == {CURRENT: C, PREVIOUS: A}
         changed(emulator, "staged", **BACK)
+
+    def test_another_token_staged_between_the_look_and_the_call(self, emulator: Emulator) -> None:
+        """A label that no version had is put on one by compare-and-swap: whoever staged another meanwhile keeps it."""
+        rotated(emulator)
+        emulator.faults({"kind": "pause", "action": LABEL, "nth": 2})  # the first one marks what is given up
+
+        def stage_another() -> None:
+            while not emulator.faults()[0]["struck"]:
+                time.sleep(0.02)
+            client = emulator.client("secretsmanager")
+            client.put_secret_value(SecretId=NAME, SecretString=text(C), VersionStages=[PENDING])
+            emulator.clear_faults()
+
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(stage_another)
+            ended = act(emulator, "staged", **BACK)
+            other.result()
+        assert ended.failed
+        assert "AWSPENDING of the secret s/sessions holds another token than AWSPREVIOUS" in ended.msg
+        assert tokens(emulator)[PENDING] == C
+        described = emulator.client("secretsmanager").describe_secret(SecretId=NAME)["VersionIdsToStages"]
+        assert sorted(stage for stages in described.values() for stage in stages).count(PENDING) == 1
 
     def test_two_runs_at_once(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         """The other run is through by the time of our first call: ours finds all done."""
