@@ -432,7 +432,7 @@ class TestGivenTokens:
             ({"tokens": {}}, "a: there is no token for it in auth_tokens."),
             ({"tokens": {"a": None}}, "a: there is no token for it in auth_tokens."),
             ({"token": ""}, "a: the token given is not a valid AUTH token: it has 0 characters"),
-            ({"tokens": {"a": "no/slash-in-a-token"}}, "a: the token given is not a valid AUTH token: it may hold"),
+            ({"tokens": {"a": "no/slash-in-a-token"}}, "a: the token given is not a valid AUTH token: character 3 is"),
             ({"tokens": {"a": 1234}}, "a: the token given is not a valid AUTH token: it has 4 characters"),
         ],
     )
