@@ -66,6 +66,15 @@ options:
         Once it is promoted there is nothing left to stage, and nothing is changed.
     type: bool
     default: false
+  version_ids:
+    description:
+      - With O(state=promoted), the id of the version that may be promoted, by the group's id. Give what
+        RV(outcomes) has in C(after.AWSPENDING) after V(staged), so that nothing is promoted that another party has
+        staged since the group was given the token.
+      - Where C(AWSPENDING) is on another version, and C(AWSCURRENT) not on this one, nothing is moved, and it is an
+        error.
+      - Of a group without one it is the version that is in C(AWSPENDING) at the first look.
+    type: dict
   auth_token:
     description:
       - The token to stage, the same for all groups, instead of a random one for each.
@@ -143,6 +152,7 @@ EXAMPLES = r"""
     name: elasticache/{replication_group_id}/auth-token
     key: auth_token
     state: staged
+  register: staged
 
 - name: Let clients in with it too
   elasticache.auth.replication_group_auth:
@@ -153,12 +163,15 @@ EXAMPLES = r"""
       key: auth_token
       stage: AWSPENDING
 
-- name: Give it to the clients
+- name: Give it to the clients, and no token that somebody else has staged since
   elasticache.auth.auth_secret:
     replication_group_ids: [sessions, carts]
     name: elasticache/{replication_group_id}/auth-token
     key: auth_token
     state: promoted
+    version_ids:
+      sessions: "{{ staged.outcomes.sessions.after.AWSPENDING }}"
+      carts: "{{ staged.outcomes.carts.after.AWSPENDING }}"
 
 - name: Stage a first token in a secret that is created for it
   elasticache.auth.auth_secret:
@@ -317,6 +330,18 @@ def order_of(module: AnsibleAWSModule) -> SecretOrder:
     for option in CREATING:
         if params[option] is not None and not params["create"]:
             raise AuthError(f"{option} is that of a secret to be created, and goes with create: true.")
+    if params["version_ids"] is not None and params["state"] != "promoted":
+        raise AuthError(f"version_ids goes with state: promoted, not with {params['state']}.")
+    versions = {str(key).strip().lower(): str(one or "") for key, one in (params["version_ids"] or {}).items()}
+    ids = options.group_ids(params["replication_group_ids"])
+    unknown = sorted(set(versions) - set(ids))
+    if unknown:
+        raise AuthError(f"version_ids: {', '.join(unknown)} is not among replication_group_ids.")
+    missing = sorted(key for key, version in versions.items() if not version)
+    if missing:
+        raise AuthError(
+            f"version_ids: {', '.join(missing)} has none. Give the id of a version, or leave the group out."
+        )
     if params["key"] == "":
         raise AuthError("key is empty. Name the token's key, or leave key out where the secret is the bare token.")
     if params["state"] == "cleared" and params["key"] is None:
@@ -337,12 +362,13 @@ def order_of(module: AnsibleAWSModule) -> SecretOrder:
     )
     return SecretOrder(
         goal=Goal.BACK if params["from_previous"] else Goal(params["state"]),
-        names=names_of(params["name"], options.group_ids(params["replication_group_ids"])),
+        names=names_of(params["name"], ids),
         key=params["key"],
         token=params["auth_token"],
         tokens=None if tokens is None else {str(key).lower(): value for key, value in tokens.items()},
         length=length,
         creation=creation if params["create"] else None,
+        versions=versions,
         check_mode=module.check_mode,
     )
 
@@ -359,6 +385,7 @@ def main() -> None:
             "auth_token": {"type": "str", "no_log": True},
             "auth_tokens": {"type": "dict", "no_log": True},
             "length": {"type": "int"},
+            "version_ids": {"type": "dict"},
             "create": {"type": "bool", "default": False},
             "description": {"type": "str"},
             "kms_key_id": {"type": "str", "no_log": False},

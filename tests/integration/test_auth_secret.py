@@ -495,12 +495,12 @@ def test_cut_off_at_any_call_the_same_run_arrives(
     before = prepared(emulator, journey)
     perform, made = store.perform_call, []
 
-    def perform_until_killed(clients: Clients, call: SecretCall) -> Mapping[str, Any]:
+    def perform_until_killed(clients: Clients, call: SecretCall, **more: Any) -> Mapping[str, Any]:
         made.append(call)
         if len(made) == nth + 1 and when == "before":
             raise Killed
         try:
-            return perform(clients, call)
+            return perform(clients, call, **more)
         finally:
             if len(made) == nth + 1:
                 raise Killed
@@ -614,12 +614,12 @@ class TestSomeoneElseIsAtWork:
         other = next_version_id(client.describe_secret(SecretId=NAME)["ARN"], labels(emulator))
         perform = store.perform_call
 
-        def perform_late(clients: Clients, call: SecretCall) -> Mapping[str, Any]:
+        def perform_late(clients: Clients, call: SecretCall, **more: Any) -> Mapping[str, Any]:
             assert call.version_id == other
             client.put_secret_value(
                 SecretId=NAME, SecretString=text(B, port=1), VersionStages=[PENDING], ClientRequestToken=other
             )
-            return perform(clients, call)
+            return perform(clients, call, **more)
 
         monkeypatch.setattr(store, "perform_call", perform_late)
         ended = act(emulator, "staged", key=KEY)
@@ -637,7 +637,7 @@ class TestSomeoneElseIsAtWork:
         perform = store.perform_call
         interrupted: list[str] = []
 
-        def perform_late(clients: Clients, call: SecretCall) -> Mapping[str, Any]:
+        def perform_late(clients: Clients, call: SecretCall, **more: Any) -> Mapping[str, Any]:
             if not interrupted:
                 interrupted.append(call.action)
                 found, client = labels(emulator), emulator.client("secretsmanager")
@@ -651,7 +651,7 @@ class TestSomeoneElseIsAtWork:
                 client.update_secret_version_stage(
                     SecretId=NAME, VersionStage=PENDING, RemoveFromVersionId=found[PENDING]
                 )
-            return perform(clients, call)
+            return perform(clients, call, **more)
 
         monkeypatch.setattr(store, "perform_call", perform_late)
         ended = act(emulator, state, key=KEY)

@@ -221,7 +221,7 @@ class TestBack:
         found, perform = labels(emulator), store.perform_call
         interrupted: list[str] = []
 
-        def perform_late(clients: Clients, call: SecretCall) -> Mapping[str, Any]:
+        def perform_late(clients: Clients, call: SecretCall, **more: Any) -> Mapping[str, Any]:
             if not interrupted:
                 interrupted.append(call.action)
                 move(emulator, ABANDONED, found[CURRENT])
@@ -231,7 +231,7 @@ class TestBack:
                 # moto would put the label on twice; AWS says where it is.
                 code = "InvalidParameterException"
                 emulator.faults({"kind": "error", "action": LABEL, "code": code, "message": "already attached"})
-            return perform(clients, call)
+            return perform(clients, call, **more)
 
         monkeypatch.setattr(store, "perform_call", perform_late)
         ended = act(emulator, "staged", **BACK)

@@ -216,6 +216,11 @@ class Clients:
         return self._client("secrets", "secretsmanager", max_attempts=4)
 
     @property
+    def secrets_once(self) -> Any:
+        """Secrets Manager, for calls that change something: botocore does not repeat these."""
+        return self._client("secrets once", "secretsmanager", max_attempts=1)
+
+    @property
     def metrics(self) -> Any:
         """CloudWatch."""
         return self._client("metrics", "cloudwatch", max_attempts=4)

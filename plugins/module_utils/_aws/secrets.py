@@ -9,7 +9,7 @@ import contextlib
 import functools
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -319,14 +319,13 @@ def read_text(clients: Clients, name: str, stage: str, group_id: str, option: st
         return "", None
 
 
-def perform_call(clients: Clients, call: SecretCall) -> Mapping[str, Any]:
-    """Make the call and return the answer. Raises botocore's exceptions.
+def perform_call(clients: Clients, call: SecretCall, *, check: Callable[[], object] | None = None) -> Mapping[str, Any]:
+    """Make the call and return the answer. Raises botocore's exceptions, and what ``check`` raises before an attempt.
 
-    botocore repeats it where the answer got lost: a version is made once for its id, and a label that was moved
-    already is refused, which is for the caller to look into.
+    botocore does not repeat it where the answer got lost: somebody else may have moved a label since.
     """
-    method = getattr(clients.secrets, xform_name(call.action))
-    answer: Mapping[str, Any] = clients.paced(call.action, lambda: method(**call.parameters))
+    method = getattr(clients.secrets_once, xform_name(call.action))
+    answer: Mapping[str, Any] = clients.paced(call.action, lambda: method(**call.parameters), check=check)
     return answer
 
 

@@ -48,6 +48,11 @@ class Kept:
     secret: Secret | None = field(default=None, repr=False)
     listed: bool = False
 
+    @property
+    def staged(self) -> str:
+        """The id of the version in AWSPENDING: it is the one that is rotated in, and no other is promoted then."""
+        return self.secret.labels.get(PENDING, "") if self.secret else ""
+
 
 def read_kept(
     clients: Clients,

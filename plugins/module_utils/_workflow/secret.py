@@ -4,11 +4,13 @@
 """A token's way through the staging labels of a secret: staged, promoted, discarded; and back, and away.
 
 Each run looks first and does what is left to do, so it may be cut off anywhere and run again. Where a call's answer is
-lost, or says that the secret is not as it was seen, it looks again.
+lost, or says that the secret is not as it was seen, it looks again; and so it does before a call that would take a
+label from a version that it has not seen. What is promoted is the version that was staged at the first look.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +19,18 @@ from typing import Any
 from .._aws import secrets as store
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of
-from .._aws.secrets import ABANDONED, CREATE, LABEL, PUT, STAGES, Secret, SecretCall
+from .._aws.secrets import (
+    ABANDONED,
+    CREATE,
+    CURRENT,
+    LABEL,
+    PENDING,
+    PUT,
+    STAGES,
+    Secret,
+    SecretCall,
+    list_secrets,
+)
 from .._core.errors import AuthError
 from .._core.tokens import MIN_LENGTH, generate
 from .._fan_out import fan_out
@@ -28,6 +41,13 @@ from .secret_plan import MAX_TAKEN, Goal, Request, SecretOrder, SecretPlan, deci
 NEW_VERSION = "new version"
 #: How often a secret is looked at anew because labels were moved meanwhile or an answer was lost.
 _MAX_TROUBLES = 5
+#: How long until then at first where an answer was lost, seconds; twice as long each time.
+_PAUSE = 0.05
+#: Up to this many secrets are described one by one before they are changed, unless that was less than so long ago,
+#: seconds.
+_SINGLY, _LOOK_COUNTS_FOR = 5, 1.0
+#: What takes AWSPENDING or AWSCURRENT from a version.
+_TAKING = (Goal.STAGED, Goal.PROMOTED, Goal.CLEARED)
 
 _TAKEN = "ResourceExistsException"
 #: What AWS says, by action, where the secret is not as it was seen, or was changed by a call whose answer got lost.
@@ -57,6 +77,8 @@ class _Case:
 
     ``said``: the first plan of which a call was made. ``doubt``: a call that may or may not have been carried out, with
     what AWS, or the connection, said of it. ``refused``: one that AWS refused because the secret was not as seen.
+    ``singly``: it may be described before each call. ``looked_at``: when it was, of ``time.monotonic()``. ``staged``:
+    the version that was staged at the first look.
     """
 
     request: Request
@@ -68,6 +90,9 @@ class _Case:
     troubles: int = 0
     known: Secret | None = field(default=None, repr=False)
     is_known: bool = False
+    singly: bool = True
+    looked_at: float = float("-inf")
+    staged: str = ""
 
     def done(self, call: SecretCall) -> None:
         self.progress.changed = True
@@ -89,16 +114,19 @@ def bring_secrets_about(
 ) -> list[SecretProgress]:
     """Fulfil ``order`` for each group and return what happened to each. ``hide`` is told every token that is met.
 
-    ``known``: secrets that were read a moment ago, by group (``None``: there is none); their first look is saved.
+    ``known``: secrets that were read before, by group (``None``: there is none); their first look is saved, where a
+    list of all of them shows no other version staged by now. Of a few, each is described before it is changed.
     Raises :class:`AuthError` for what concerns no single group.
     """
     begun = time.monotonic()
     dummy = clients.secrets  # where no client can be made, it is told once
+    singly = len(order.names) <= _SINGLY
+    known = known if known is None or singly else _as_listed(clients, order, known)
 
     def work(key: str) -> SecretProgress:
         progress = SecretProgress(key, secret_name=order.names[key])
         try:
-            case = _Case(_request(order, key, hide), progress)
+            case = _Case(_request(order, key, hide), progress, singly=singly)
             if known is not None and key in known:
                 case.known, case.is_known = known[key], True
             _bring_about(clients, case, check_mode=order.check_mode, hide=hide)
@@ -114,26 +142,51 @@ def bring_secrets_about(
     return [one for one in done.values() if isinstance(one, SecretProgress)]
 
 
+def _as_listed(clients: Clients, order: SecretOrder, known: Mapping[str, Secret | None]) -> dict[str, Secret | None]:
+    """Return those of ``known`` in which the list of all secrets shows no version staged that was not there before.
+
+    The list may be five minutes behind: what it does not show proves nothing, but what it does has happened.
+    """
+    if order.goal not in _TAKING:
+        return dict(known)
+    listed = list_secrets(clients, [order.names[key] for key in known])
+
+    def moved(key: str, secret: Secret | None) -> bool:
+        now = listed.get(order.names[key])
+        if secret is None or now is None:
+            return secret is None and now is not None
+        return now.labels.get(PENDING) not in (None, *secret.labels.values())
+
+    return {key: secret for key, secret in known.items() if not moved(key, secret)}
+
+
 def _request(order: SecretOrder, key: str, hide: Callable[[str], None]) -> Request:
     # One token for all of a run's tries, so that a repeated call asks for the same version.
     given = given_token(order, key) if order.goal is Goal.STAGED else None
     token = given or (generate(order.length) if order.goal is Goal.STAGED else "")
     if token:
         hide(token)
-    return Request(key, order.names[key], order.goal, order.key, token, given is not None, order.creation)
+    version = order.versions.get(key, "") if order.goal is Goal.PROMOTED else ""
+    return Request(key, order.names[key], order.goal, order.key, token, given is not None, order.creation, version)
 
 
 def _bring_about(clients: Clients, case: _Case, *, check_mode: bool, hide: Callable[[str], None]) -> None:
     progress, first = case.progress, True
     while True:
+        if not case.is_known:
+            case.looked_at = time.monotonic()
         secret = case.known if case.is_known else _look(clients, case.request, hide)
         case.is_known = False
         labels = secret.labels if secret else {}
         if first and secret:
             progress.before = shown_labels(labels)
+            case.staged = labels.get(PENDING, "")
         first = False
-        _settle_doubt(case, secret.labels if secret else None)
-        case.plan = decide(case.request, secret, clients.region)
+        _settle_doubt(clients, case, secret.labels if secret else None)
+        request = case.request
+        if case.staged and labels.get(PENDING) not in (None, case.staged):
+            request = replace(request, version=request.version or case.staged)
+        case.plan = decide(request, secret, clients.region)
         if check_mode:
             for call in case.plan.calls:
                 labels = call.applied(labels, NEW_VERSION)
@@ -147,6 +200,8 @@ def _bring_about(clients: Clients, case: _Case, *, check_mode: bool, hide: Calla
             progress.after = shown_labels(after.labels if after else {})
             progress.secret = after
             case.tell(case.said or case.plan, "was")
+            if case.said and case.plan.warning not in ("", case.said.warning):
+                progress.warnings.append(case.plan.warning)
             return
 
 
@@ -179,7 +234,7 @@ def _look(clients: Clients, request: Request, hide: Callable[[str], None]) -> Se
     )
 
 
-def _settle_doubt(case: _Case, labels: Mapping[str, str] | None) -> None:
+def _settle_doubt(clients: Clients, case: _Case, labels: Mapping[str, str] | None) -> None:
     """Take a call for made, or not, by what is seen now. Raises :class:`AuthError` where that happens too often."""
     if case.doubt is None:
         return
@@ -187,9 +242,42 @@ def _settle_doubt(case: _Case, labels: Mapping[str, str] | None) -> None:
     if call.shows_in(labels):
         case.done(call)
         return
+    _note_trouble(case, error)
+    clients.pause(_PAUSE * 2**case.troubles)
+
+
+def _note_trouble(case: _Case, error: AuthError) -> None:
     case.troubles += 1
     if case.troubles >= _MAX_TROUBLES:
         raise error
+
+
+class _LabelsMovedError(AuthError):
+    """The staging labels are not where they were when the call was decided upon, so that it was not made."""
+
+
+def _check(clients: Clients, case: _Case, secret: Secret | None, call: SecretCall) -> Callable[[], None]:
+    """Return what is to be called before each attempt of ``call``: it raises where the labels have moved.
+
+    UpdateSecretVersionStage takes a label from the version that is named only. But PutSecretValue takes AWSPENDING from
+    any, and AWSCURRENT is moved to what is in AWSPENDING, which is not a part of that call.
+    """
+    attempts = itertools.count()
+    takes = call.action == PUT or call.parameters.get("VersionStage") == CURRENT
+
+    def check() -> None:
+        late = next(attempts) > 0 or (case.singly and time.monotonic() - case.looked_at > _LOOK_COUNTS_FOR)
+        if secret is None or not takes or not late:
+            return
+        now = store.describe_secret(clients, case.request.name, case.request.group_id)
+        case.looked_at = time.monotonic()
+        if now is None or dict(now.labels) != dict(secret.labels):
+            raise _LabelsMovedError(
+                f"{case.request.what()}: its staging labels were moved by someone else again and again. Run this again "
+                "when nobody else is at work on it."
+            )
+
+    return check
 
 
 def _perform(clients: Clients, case: _Case, secret: Secret | None) -> tuple[Secret | None, bool]:
@@ -200,7 +288,12 @@ def _perform(clients: Clients, case: _Case, secret: Secret | None) -> tuple[Secr
     request = case.request
     for call in case.plan.calls:
         try:
-            answer = store.perform_call(clients, call)
+            answer = store.perform_call(clients, call, check=_check(clients, case, secret, call))
+        except _LabelsMovedError as moved:
+            _note_trouble(case, moved)
+            return None, False
+        except AuthError:
+            raise
         except Exception as error:
             told = store.told(error, call.action, request.name, request.group_id, clients.region)
             if call.action == PUT and code_of(error) == _TAKEN:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import json
+import shlex
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,8 @@ class SecretOrder:
     """What is wanted of every secret.
 
     ``names``: of the secrets, by group. ``token``: the one to stage, or ``tokens``, those by group; without either,
-    random ones of ``length``. ``creation``: ``None`` where no secret is to be created.
+    random ones of ``length``. ``versions``: the id of the version to promote, by group; of a group without one it is
+    the version that is staged. ``creation``: ``None`` where no secret is to be created.
     """
 
     goal: Goal
@@ -75,6 +77,7 @@ class SecretOrder:
     tokens: Mapping[str, Any] | None = field(default=None, repr=False)
     length: int = DEFAULT_LENGTH
     creation: Creation | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
     check_mode: bool = False
 
 
@@ -82,6 +85,7 @@ class SecretOrder:
 class Request:
     """What is wanted of one secret. ``token``: the one to stage; ``given``: it is the caller's and not a random one.
 
+    ``version``: the id of the version to promote, the only one that may be; empty: the one that is staged.
     ``attempt``: how many ids of new versions turned out to be taken.
     """
 
@@ -92,6 +96,7 @@ class Request:
     token: str = field(default="", repr=False)
     given: bool = False
     creation: Creation | None = None
+    version: str = ""
     attempt: int = 0
 
     def what(self, stage: str = "") -> str:
@@ -247,6 +252,8 @@ def _stage(request: Request, secret: Secret) -> SecretPlan:
 def _promote(request: Request, secret: Secret) -> SecretPlan:
     if not secret.labels:
         raise AuthError(f"{request.what()} is empty, so there is nothing to promote. Stage a token first.")
+    if request.version and secret.labels.get(PENDING) != request.version:
+        return _promoted_already(request, secret.labels)
     if PENDING not in secret.labels:
         return SecretPlan(note=f"nothing is staged in the secret {request.name}.")
     version = secret.labels[PENDING]
@@ -255,6 +262,7 @@ def _promote(request: Request, secret: Secret) -> SecretPlan:
             (_unlabel(request, version),),
             f"{PENDING} {{was}} taken off the version of the secret {request.name} that is in {CURRENT} already",
         )
+    _check_way_back(request, secret.labels)
     pending = _pending_token(request, secret)
     # A group accepts it already, whatever else AWS may say of such tokens.
     _check_pending(request, in_force_violations(pending))
@@ -279,6 +287,39 @@ def _promote(request: Request, secret: Secret) -> SecretPlan:
         f"the token in {PENDING} of the secret {request.name} {{was}} promoted to {CURRENT}",
         warning=warning if unlike else "",
     )
+
+
+def _promoted_already(request: Request, labels: Mapping[str, str]) -> SecretPlan:
+    """The version to promote is not, or no longer, the one that is staged. Raises where it is not in AWSCURRENT."""
+    pending = labels.get(PENDING)
+    if labels.get(CURRENT) == request.version:
+        note = f"the version {request.version} of the secret {request.name} is in {CURRENT} already."
+        warning = (
+            f"{request.what(PENDING)} is on the version {pending}, which somebody else has staged meanwhile. It was "
+            "left as it is, and no group accepts its token because of this run."
+        )
+        return SecretPlan(note=note, warning=warning if pending else "")
+    where = f"is on the version {pending}, not on {request.version}" if pending else f"is not on {request.version}"
+    again = ["--secret-id", request.name, "--version-stage", PENDING, "--move-to-version-id", request.version]
+    again += ["--remove-from-version-id", pending] if pending else []
+    raise AuthError(
+        f"{request.what(PENDING)} {where}, the version to be promoted: somebody else has moved the label. Nothing was "
+        f"moved: clients go on with {CURRENT}, and what is in {PENDING} now may be a token that no group accepts. Find "
+        "out who moved it. To finish with the version to be promoted, put the label back within a day (Secrets Manager "
+        "deletes versions without a label) and repeat this: "
+        f"{shlex.join(['aws', 'secretsmanager', 'update-secret-version-stage', *again])}"
+    )
+
+
+def _check_way_back(request: Request, labels: Mapping[str, str]) -> None:
+    """Raise where a way back to the previous token is under way, and another version than that is staged by now."""
+    if ABANDONED in labels and labels[ABANDONED] == labels.get(CURRENT) and labels[PENDING] != labels.get(PREVIOUS):
+        raise AuthError(
+            f"{request.what(PENDING)} is on the version {labels[PENDING]}, but {CURRENT} is marked as given up for the "
+            f"token in {PREVIOUS} ({ABANDONED}), version {labels.get(PREVIOUS, 'none')}: somebody else has moved the "
+            f"label. Nothing was moved. Find out who staged it; put {PENDING} back on the version in {PREVIOUS}, or "
+            "give the way back up (state: discarded), then repeat this."
+        )
 
 
 def _discard(request: Request, secret: Secret) -> SecretPlan:

@@ -297,6 +297,7 @@ class _Run:
             names={one.id: one.kept.store.name for one in due},
             key=source.get("key"),
             creation=Creation() if request.create_secret else None,
+            versions={one.id: one.kept.staged for one in due if one.kept.staged},
         )
         known = {one.id: one.kept.secret for one in due}
         by_id = {one.id: one for one in due}

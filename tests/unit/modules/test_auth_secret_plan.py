@@ -440,3 +440,46 @@ class TestGivenTokens:
         with pytest.raises(AuthError) as raised:
             given_token(SecretOrder(Goal.STAGED, {"a": "s"}, **order), "a")
         assert str(raised.value).startswith(words)
+
+
+class TestTheVersionToPromote:
+    """The one that was rotated in is promoted, by its id, and no other."""
+
+    @pytest.mark.parametrize(
+        ("found", "expected"),
+        [
+            pytest.param(secret(A, B), [(CURRENT, "v1", "v2"), UNLABEL_2], id="it-is-staged"),
+            pytest.param(secret(B, B, AWSCURRENT="v2"), [UNLABEL_2], id="half-way"),
+            pytest.param(secret(B, AWSCURRENT="v2"), [], id="promoted-already"),
+            pytest.param(secret(B, C, AWSCURRENT="v2", AWSPENDING="v3"), [], id="promoted-and-another-staged"),
+        ],
+    )
+    def test_calls(self, found: Secret, expected: list[tuple[Any, ...]]) -> None:
+        plan = decide(wanted(Goal.PROMOTED, version="v2"), found, REGION)
+        assert calls(plan) == expected
+        assert ("somebody else has staged" in plan.warning) == (found.labels.get(PENDING) == "v3")
+
+    @pytest.mark.parametrize(
+        ("found", "words"),
+        [
+            (secret(A, C, AWSPENDING="v3"), "AWSPENDING of the secret s is on the version v3, not on v2, the version"),
+            (secret(A), "AWSPENDING of the secret s is not on v2, the version to be promoted"),
+            (secret(C, AWSCURRENT="v3", AWSPREVIOUS="v2"), "somebody else has moved the label. Nothing was moved"),
+        ],
+    )
+    def test_any_other_is_refused(self, found: Secret, words: str) -> None:
+        with pytest.raises(AuthError) as refused:
+            decide(wanted(Goal.PROMOTED, version="v2"), found, REGION)
+        assert words in str(refused.value)
+        assert "--version-stage AWSPENDING --move-to-version-id v2" in str(refused.value)
+
+    def test_the_ids_are_quoted_for_a_shell(self) -> None:
+        with pytest.raises(AuthError, match=r"--remove-from-version-id '\$\(x\)'$"):
+            decide(wanted(Goal.PROMOTED, version="v2"), secret(A, C, AWSPENDING="$(x)"), REGION)
+
+    def test_on_the_way_back_it_is_the_previous_one(self) -> None:
+        """Somebody has staged another token since."""
+        back = {ABANDONED: "v1", PREVIOUS: "v0"}
+        assert calls(decide(wanted(Goal.PROMOTED), secret(A, B, **back, AWSPENDING="v0"), REGION))
+        with pytest.raises(AuthError, match="is on the version v3, but AWSCURRENT is marked as given up"):
+            decide(wanted(Goal.PROMOTED), secret(A, C, **back, AWSPENDING="v3"), REGION)
