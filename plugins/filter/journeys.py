@@ -337,7 +337,7 @@ def _begin(outcome: Mapping[str, Any]) -> dict[str, Any]:
     group: dict[str, Any] = {
         "changed": bool(outcome.get("changed")),
         "failed": False,
-        "stood": outcome.get("stands"),
+        "stood": outcome.get("stood") or outcome.get("stands"),
         "evidence": outcome.get("on_evidence"),
         "msg": outcome.get("msg"),
         "actions": [],
@@ -355,6 +355,9 @@ def _add(group: dict[str, Any], outcome: Mapping[str, Any]) -> None:
     if "changes" in outcome:  # several steps, each told as if it stood alone
         for change in outcome["changes"]:
             _add(group, change)
+        if outcome["changes"] and outcome.get("stands"):
+            # By the labels that the tokens have in the end, and seen after the last call.
+            group["stands"] = outcome["stands"]
         outcome = {key: value for key, value in outcome.items() if key != "after"}
         if group["failed"]:
             return
@@ -371,7 +374,8 @@ def _add(group: dict[str, Any], outcome: Mapping[str, Any]) -> None:
         access = "rbac" if after.get("user_group_ids") else "a token" if after.get("auth_token_enabled") else "open"
         group["stands"] = f"{access}, encryption in transit {after['transit_encryption_mode']}"
     if after.get("possible_states"):
-        group["stands"] = " or ".join(after["possible_states"])
+        text = " or ".join(after["possible_states"])
+        group["stands"] = text if after.get("mode", text) else f"unknown: {text}"
         group["doors"].append((after.get("unauthenticated_access"), outcome.get("called_at"), outcome.get("done_at")))
 
 

@@ -336,9 +336,11 @@ outcomes:
       elements: dict
       returned: always
     after:
-      description: The states in which the group may be after the steps.
+      description:
+        - The states in which the group may be, as seen after the last call.
+        - Where the end of that call was not seen, the states before it and those that it leads to.
       type: dict
-      returned: when it was changed
+      returned: when a call was made
     steps:
       description: The steps that were left in the beginning, in order.
       type: list
@@ -359,7 +361,14 @@ outcomes:
             SecretString: "********"
             VersionStages: [AWSPENDING]
     stands:
-      description: Where the group stands.
+      description:
+        - Where the group stands, as seen after the last call; where none was made, as it was planned for.
+        - It begins with C(unknown) where the end of a call was not seen, and where the evidence leaves the mode open.
+      type: str
+      returned: always
+      sample: required (the token in AWSCURRENT)
+    stood:
+      description: Where it stood when it was planned for.
       type: str
       returned: always
       sample: required (the token in AWSCURRENT)

@@ -166,9 +166,12 @@ outcomes:
         possible_states: [required (known token 1)]
         auth_token_last_modified_date: "2026-11-22T15:04:05+00:00"
     after:
-      description: The same after the change; predicted in check mode and with O(wait=false).
+      description:
+        - The same as it was seen after the last call, in check mode as it would be.
+        - Where a call was made, or may have been, and its end was not seen (O(wait=false), a time limit, a lost
+          answer), C(possible_states) has the states before it and those that it leads to.
       type: dict
-      returned: when there was a plan
+      returned: when the group was observed
     evidence:
       description: What the API, each node and the record said last.
       type: dict

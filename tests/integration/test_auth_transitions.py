@@ -153,13 +153,17 @@ def test_with_a_token_of_its_own_for_each_group(emulator: Emulator) -> None:
 
 
 def test_without_waiting(emulator: Emulator) -> None:
-    """``wait: false`` comes back at once with what will be; the next run joins the change and repeats nothing."""
+    """``wait: false`` comes back at once, and what was not seen is not told; the next run joins the change."""
     emulator.settings(modify_seconds=1.0)
     create(emulator, AuthToken=A)
     run = auth(emulator, "rotate", B, known_auth_tokens=[A], wait=False)
     assert run.changed
     assert run.msg == f"{GROUP}: will become rotating (known token 1, then the token given)."
-    assert run.of(GROUP)["after"]["mode"] == "rotating"
+    assert run.of(GROUP)["after"]["mode"] is None
+    assert run.of(GROUP)["after"]["possible_states"] == [
+        "required (known token 1)",
+        "rotating (known token 1, then the token given)",
+    ]
     assert emulator.group(GROUP)["status"] == "modifying"
     busy = auth(emulator, "set", B, known_auth_tokens=[A], wait=False)
     assert busy.failed

@@ -79,10 +79,12 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
                 f"{group.id}: the record could not be written, so nothing was changed. {text} "
                 "Without the record (record: false) a run that is cut off can't be told from one that never was."
             ) from error
-    earlier, called_at = case.sent, case.called_at
+    earlier, called_at, as_seen = case.sent, case.called_at, case.progress.after
+    unknown = shown_states(case.seen.belief.states | expected, group)
 
     def make() -> None:
         now = time.time()
+        case.progress.after = unknown  # until it is seen
         case.called_at = called_at or now
         case.sent, case.refused, case.expected = Sent(call, group.token_date, now), None, expected
         modify.modify(clients, group, call, case.tokens.values)
@@ -97,7 +99,7 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
         if busy and earlier:
             case.sent = earlier  # which may be what it is busy with
             return True
-        case.sent, case.refused, case.called_at = None, ahead, called_at
+        case.sent, case.refused, case.called_at, case.progress.after = None, ahead, called_at, as_seen
         if busy:
             _overtaken(case, before, error)
             return True
@@ -143,8 +145,7 @@ def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
     for key, case in called.items():
         if case.sent is None:
             continue
-        case.progress.changed = True
-        case.progress.actions.append(modify.shown(key, case.sent.call))
+        note_sent(key, case)
         sent[key] = case.sent
         if not order.wait and case.plan:
             case.progress.msg = f"{key}: will become {describe_all(case.plan.after, label)}."
@@ -163,6 +164,13 @@ def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
             _write_down(clients, called[key], len(arrived))
 
         fan_out(arrived, clients.counted("written down", work))
+
+
+def note_sent(key: str, case: Case) -> None:
+    """Put the call that was made, or may have been, among those that are told."""
+    if case.sent is not None:
+        case.progress.changed = True
+        case.progress.actions.append(modify.shown(key, case.sent.call))
 
 
 def _wait(clients: Clients, order: Order, sent: Mapping[str, Sent], deadline: float) -> dict[str, Waited]:

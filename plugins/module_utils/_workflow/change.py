@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from .._aws.clients import Clients
 from .._core.errors import AuthError
-from .carry_out import act, arrive
+from .carry_out import act, arrive, note_sent
 from .case import Case, Order
 from .decide import decide, predict
 from .look import look
@@ -59,9 +59,12 @@ def bring_about(
             # Groups have been changed: whatever stops us now, the caller must hear of that.
             for key, case in under_way.items():
                 if not case.progress.error and (case.sent or not case.plan or case.plan.calls):
+                    if not case.progress.actions:
+                        note_sent(key, case)
                     case.fail(f"{key}: {error}")
             return _progress(cases, begun)
     for key, case in under_way.items():
+        note_sent(key, case)
         case.fail(
             f"{key}: AWS was busy with it, or the connection broke, at each of {_MAX_ROUNDS} tries. Run this again."
         )

@@ -45,8 +45,8 @@ def decide(order: Order, cases: Mapping[str, Case]) -> None:
             case.fail(problem)
             continue
         case.plan = plan
-        case.progress.after = shown_states(plan.after, group)
         if not plan.calls:
+            case.progress.after = shown_states(plan.after, group)
             case.progress.msg = f"{key}: already {describe_all(plan.after, label)}."
         if case.progress.drift and not case.progress.changed:
             case.progress.warnings.append(
@@ -71,9 +71,11 @@ def _never_in_force(tokens: TokenSet) -> str:
 
 
 def predict(cases: Mapping[str, Case]) -> None:
+    """Fill in what would be done, and to what end: in check mode alone is that told."""
     for key, case in cases.items():
-        if case.plan is None:
+        if case.plan is None or case.seen is None:
             continue
+        case.progress.after = shown_states(case.plan.after, case.seen.group)
         case.progress.changed = True
         case.progress.actions = [modify.shown(key, call) for call in case.plan.calls]
         case.progress.msg = f"{key}: would become {describe_all(case.plan.after, label)}."

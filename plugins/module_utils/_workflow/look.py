@@ -90,7 +90,8 @@ def _observe(
         case.seen = seen
         progress = case.progress
         progress.evidence = shown_evidence(group, seen.belief, seen.answers)
-        progress.before = progress.before or shown_states(seen.belief.states, group)
+        progress.after = shown_states(seen.belief.states, group)
+        progress.before = progress.before or progress.after
         progress.drift = progress.drift or seen.belief.drift
 
 
@@ -105,7 +106,8 @@ def _is_known(case: Case, group: Group) -> bool:
     case.seen = known
     case.recorded |= known.recorded
     case.progress.evidence = shown_evidence(group, known.belief, known.answers)
-    case.progress.before = case.progress.before or shown_states(known.belief.states, group)
+    case.progress.after = shown_states(known.belief.states, group)
+    case.progress.before = case.progress.before or case.progress.after
     case.progress.drift = case.progress.drift or known.belief.drift
     return True
 

@@ -88,6 +88,12 @@ def shown_states(states: Iterable[State], group: Group) -> dict[str, Any]:
     }
 
 
+def standing(after: Mapping[str, Any]) -> str:
+    """Return where a group stands, of what :func:`shown_states` returned for it."""
+    text = " or ".join(after["possible_states"])
+    return text if after["mode"] else f"unknown: {text}"
+
+
 def shown_evidence(group: Group, belief: Belief | None, answers: Iterable[NodeAnswer]) -> dict[str, Any]:
     """Return the evidence for a result: what the API, the nodes and the record said."""
     nodes = [

@@ -31,7 +31,7 @@ from .journal import Teller
 from .journey import Planned, Request, plan_journeys
 from .journey_store import Kept, kept_after, read_kept
 from .observe import Observation, probe_groups
-from .outcome import Outcome
+from .outcome import Outcome, shown_states, standing
 from .place import told_by, with_role
 from .probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
 from .secret import bring_secrets_about
@@ -63,11 +63,16 @@ _CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET)
 @dataclass
 class Journeyed(Planned):
     """One group on its journey. ``made``: the steps of this run; ``left``: those after them; ``changes``: what each
-    step came to, as the module of its own would tell it.
+    step came to, as the module of its own would tell it. ``stood``: where it stood when it was planned for; where it
+    stands is what was seen after the last call.
     """
 
     made: list[Step] = field(default_factory=list)
     changes: list[Outcome] = field(default_factory=list)
+    stood: str = ""
+
+    def __post_init__(self) -> None:
+        self.stood = self.stood or self.stands
 
     @property
     def left(self) -> tuple[Step, ...]:
@@ -78,6 +83,7 @@ class Journeyed(Planned):
         """Return the entry of RV(outcomes) for this group."""
         return {
             **super().outcome(),
+            "stood": self.stood,
             "after": self.after,
             "actions": self.actions,
             "made": [step.value for step in self.made],
@@ -106,8 +112,18 @@ class Journeyed(Planned):
         self.msg = told["msg"]
         self.drift = self.drift or bool(told.get("drift"))
         if (told.get("after") or {}).get("possible_states"):
-            self.after = told["after"]
+            self._now(told["after"])
         self.evidence = told.get("evidence") or self.evidence
+
+    def renamed(self, kept: Kept) -> None:
+        """Take over what is in the secret now: tokens are called by the staging labels that they have by then."""
+        seen = self.seen and _renamed(self.seen, self.kept.tokens, kept.tokens)
+        if seen and self.after and self.seen and self.after == shown_states(self.seen.belief.states, self.seen.group):
+            self._now(shown_states(seen.belief.states, seen.group))
+        self.seen, self.kept = seen, kept
+
+    def _now(self, after: dict[str, Any]) -> None:
+        self.after, self.stands = after, standing(after)
 
 
 def travel(
@@ -312,8 +328,7 @@ class _Run:
             except AuthError as error:
                 one.fail_at(step, str(error), progress.outcome())
                 continue
-            one.seen = one.seen and _renamed(one.seen, one.kept.tokens, kept.tokens)
-            one.kept = kept
+            one.renamed(kept)
             one.through(step, progress.outcome())
 
     # --- What the groups accept -----------------------------------------------------------------------------------

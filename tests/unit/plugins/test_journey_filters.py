@@ -191,6 +191,9 @@ def test_what_was_done_is_told_with_before_and_after() -> None:
 def test_an_uncertain_state_is_told_as_such() -> None:
     told = report(result(one=planned("rotate")), [result(one=done("X", after=after("required (a)", "optional (a)")))])
     assert told["groups"]["one"]["stands"] == "required (a) or optional (a)"
+    unseen = after("required (a)", "rotating (a, b)") | {"mode": None}
+    told = report(result(one=planned("rotate")), [result(one=done("X", failed=True, after=unseen))])
+    assert told["groups"]["one"]["stands"] == "unknown: required (a) or rotating (a, b)"
 
 
 def test_a_failure_is_told_with_what_was_tried_after_it() -> None:
@@ -301,14 +304,15 @@ def test_a_call_that_made_several_steps_is_told_step_by_step() -> None:
     actions = [
         {"step": step["step"], "action": action} for step, action in zip(changes, ("Put", "Modify"), strict=True)
     ]
-    plan = result(one=planned("stage", "rotate", "set", changes=changes, actions=actions, made=["stage", "rotate"]))
+    now = {"stood": "open", "stands": "rotating (b, c), by its labels now", "made": ["stage", "rotate"]}
+    plan = result(one=planned("stage", "rotate", "set", changes=changes, actions=actions, **now))
     failed = result(one=done(failed=True, msg="one: no.", changes=[]))
     told = report(plan, [failed])
     group = told["groups"]["one"]
     assert group["actions"] == ["Put", "Modify"]
     assert [step["step"] for step in group["steps"]] == ["stage", "rotate"]
     assert (group["changed"], group["failed"], group["msg"]) == (True, True, "one: no.")
-    assert group["stands"] == "rotating (a, b)"
+    assert (group["stood"], group["stands"]) == ("open", "rotating (b, c), by its labels now")
 
 
 # --- journey_places
