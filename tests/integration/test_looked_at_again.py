@@ -12,7 +12,6 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +20,6 @@ from integration.direct import ModuleRun, auth, modifies, run, start
 from integration.role_scenes import due_fleet, labelled
 from integration.scenes import GROUP, A, B, C, modify, rotate, scene, set_token, slots
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws import errors
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 
 if TYPE_CHECKING:
@@ -43,14 +41,15 @@ def throttled_once(
 ) -> Iterator[None]:
     """AWS throttles the first call of ``action``; ``meanwhile`` something is done, before it is attempted again."""
     emulator.faults({"kind": "throttle", "action": action, "times": 1})
-    done: list[float] = []
+    pause, done = Clients.pause, list[float]()
 
-    def sleep(seconds: float) -> None:
-        if not done:
+    def late(clients: Clients, seconds: float) -> None:
+        if not done and any(call["code"] for call in emulator.calls(action=action)):
             done.append(seconds)
             meanwhile()
+        pause(clients, seconds)
 
-    monkeypatch.setattr(errors, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    monkeypatch.setattr(Clients, "pause", late)
     yield
     assert done
 
@@ -207,16 +206,16 @@ class TestManyGroups:
         due_fleet(emulator, list(self.GROUPS), A)
         taken = self.GROUPS[-1]
         emulator.faults({"kind": "throttle", "action": MODIFY, "id": taken, "times": 1})
-        done: list[float] = []
+        pause, done = Clients.pause, list[float]()
 
-        def sleep(seconds: float) -> None:
-            time.sleep(seconds)
+        def late(clients: Clients, seconds: float) -> None:
+            pause(clients, seconds)
             if not done and any(call["code"] for call in emulator.calls(action=MODIFY, id=taken)):
                 done.append(seconds)
                 rotate(emulator, C, taken)
                 time.sleep(2.0)  # for as long a look counts
 
-        monkeypatch.setattr(errors, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+        monkeypatch.setattr(Clients, "pause", late)
         options = rotation(emulator, replication_group_ids=list(self.GROUPS), continue_on_error=True)
         ended = run(emulator, "auth_journey", options)
         assert done

@@ -232,14 +232,15 @@ class TestByHand:
         put_token(emulator, A)
         stage(emulator, B)
         emulator.faults({"kind": "error", "action": "UpdateSecretVersionStage", "code": "ThrottlingException"})
-        done: list[int] = []
+        pause, done = Clients.pause, list[float]()
 
-        def retried(_seconds: float) -> None:
-            if not done:
-                done.append(1)
+        def late(clients: Clients, seconds: float) -> None:
+            if not done and any(call["code"] for call in emulator.calls(action="UpdateSecretVersionStage")):
+                done.append(seconds)
                 stage(emulator, C)
+            pause(clients, seconds)
 
-        monkeypatch.setattr("time.sleep", retried)
+        monkeypatch.setattr(Clients, "pause", late)
         ended = self.promoted(emulator)
         assert done
         assert ended.failed
