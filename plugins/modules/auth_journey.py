@@ -98,6 +98,13 @@ options:
         AWS throttles them, it becomes less for a while.
     type: float
     default: 10
+  take_over:
+    description:
+      - What to do about a client cutover that another run has put on record, and that is not over
+        (RV(outcomes.cutover_until)). With V(false), SET waits for its end, also with O(phase=finish). With V(true) it
+        is ended early, so that clients that have not taken the newer token yet are refused.
+    type: bool
+    default: false
   progress_path:
     description:
       - A file that exists, to which a line of JSON is appended for each bit of progress, with steps, ids and times.
@@ -389,6 +396,12 @@ outcomes:
       description: Since when everyone is let in beside the token, in seconds since 1970, at the earliest.
       type: float
       returned: when the token is optional
+    cutover_until:
+      description:
+        - Until when clients have time to move to the newer token, in seconds since 1970, by the record of another run.
+          SET waits for it, unless O(take_over) is set.
+      type: float
+      returned: when there are such a time and a SET to come
     secret_name:
       description: The secret's name or ARN.
       type: str
@@ -502,6 +515,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
         busy_last=params["busy"] == "last",
         skip_secondaries=params["skip_secondaries"],
         max_rate=params["max_rate"],
+        take_over=params["take_over"],
         inquiry=Inquiry(probing=options.probing(params), timeout=params["wait_timeout"], delay=params["wait_delay"]),
         check_mode=module.check_mode,
     )
@@ -609,6 +623,7 @@ def main() -> None:
             "busy": {"type": "str", "default": "wait", "choices": ["wait", "last"]},
             "skip_secondaries": {"type": "bool", "default": False},
             "max_rate": {"type": "float", "default": 10.0},
+            "take_over": {"type": "bool", "default": False},
             "progress_path": {"type": "path"},
             "phase": {"type": "str", "default": "all", "choices": [phase.value for phase in Phase]},
             "max_age": {"type": "float", "default": 90.0},

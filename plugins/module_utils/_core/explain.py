@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterable
 
 from .plan import Hazard, NoPlan, Verdict, Wish, WishKind
@@ -27,6 +28,11 @@ def describe(state: State, label: Label = str) -> str:
 def describe_all(states: Iterable[State], label: Label = str) -> str:
     """Return all ``states`` in one phrase, joined by "or"."""
     return " or ".join(describe(state, label) for state in sorted(states))
+
+
+def clock(seconds: float) -> str:
+    """Return a time, in seconds since 1970, for example ``2026-11-22T15:04:05+00:00``."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(timespec="seconds")
 
 
 _REASONS = {

@@ -9,6 +9,7 @@ characters: letters, digits, white space and ``+ - = . _ : / @`` (AWS, "Tagging 
 ``v1 required:f.5Zk….9w seen=2026-11-22T15:04:05.678+00:00 at=1795359845`` reads: the token with this fingerprint alone
 is accepted, as of this AuthTokenLastModifiedDate; written at this time (seconds since 1970).
 ``v1 required:v.4f1b… rotate:v.9c0d… seen=… at=…`` reads: ROTATE is about to be, or has been, called.
+``… until=1795360445``: clients have until then to move to the newer token, at the least (seconds since 1970).
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ TAG_KEY = "elasticache.auth/record"
 MAX_VALUE_LENGTH = 256
 _VERSION = "v1"
 _NO_DATE = "none"
+_UNTIL = "until="
+#: Later than this (the year 2286) nothing can last.
+_LATEST = 10**10
 
 #: Version ids longer than this are named by fingerprint, so that three names always fit into one tag, and so are those
 #: with characters that mean something in a record or that no tag takes: callers of Secrets Manager choose them freely.
@@ -48,13 +52,15 @@ class RecordSyntaxError(ValueError):
 class Entry:
     """A record as written: ``state`` and ``call`` hold references (see :func:`reference`) in place of token names.
 
-    ``seen``: AuthTokenLastModifiedDate as ISO text or ``None``; ``written_at``: seconds since 1970.
+    ``seen``: AuthTokenLastModifiedDate as ISO text or ``None``; ``written_at``: seconds since 1970; ``cutover_until``:
+    when the time is over that clients have to move to the newer token, likewise, where they were given one.
     """
 
     state: State
     call: Call | None
     seen: str | None
     written_at: int
+    cutover_until: int | None = None
 
 
 def encode(entry: Entry) -> str:
@@ -81,12 +87,15 @@ def _encode(entry: Entry) -> str:
         tokens = (entry.call.token,) if entry.call.token else ()
         parts.append(_inside(entry.call.kind.value.replace("+", "-and-"), tokens + entry.call.user_groups))
     parts += [f"seen={entry.seen or _NO_DATE}", f"at={entry.written_at}"]
+    if entry.cutover_until is not None:
+        parts.append(f"{_UNTIL}{entry.cutover_until}")
     return " ".join(parts)
 
 
 def decode(value: str) -> Entry:
     """Return the entry that ``value`` stands for. Raises :class:`RecordSyntaxError`."""
     version, *parts = value.split(" ")
+    last = parts.pop() if parts and parts[-1].startswith(_UNTIL) else ""
     if version != _VERSION or not 3 <= len(parts) <= 4:
         raise RecordSyntaxError("the tag is not a record of this release")
     try:
@@ -101,10 +110,13 @@ def decode(value: str) -> Entry:
             kind = CallKind(kind_text.replace("-and-", "+"))
             with_token = kind in (CallKind.ROTATE, CallKind.SET, CallKind.REMOVE_AND_ROTATE)
             call = Call(kind, inside[0]) if with_token else Call(kind, user_groups=inside)
+        until = int(last.removeprefix(_UNTIL)) if last else None
         seen, written_at = parts[-2].removeprefix("seen="), int(parts[-1].removeprefix("at="))
     except (ValueError, IndexError) as error:
         raise RecordSyntaxError(f"the tag is not a record: {error}") from error
-    entry = Entry(state, call, None if seen == _NO_DATE else seen, written_at)
+    if until is not None and not 0 <= until <= _LATEST:
+        raise RecordSyntaxError("the tag is not a record: its cutover lasts too long")
+    entry = Entry(state, call, None if seen == _NO_DATE else seen, written_at, until)
     # Whoever may tag the group may write anything; a name that is no reference could pass for a token at hand.
     names = (*state.tokens, *((call.token,) if call and call.token else ()))
     if not all(map(_REFERENCE.fullmatch, names)) or encode(entry) != value:
@@ -144,7 +156,7 @@ def translate(entry: Entry, names: Mapping[str, str]) -> Entry:
     """Return ``entry`` with its tokens renamed by ``names``; what is not among them stays."""
     state = State(entry.state.mode, tuple(names.get(t, t) for t in entry.state.tokens), entry.state.user_groups)
     call = entry.call and Call(entry.call.kind, names.get(entry.call.token, entry.call.token), entry.call.user_groups)
-    return Entry(state, call, entry.seen, entry.written_at)
+    return replace(entry, state=state, call=call)
 
 
 @functools.lru_cache(maxsize=4096)

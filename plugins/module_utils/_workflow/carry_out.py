@@ -23,7 +23,7 @@ from .._core import record
 from .._core.errors import AuthError
 from .._core.evidence import Answer, Belief
 from .._core.explain import describe_all
-from .._core.states import Call
+from .._core.states import Call, CallKind
 from .._data_plane.probe import as_evidence
 from .._fan_out import fan_out
 from .case import Case, Order
@@ -65,6 +65,9 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
     group, call, expected = case.seen.group, case.plan.calls[0], case.plan.after
     before = _entry(case, case.belief, None)
     case.entry = _entry(case, case.belief, call)
+    if case.entry and order.soak > 0 and call.kind is not CallKind.SET:
+        # Whoever goes on from here, however soon: clients have no less than this time.
+        case.entry = replace(case.entry, cutover_until=int(time.time() + order.soak))
     announced = case.entry or _without_call(case.seen.entry)
     ahead = None
     if order.record and announced:
@@ -226,6 +229,32 @@ def _doubt(order: Order, case: Case, seen: Observation | AuthError) -> str:
         f"accordingly: they may be {describe_all(seen.belief.states, label)}. "
         "Keep the previous token with the clients, and look at outcomes[...].evidence.nodes."
     )
+
+
+def write_cutovers(clients: Clients, cases: Mapping[str, Case], seconds: float, *, take_over: bool) -> None:
+    """Put on record that clients have so many ``seconds`` from now on, so that no other run cuts that short.
+
+    What another run has put on record lasts longer where it is later, but with ``take_over``. A failure is a warning.
+    """
+
+    def work(key: str) -> None:
+        case = cases[key]
+        entry = _entry(case, case.seen.belief, None) if case.seen else None
+        if case.seen is None or entry is None:
+            return
+        before = 0 if take_over else case.seen.cutover_until
+        entry = replace(entry, cutover_until=max(int(time.time() + seconds), before))
+        try:
+            _record(clients, case, entry, len(cases))
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            text = explain(error, "elasticache:AddTagsToResource", clients.region)
+            case.progress.warnings.append(
+                f"{key}: the end of the client cutover could not be recorded, so another run may end it early. {text}"
+            )
+            return
+        case.seen = replace(case.seen, entry=entry, recorded=frozenset(case.recorded))
+
+    fan_out(cases, clients.counted("recorded", work))
 
 
 def _write_down(clients: Clients, case: Case, among: int) -> None:

@@ -46,7 +46,8 @@ class Order(Inquiry):
     """What is wanted of every group, by its id and its tokens, and how to go about it.
 
     ``write_down``: what is in force in the end is put on record; not where the next call follows at once, whose
-    announcement says as much.
+    announcement says as much. ``soak``: the time that clients are given after a ROTATE, in seconds; it is put on record
+    with it. ``take_over``: SET does not wait for the end of such a time that another run has put on record.
     """
 
     wish: Callable[[str, TokenSet], Wish]
@@ -54,6 +55,8 @@ class Order(Inquiry):
     force: bool = False
     check_mode: bool = False
     write_down: bool = True
+    soak: float = 0.0
+    take_over: bool = True
 
 
 @dataclass

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 from .._aws.clients import Clients
 from .._core.errors import AuthError
+from .._core.explain import clock
+from .._core.states import CallKind
 from .carry_out import act, arrive, note_sent
 from .case import Case, Order
 from .decide import decide, predict
@@ -24,6 +26,8 @@ from .tokens import TokenSet
 
 #: How often a group is looked at anew after a call that may or may not have been carried out.
 _MAX_ROUNDS = 6
+#: While a client cutover is waited for, that is told as often, seconds.
+_SAID_EVERY = 5.0
 
 
 def bring_about(
@@ -52,7 +56,8 @@ def bring_about(
         if not under_way:
             break
         try:
-            under_way = _round(clients, order, under_way, deadline)
+            under_way, rested = _round(clients, order, under_way, deadline)
+            deadline += rested
         except AuthError as error:
             if not any(case.sent for case in cases.values()):
                 raise
@@ -71,17 +76,66 @@ def bring_about(
     return _progress(cases, begun)
 
 
-def _round(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> dict[str, Case]:
-    """Look, decide, act and wait; return the groups to look at again. Raises :class:`AuthError`."""
+def _round(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> tuple[dict[str, Case], float]:
+    """Look, decide, act and wait; return the groups to look at again, and for how many seconds they rested.
+
+    Raises :class:`AuthError`.
+    """
     look(clients, order, cases, deadline)
     decide(order, cases)
     acting = {key: case for key, case in cases.items() if case.plan and case.plan.calls}
     if order.check_mode:
         predict(acting)
-        return {}
-    again = act(clients, order, acting)
+        return {}, 0.0
+    resting = _resting(order, acting)
+    again = act(clients, order, {key: case for key, case in acting.items() if key not in resting})
+    again += resting
     arrive(clients, order, {key: case for key, case in cases.items() if key not in again}, deadline)
-    return {key: acting[key] for key in again}
+    rested = _rest(clients, {key: acting[key] for key in resting}, resting)
+    return {key: acting[key] for key in again}, rested
+
+
+def _resting(order: Order, cases: Mapping[str, Case]) -> dict[str, int]:
+    """Return the groups whose SET has to wait, as it would end the client cutover of another run early, and until when.
+
+    With ``take_over`` it has not, and that is told.
+    """
+    now = time.time()
+    ends = {
+        key: case.seen.cutover_until
+        for key, case in cases.items()
+        if case.seen and case.seen.cutover_until > now and case.plan and case.plan.calls[0].kind is CallKind.SET
+    }
+    if not order.take_over:
+        return ends
+    for key, until in ends.items():
+        cases[key].progress.warnings.append(f"{key}: {_cutover(until)} is ended early, by SET.")
+    return {}
+
+
+def _rest(clients: Clients, cases: Mapping[str, Case], ends: Mapping[str, int]) -> float:
+    """Wait until all client cutovers are over, say so, and return for how many seconds."""
+    if not ends:
+        return 0.0
+    begun = time.monotonic()
+    if clients.waits:
+        clients.waits()
+    while (left := max(ends.values()) - time.time()) > 0:
+        if clients.watch:
+            clients.watch({key: _cutover(until) for key, until in ends.items()})
+        clients.pause(min(left, _SAID_EVERY))
+    if clients.watch:
+        clients.watch({})
+    rested = time.monotonic() - begun
+    for key, case in cases.items():
+        case.progress.warnings.append(
+            f"{key}: SET was made {rested:.0f} s later, after {_cutover(ends[key])}. take_over: true ends it early."
+        )
+    return rested
+
+
+def _cutover(until: int) -> str:
+    return f"the client cutover of another run, which lasts until {clock(until)}"
 
 
 def _progress(cases: Mapping[str, Case], begun: float) -> list[Change]:

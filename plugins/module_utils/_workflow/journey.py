@@ -18,7 +18,7 @@ from .._aws.user_groups import UserGroup, find_user_groups
 from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
 from .._core.errors import AuthError
 from .._core.evidence import Answer, assume
-from .._core.explain import describe_all
+from .._core.explain import clock, describe_all
 from .._core.journeys import GIVEN_UP_BEFORE, TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
 from .._core.posture import TLS_FROM
 from .._core.secret_text import OPTION_PREFIX
@@ -54,7 +54,8 @@ class Request:
 
     ``soak``: the clients' turn is a time, in seconds, and what follows it is made in the same run; ``None``: it is not.
     ``busy_last``: groups on which something is under way go after the others. ``skip_secondaries``: those of global
-    datastores are left alone; otherwise they fail. ``max_rate``: calls a second, by action,
+    datastores are left alone; otherwise they fail. ``take_over``: a client cutover that another run has put on record
+    is ended early. ``max_rate``: calls a second, by action,
     that change groups or their tags.
     """
 
@@ -75,6 +76,7 @@ class Request:
     busy_last: bool = False
     skip_secondaries: bool = False
     max_rate: float = 10.0
+    take_over: bool = False
     inquiry: Inquiry = field(default_factory=Inquiry)
     check_mode: bool = False
 
@@ -92,6 +94,7 @@ class Planned(Progress):
     secret: str = ""
     engine: str = ""
     open_since: float | None = None
+    cutover_until: int | None = None
     users: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     kept: Kept = field(default_factory=Kept)
@@ -113,6 +116,7 @@ class Planned(Progress):
             "secret_name": self.secret or None,
             "engine": self.engine or None,
             "open_since": self.open_since,
+            "cutover_until": self.cutover_until,
             "keep": list(self.way.keep),
             "users": self.users,
         }
@@ -399,6 +403,8 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     _check_shared(request.journey, one.way, group.id, shared)
     if request.journey is not Journey.MIGRATE_AUTH_TO_RBAC:
         one.way = _staying(one.way, shared)
+    if Step.SET in one.way.steps and seen.cutover_until > time.time():
+        one.cutover_until = seen.cutover_until
     if Step.USERS in one.way.steps:
         _check_users(request.journey, group, around)
     one.calls = calls_of(
@@ -419,6 +425,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
             # As carry_out does: what is not certain is not written down, but an older announcement is taken back.
             foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
             at_once=request.soak is not None,
+            cutover=bool(request.soak),
         ),
     )
 
@@ -582,6 +589,9 @@ def _tell(request: Request, one: Planned) -> None:
         return
     one.lines = told(one.way, one.calls)
     note = f" {one.way.note}" if one.way.note else ""
+    if one.cutover_until:
+        ends = "is ended early, as take_over says" if request.take_over else "is waited for; take_over: true ends it"
+        note += f" The client cutover of another run lasts until {clock(one.cutover_until)}, which {ends}."
     turn = any(step in TURNS for step in one.way.steps)
     if not one.way.steps or not (one.calls or turn):
         one.msg = f"{one.id}: nothing to do. It stands at {one.stands}.{note}"

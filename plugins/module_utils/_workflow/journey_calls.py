@@ -30,7 +30,8 @@ class Setting:
     """What the calls are about. ``exists``: the secret does. ``in_rbac``: user groups decide when the journey goes on.
 
     ``user_ids``: the users that are made for it. ``foretold``: the first change can be written ahead.
-    ``at_once``: the clients' turn is a time that is waited for in the same run.
+    ``at_once``: the clients' turn is a time that is waited for in the same run; ``cutover``: one above 0, which is put
+    on record when it begins.
     """
 
     journey: Journey
@@ -47,6 +48,7 @@ class Setting:
     existing_users: frozenset[str] = frozenset()
     foretold: bool = True
     at_once: bool = False
+    cutover: bool = False
 
     def after(self, step: Step) -> Setting:
         """Return it with the users and user groups that ``step`` makes."""
@@ -62,7 +64,8 @@ def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
     """Return the calls of every step, in order: step, service, action and parameters, tokens masked."""
     shown: list[dict[str, Any]] = []
     in_rbac, attached = setting.in_rbac, setting.attached
-    setting = replace(setting, at_once=sets_at_once(way.steps, soaking=setting.at_once))
+    cutover = setting.cutover and Step.SET in way.steps
+    setting = replace(setting, at_once=sets_at_once(way.steps, soaking=setting.at_once), cutover=cutover)
     # The first of these steps finds AWSPENDING on what AWSCURRENT holds, and only takes it off.
     promotions = [step for step in way.steps if step in (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE)]
     leftover = promotions[0] if setting.leftover and promotions else None
@@ -110,6 +113,8 @@ def _calls(
         case Step.ROTATE | Step.ROTATE_CURRENT:
             rotation = Call(CallKind.REMOVE_AND_ROTATE if in_rbac else CallKind.ROTATE, "token")
             yield from _change(group, rotation, written_down=not setting.at_once)
+        case Step.CLIENTS if setting.cutover:
+            yield _record(group)
         case Step.SET:
             yield from _change(group, Call(CallKind.SET, "token"))
         case Step.ATTACH | Step.ATTACH_OPEN:
@@ -149,11 +154,14 @@ def _label(setting: Setting, stage: str, member: str, of: str) -> tuple[str, str
 def _change(group: str, call: Call, *, written_down: bool = True) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """A change of access control, with the record ahead of it and, if ``written_down``, after it."""
     shown = modify.shown(group, call)
-    record = {"ResourceName": f"replicationgroup:{group}", "Tags": [TAG_KEY]}
-    yield ELASTICACHE, _TAG, record
+    yield _record(group)
     yield ELASTICACHE, shown["action"], shown["parameters"]
     if written_down:
-        yield ELASTICACHE, _TAG, record
+        yield _record(group)
+
+
+def _record(group: str) -> tuple[str, str, dict[str, Any]]:
+    return ELASTICACHE, _TAG, {"ResourceName": f"replicationgroup:{group}", "Tags": [TAG_KEY]}
 
 
 def told(way: Way, calls: Iterable[Mapping[str, Any]]) -> list[str]:

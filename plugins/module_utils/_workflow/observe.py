@@ -60,6 +60,13 @@ class Observation:
     recorded: frozenset[record.Entry] = frozenset()
 
     @property
+    def cutover_until(self) -> int:
+        """Until when clients have time to move to the newer token, in seconds since 1970; 0 where they have none."""
+        if self.entry is None or self.belief.drift:
+            return 0
+        return self.entry.cutover_until or 0
+
+    @property
     def heard(self) -> bool:
         """Whether a node answered."""
         return any(answer.reach is Reach.ANSWERED for answer in self.answers)

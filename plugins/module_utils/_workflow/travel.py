@@ -25,7 +25,8 @@ from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
 from .._core.states import Mode, State
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
 from .batches import LEAST, Turn, batches_of, in_line
-from .case import Order
+from .carry_out import write_cutovers
+from .case import Case, Order
 from .change import bring_about
 from .journal import Teller
 from .journey import Planned, Request, plan_journeys
@@ -297,7 +298,10 @@ class _Run:
             case Step.PROVE | Step.PROVE_ALONE:
                 self._prove(step, due)
             case _ if step in TURNS:
-                self.clients.pause(self.request.soak or 0.0)
+                soak = self.request.soak or 0.0
+                if step is Step.CLIENTS and soak > 0:
+                    self._record_cutover(soak, due)
+                self.clients.pause(soak)
                 for one in due:
                     one.through(step)
             case _:
@@ -359,6 +363,8 @@ class _Run:
             timeout=request.inquiry.timeout,
             delay=request.inquiry.delay,
             write_down=write_down,
+            soak=request.soak or 0.0,
+            take_over=request.take_over,
         )
 
     def _bring_about(self, step: Step, order: Order, due: list[Journeyed]) -> None:
@@ -373,6 +379,17 @@ class _Run:
                 one.fail_at(step, change.error, change.outcome())
             else:
                 one.through(step, change.outcome())
+
+    def _record_cutover(self, soak: float, due: list[Journeyed]) -> None:
+        """Put the client cutover on record, so that no other run makes SET before it is over."""
+        cases = {}
+        for one in due:
+            if one.seen and Step.SET in one.left:
+                recorded = set(one.seen.recorded)
+                cases[one.id] = Case(one, one.kept.tokens, time.monotonic(), seen=one.seen, recorded=recorded)
+        write_cutovers(self.clients, cases, soak, take_over=self.request.take_over)
+        for one in due:
+            one.seen = cases[one.id].seen if one.id in cases else one.seen
 
     # --- Proof ----------------------------------------------------------------------------------------------------
 

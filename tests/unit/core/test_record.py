@@ -57,7 +57,7 @@ _calls = (
     st.none() | st.builds(Call, _with_token, _refs) | st.builds(Call, _with_groups, user_groups=_group_ids.map(tuple))
 )
 _dates = st.none() | st.datetimes(timezones=st.timezones()).map(lambda date: date.isoformat()) | st.just("creation")
-_entries = st.builds(Entry, _states, _calls, _dates, st.integers(0, 2**33))
+_entries = st.builds(Entry, _states, _calls, _dates, st.integers(0, 2**33), st.none() | st.integers(0, 10**10))
 
 
 @given(_entries)
@@ -92,6 +92,11 @@ def test_what_is_written_is_read(entry: Entry) -> None:
             Entry(rbac("g"), Call(CallKind.REMOVE_USER_GROUPS, user_groups=("g",)), None, 7),
             "v1 rbac:g remove:g seen=none at=7",
         ),
+        (Entry(rotating(V1, V2), None, "d", 7, 9), "v1 rotating:v.one+v.two seen=d at=7 until=9"),
+        (
+            Entry(required(V1), Call(CallKind.ROTATE, V2), "d", 7, 9),
+            "v1 required:v.one rotate:v.two seen=d at=7 until=9",
+        ),
     ],
 )
 def test_the_text_is_fixed(entry: Entry, value: str) -> None:
@@ -110,7 +115,7 @@ def test_tokens_that_were_not_at_hand_have_names_of_their_own() -> None:
 def test_three_names_fit_into_one_tag(version_id: str | None) -> None:
     refs = [record.reference(TOKEN + str(n), version_id and version_id[:-1] + str(n)) for n in range(3)]
     entry = Entry(
-        rotating(*refs[:2]), Call(CallKind.ROTATE, refs[2]), "2026-11-22T15:04:05.678901+00:00", 99_999_999_999
+        rotating(*refs[:2]), Call(CallKind.ROTATE, refs[2]), "2026-11-22T15:04:05.678901+00:00", 99_999_999_999, 10**10
     )
     value = record.encode(entry)
     assert len(value) <= 256
@@ -133,6 +138,14 @@ def test_what_does_not_fit_is_said() -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        "v1 open seen=none at=7 until=-1",
+        "v1 open seen=none at=7 until=10000000001",
+        "v1 open seen=none at=7 until=soon",
+        "v1 open seen=none at=7 until=",
+        "v1 open seen=none at=7 until=8 until=9",
+        "v1 open seen=none until=9 at=7",
+        "until=9",
+        "v1 until=9",
         "",
         " ",
         "v1",
