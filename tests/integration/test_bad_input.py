@@ -363,7 +363,7 @@ class TestPreconditions:
             pytest.param(
                 _modifying,
                 {**ROTATE, "wait": False},
-                "a change is under way (its status is modifying, its token is ROTATING), so nothing was called. "
+                "a change is under way (its status is modifying, its token is ROTATING), and no other is begun. "
                 "With wait: true it is waited for, and what is then left to do is done.",
                 id="modifying-without-waiting",
             ),

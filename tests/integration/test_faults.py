@@ -203,9 +203,10 @@ class TestTheRecord:
         ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
         assert ended.failed
         assert ended.msg == (
-            f"{GROUP}: the record could not be written, so nothing was changed. elasticache:AddTagsToResource was "
-            "refused in us-east-1: AccessDenied: no. Allow it in the policy of the credentials. Without the "
-            "record (record: false) a run that is cut off can't be told from one that never was."
+            f"{GROUP}: the record could not be written ahead of ROTATE, so that is not called. "
+            "elasticache:AddTagsToResource was refused in us-east-1: AccessDenied: no. Allow it in the policy of the "
+            "credentials. Without the record (record: false) a run that is cut off can't be told from one that never "
+            "was."
         )
         assert modifies(emulator) == 0
         assert auth(emulator, "rotate", B, known_auth_tokens=[A], record=False).changed

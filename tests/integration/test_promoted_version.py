@@ -69,7 +69,7 @@ def test_another_token_is_staged_while_rotate_is_in_flight(emulator: Emulator, g
     assert slots(emulator)[0] == A
     assert len(slots(emulator)) == 2
     told = ended.of(GROUP)["msg"]
-    assert "somebody else has moved the label. Nothing was moved" in told
+    assert "somebody else has moved the label. No label is moved" in told
     # The way out that it names is one.
     again = journey(emulator)
     assert again.failed or again.of(GROUP)["failed"]
@@ -244,7 +244,7 @@ class TestByHand:
         ended = self.promoted(emulator)
         assert done
         assert ended.failed
-        assert "Nothing was moved" in ended.msg
+        assert "No label is moved" in ended.msg
         assert labelled(emulator) == {CURRENT: A, PENDING: C}
 
     @pytest.mark.parametrize(

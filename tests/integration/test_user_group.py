@@ -200,7 +200,7 @@ class TestFaults:
         emulator.client("elasticache").modify_user(UserId="a", AccessString="off -@all")
         refused(
             emulator,
-            "ug: a change is under way (its status is modifying), so nothing was called. With wait: true it is waited "
+            "ug: a change is under way (its status is modifying), and no other is begun. With wait: true it is waited "
             "for, and what is then left to do is done.",
             user_ids=["a", "b"],
             wait=False,
@@ -216,7 +216,7 @@ class TestFaults:
         emulator.client("elasticache").modify_user(UserId="a", AccessString="off -@all")
         refused(
             emulator,
-            "ug: user_ids: a change of a user is under way (a is modifying), so nothing was called. "
+            "ug: user_ids: a change of a user is under way (a is modifying), and no other is begun. "
             "With wait: true it is waited for.",
             engine="valkey",
             user_ids=["a"],

@@ -79,7 +79,7 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
                 return True
             text = explain(error, "elasticache:AddTagsToResource", clients.region)
             raise AuthError(
-                f"{group.id}: the record could not be written, so nothing was changed. {text} "
+                f"{group.id}: the record could not be written ahead of {call.kind.name}, so that is not called. {text} "
                 "Without the record (record: false) a run that is cut off can't be told from one that never was."
             ) from error
     earlier, called_at, as_seen = case.sent, case.called_at, case.progress.after

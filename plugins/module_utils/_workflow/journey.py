@@ -20,6 +20,7 @@ from .._core.errors import AuthError
 from .._core.evidence import Answer, assume
 from .._core.explain import clock, describe_all
 from .._core.journeys import GIVEN_UP_BEFORE, TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
+from .._core.one_line import one_line
 from .._core.posture import TLS_FROM
 from .._core.secret_text import OPTION_PREFIX
 from .._core.states import CallKind, Mode, State, required
@@ -44,6 +45,8 @@ _LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
 _FROM_NOTHING = (Journey.ENABLE_AUTH, Journey.MIGRATE_RBAC_TO_AUTH)
 
 _ID_LENGTH = 40
+#: Ids of versions have at most so many characters.
+_ID_SHOWN = 64
 #: A list of secrets is five minutes behind at most; the rest of this hour is for clocks that differ, in days.
 _LIST_BEHIND_DAYS = 1 / 24
 
@@ -95,6 +98,7 @@ class Planned(Progress):
     engine: str = ""
     open_since: float | None = None
     cutover_until: int | None = None
+    staged: str = ""
     users: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     kept: Kept = field(default_factory=Kept)
@@ -407,6 +411,13 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         one.cutover_until = seen.cutover_until
     if Step.USERS in one.way.steps:
         _check_users(request.journey, group, around)
+    one.staged = _staged(kept, one.way, states)
+    if kept.holds_none:
+        version = one_line(kept.staged, _ID_SHOWN)
+        one.warnings.append(
+            f"{group.id}: AWSPENDING of the secret {kept.store.name} is on the version {version}, which holds no "
+            "token. Another tool may have begun to rotate it: find out which, and have one of them do it."
+        )
     one.calls = calls_of(
         one.way,
         Setting(
@@ -428,6 +439,16 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
             cutover=bool(request.soak),
         ),
     )
+
+
+def _staged(kept: Kept, way: Way, states: Iterable[State]) -> str:
+    """Say what is done about a token that is staged already and that the group does not accept yet; empty: no such."""
+    if not kept.staged or not kept.store.pending or any(kept.store.pending in state.tokens for state in states):
+        return ""
+    version = f"The token that is staged in AWSPENDING (version {one_line(kept.staged, _ID_SHOWN)})"
+    if Step.ROTATE in way.steps and Step.STAGE not in way.steps:
+        return f"{version} is taken, and none is made."
+    return "" if {Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE} & set(way.steps) else f"{version} is left there."
 
 
 def _age(group: Group) -> float | None:
@@ -588,7 +609,7 @@ def _tell(request: Request, one: Planned) -> None:
     if one.error:
         return
     one.lines = told(one.way, one.calls)
-    note = f" {one.way.note}" if one.way.note else ""
+    note = "".join(f" {words}" for words in (one.way.note, one.staged) if words)
     if one.cutover_until:
         ends = "is ended early, as take_over says" if request.take_over else "is waited for; take_over: true ends it"
         note += f" The client cutover of another run lasts until {clock(one.cutover_until)}, which {ends}."

@@ -49,6 +49,11 @@ class Kept:
     listed: bool = False
 
     @property
+    def holds_none(self) -> bool:
+        """Whether AWSPENDING is on a version in which there is no token."""
+        return bool(self.staged) and not self.listed and not self.store.pending and not self.store.leftover
+
+    @property
     def staged(self) -> str:
         """The id of the version in AWSPENDING: it is the one that is rotated in, and no other is promoted then."""
         return self.secret.labels.get(PENDING, "") if self.secret else ""

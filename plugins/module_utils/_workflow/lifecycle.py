@@ -270,7 +270,7 @@ def _leave_busy(case: _Case, shown: Shown) -> None:
     planned = steps(wanted, shown)
     if planned or wanted.tags is not None or wanted.token:
         raise AuthError(
-            f"{wanted.id}: a change is under way ({shown.group.pending}), so nothing was called. "
+            f"{wanted.id}: a change is under way ({shown.group.pending}), and no other is begun. "
             "With wait: true it is waited for, and what is then left to do is done."
         )
     progress.after = state_of(shown)

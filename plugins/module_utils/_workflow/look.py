@@ -170,7 +170,7 @@ def _refuse_busy(group: Group) -> str:
     except AuthError as error:
         return str(error)
     return (
-        f"{group.id}: a change is under way ({pending}), so nothing was called. "
+        f"{group.id}: a change is under way ({pending}), and no other is begun. "
         "With wait: true it is waited for, and what is then left to do is done."
     )
 

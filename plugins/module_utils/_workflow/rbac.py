@@ -305,7 +305,7 @@ def _leave_busy(case: Case[R], current: R) -> None:
         return
     if case.visible(current) or case.unseen():
         raise AuthError(
-            f"{case.id}: a change is under way (its status is {current.status}), so nothing was called. "
+            f"{case.id}: a change is under way (its status is {current.status}), and no other is begun. "
             "With wait: true it is waited for, and what is then left to do is done."
         )
     case.progress.after = case.state(current)

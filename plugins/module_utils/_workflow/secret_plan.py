@@ -303,10 +303,10 @@ def _promoted_already(request: Request, labels: Mapping[str, str]) -> SecretPlan
     again = ["--secret-id", request.name, "--version-stage", PENDING, "--move-to-version-id", request.version]
     again += ["--remove-from-version-id", pending] if pending else []
     raise AuthError(
-        f"{request.what(PENDING)} {where}, the version to be promoted: somebody else has moved the label. Nothing was "
-        f"moved: clients go on with {CURRENT}, and what is in {PENDING} now may be a token that no group accepts. Find "
-        "out who moved it. To finish with the version to be promoted, put the label back within a day (Secrets Manager "
-        "deletes versions without a label) and repeat this: "
+        f"{request.what(PENDING)} {where}, the version to be promoted: somebody else has moved the label. No label "
+        f"is moved: clients go on with {CURRENT}, and what is in {PENDING} now may be a token that no group accepts. "
+        "Find out who moved it. To finish with the version to be promoted, put the label back within a day (Secrets "
+        "Manager deletes versions without a label) and repeat this: "
         f"{shlex.join(['aws', 'secretsmanager', 'update-secret-version-stage', *again])}"
     )
 
@@ -317,7 +317,7 @@ def _check_way_back(request: Request, labels: Mapping[str, str]) -> None:
         raise AuthError(
             f"{request.what(PENDING)} is on the version {labels[PENDING]}, but {CURRENT} is marked as given up for the "
             f"token in {PREVIOUS} ({ABANDONED}), version {labels.get(PREVIOUS, 'none')}: somebody else has moved the "
-            f"label. Nothing was moved. Find out who staged it; put {PENDING} back on the version in {PREVIOUS}, or "
+            f"label. No label is moved. Find out who staged it; put {PENDING} back on the version in {PREVIOUS}, or "
             "give the way back up (state: discarded), then repeat this."
         )
 

@@ -184,7 +184,7 @@ class GroupCase(Case[UserGroup]):
         if self.exclusive_to is not None and (others := shared_user_group(current, self.exclusive_to)):
             raise AuthError(
                 f"{self.id}: the user group also serves {others}, and a user group that serves others is not changed "
-                "or deleted here, so nothing was called. Name another user group."
+                "or deleted here. Name another user group."
             )
 
     def _check_members(self, engine: str, after: Sequence[str], *, adding: Sequence[str]) -> None:
@@ -199,7 +199,7 @@ class GroupCase(Case[UserGroup]):
             raise AuthError(" ".join(f"{self.id}: user_ids: {problem}" for problem in problems))
         if busy:
             raise AuthError(
-                f"{self.id}: user_ids: a change of a user is under way ({', '.join(busy)}), so nothing was called. "
+                f"{self.id}: user_ids: a change of a user is under way ({', '.join(busy)}), and no other is begun. "
                 "With wait: true it is waited for."
             )
 

@@ -132,7 +132,7 @@ class UserCase(Case[User]):
         found = asked(self, lambda: find_user_groups(self.clients, others), "DescribeUserGroups")
         raise AuthError(
             f"{self.id}: the user is also in {shared_user(current, self.exclusive_to, found)}, and a user that serves "
-            "others is not changed or deleted here, so nothing was called. Name another user, or take it out of there "
+            "others is not changed or deleted here. Name another user, or take it out of there "
             "with elasticache.auth.user_group."
         )
 
@@ -177,7 +177,7 @@ class UserCase(Case[User]):
         busy = [f"{group.id} is {group.status}" for group in groups if group.busy]
         if busy and not self.manner.wait:
             raise AuthError(
-                f"{self.id}: a change of its user group is under way ({', '.join(busy)}), so nothing was called. "
+                f"{self.id}: a change of its user group is under way ({', '.join(busy)}), and no other is begun. "
                 "With wait: true it is waited for."
             )
         return groups

@@ -464,7 +464,7 @@ class TestTheVersionToPromote:
         [
             (secret(A, C, AWSPENDING="v3"), "AWSPENDING of the secret s is on the version v3, not on v2, the version"),
             (secret(A), "AWSPENDING of the secret s is not on v2, the version to be promoted"),
-            (secret(C, AWSCURRENT="v3", AWSPREVIOUS="v2"), "somebody else has moved the label. Nothing was moved"),
+            (secret(C, AWSCURRENT="v3", AWSPREVIOUS="v2"), "somebody else has moved the label. No label is moved"),
         ],
     )
     def test_any_other_is_refused(self, found: Secret, words: str) -> None:
