@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import assert_no_token, auth, mutating, start
+from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_playbook
 from integration.scenes import GROUP, USERS, A, B, create_user_group, put_secret, scene, slots
 
@@ -88,10 +89,11 @@ def test_nothing_shows_with_the_calls_logged(emulator: Emulator) -> None:
 
 def test_busy_groups_are_waited_for(emulator: Emulator) -> None:
     """A change under way is waited for in check mode as well: what follows depends on its end."""
-    emulator.settings(modify_seconds=1.5)
     scene(emulator, "required")
+    emulator.hold()
     assert auth(emulator, "rotate", B, known_auth_tokens=[A], wait=False).changed
-    predicted = auth(emulator, "set", B, known_auth_tokens=[A], check=True)
+    with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.release)):
+        predicted = auth(emulator, "set", B, known_auth_tokens=[A], check=True)
     assert predicted.msg == f"{GROUP}: would become required (the token given)."
     assert slots(emulator) == [A, B]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import auth, modifies, mutating
+from integration.meanwhile import Once, called, meanwhile
 from integration.scenes import GROUP, USERS, A, B, C, create, create_user_group, put_secret, scene, slots
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def test_with_a_token_of_its_own_for_each_group(emulator: Emulator) -> None:
 
 def test_without_waiting(emulator: Emulator) -> None:
     """``wait: false`` comes back at once, and what was not seen is not told; the next run joins the change."""
-    emulator.settings(modify_seconds=1.0)
     create(emulator, AuthToken=A)
+    emulator.hold()
     run = auth(emulator, "rotate", B, known_auth_tokens=[A], wait=False)
     assert run.changed
     assert run.msg == f"{GROUP}: will become rotating (known token 1, then the token given)."
@@ -169,7 +170,8 @@ def test_without_waiting(emulator: Emulator) -> None:
     assert busy.failed
     assert "a change is under way" in busy.msg
     assert "wait: true" in busy.msg
-    joined = auth(emulator, "rotate", B, known_auth_tokens=[A])
+    with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.release)):
+        joined = auth(emulator, "rotate", B, known_auth_tokens=[A])
     assert not joined.changed
     assert not joined.failed, joined.msg
     assert joined.of(GROUP)["after"]["mode"] == "rotating"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration import direct
+from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module
 
 if TYPE_CHECKING:
@@ -411,46 +412,52 @@ def test_descriptions_that_are_behind_are_not_believed(emulator: Emulator) -> No
     assert changes(emulator).count("ModifyReplicationGroup") == 1
 
 
-@pytest.mark.emulator(create_seconds=1.0)
 def test_a_creation_under_way_is_joined(emulator: Emulator) -> None:
+    emulator.hold()
     left = changed(emulator, **WITH_TOKEN, wait=False)
     assert left["replication_group"]["status"] == "creating"
     assert left["after"]["auth_token_enabled"] is True
     refused(emulator, "a change is under way", "wait: true", **WITH_TOKEN, wait=False)
-    unchanged(emulator, **WITH_TOKEN)
+    with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.release)):
+        unchanged(emulator, **WITH_TOKEN)
     assert emulator.group("sessions")["status"] == "available"
     assert changes(emulator) == ["CreateReplicationGroup"]
 
 
-@pytest.mark.emulator(modify_seconds=1.0)
 def test_a_change_under_way_is_joined_and_its_end_waited_for(emulator: Emulator) -> None:
     changed(emulator, **NEW)
     wanted = {"automatic_failover_enabled": True, "snapshot_retention_limit": 4}
+    emulator.hold()
     left = changed(emulator, **wanted, wait=False)
     assert "is being changed" in left["msg"]
     unchanged(emulator, description="Sessions", wait=False)
     refused(emulator, "a change is under way", description="x", wait=False)
     refused(emulator, "a change is under way", state="absent", wait=False)
-    unchanged(emulator, **wanted)
+    with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), lambda: emulator.release(keep=True))):
+        unchanged(emulator, **wanted)
     assert emulator.group("sessions")["status"] == "available"
     changed(emulator, **{**wanted, "automatic_failover_enabled": False}, wait=False)
-    changed(emulator, state="absent")
+    with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.release)):
+        changed(emulator, state="absent")
     assert emulator.groups() == []
 
 
-@pytest.mark.emulator(create_seconds=1.0)
 def test_a_deletion_under_way_is_joined(emulator: Emulator) -> None:
     changed(emulator, **NEW)
+    emulator.hold()
     left = changed(emulator, state="absent", wait=False, final_snapshot_identifier="last")
     assert left["actions"][0]["parameters"]["FinalSnapshotIdentifier"] == "last"
     assert emulator.group("sessions")["status"] == "snapshotting"
-    result = unchanged(emulator, state="absent")
+    with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.release)):
+        result = unchanged(emulator, state="absent")
     assert "already under way" in result["msg"]
     assert emulator.groups() == []
     changed(emulator, **NEW)
+    emulator.hold()
     changed(emulator, state="absent", wait=False)
     refused(emulator, "it is being deleted", **NEW, wait=False)
-    changed(emulator, **NEW)
+    with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.release)):
+        changed(emulator, **NEW)
     assert emulator.group("sessions")["status"] == "available"
 
 
