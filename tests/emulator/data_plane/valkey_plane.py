@@ -173,9 +173,9 @@ class ValkeyPlane:
             for index, shard in enumerate(tuple(group.shards)):
                 for position, node in enumerate(tuple(shard)):
                     if node.auths.asked < node.auths.at + _SETTLED_SECONDS:
-                        second, count = int(node.auths.at), self._newly_refused(node)
-                        if count:
-                            found[FailedAuth(key, index, position, second)] = count
+                        count = self._newly_refused(node)
+                        if count:  # only now: one that is counted may have come in while the node was asked
+                            found[FailedAuth(key, index, position, int(node.auths.at))] = count
         return found
 
     def _newly_refused(self, node: Node) -> int:

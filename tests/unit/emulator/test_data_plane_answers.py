@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from unit.emulator.data_plane_support import KINDS, TOKEN_A, TOKEN_B, WRONG, Settings, Wire, opened
@@ -260,3 +262,23 @@ def test_who_came_without_a_token_stays_when_the_door_is_closed(node: tuple[Data
         assert early.ask("PING") == "PONG"
         with Wire(endpoint, plane.ca_bundle) as late:
             assert late.ask("PING") == NOAUTH
+
+
+def test_a_refused_auth_has_its_second_also_when_it_comes_in_while_the_node_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened("valkey", tmp_path) as plane:
+        ((node,),) = plane.create_group(
+            "one", [1], cluster_enabled=False, access=Access((TOKEN_A,)), tls=TlsMode.REQUIRED
+        )
+        began, ask = int(time.time()), getattr(plane, "_newly_refused")  # noqa: B009 - DataPlane has none
+
+        def ask_after_an_auth(asked: object) -> int:
+            with Wire(node, plane.ca_bundle) as client:
+                assert client.ask("AUTH", TOKEN_B).startswith("-WRONGPASS")
+            return int(ask(asked))
+
+        monkeypatch.setattr(plane, "_newly_refused", ask_after_an_auth)
+        ((failed, count),) = plane.take_authentication_failures().items()
+        assert (failed.key, count) == ("one", 1)
+        assert began <= failed.second <= time.time()
