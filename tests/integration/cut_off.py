@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.direct import start
 from integration.role_scenes import KEY, secret_name
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -27,7 +28,6 @@ runpy.run_module("ansible_collections.elasticache.auth.plugins.modules.auth_jour
 #: The calls of a rotation that change something: three records, two changes, one token stored, its labels moved twice.
 CALLS = 8
 _POINTS = 8
-_PATIENCE = 60.0
 
 
 def rotation(emulator: Emulator, **more: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def rotation(emulator: Emulator, **more: Any) -> dict[str, Any]:
         "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
         "data_plane_ca_path": emulator.ca_bundle,
         "wait_delay": 0.1,
-        "wait_timeout": 60,
+        "wait_timeout": 240,
         "soak": 0,
         "max_rate": 1000,
         **more,
@@ -55,13 +55,13 @@ def kill_at(emulator: Emulator, args: Mapping[str, Any], number: int, when: str,
     """Run it, and kill it where that call that changes something stands still; its other threads go on meanwhile."""
     emulator.faults({"kind": "halt", "mutating": True, "nth": number, "when": when})
     process = start(emulator, "auth_journey", args, program=program)
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while not any(one["struck"] for one in emulator.faults()):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(30)
+    process.wait()
     emulator.clear_faults()
 
 
@@ -74,17 +74,15 @@ def ends_soon(
     program: str = PROGRAM,
 ) -> None:
     """Run it, ``interrupt`` it while it waits for the changes of all groups, and see that it ends and calls no more."""
-    emulator.settings(modify_seconds=600.0)
-    process = start(emulator, "auth_journey", args, program=program)
-    deadline = time.monotonic() + _PATIENCE
-    while len(emulator.calls(action="ModifyReplicationGroup")) < groups and time.monotonic() < deadline:
-        time.sleep(0.05)
-    interrupt(process)
+    emulator.hold()
+    process = start(emulator, "auth_journey", {**args, "wait_timeout": 86400}, program=program)
     try:
-        assert process.wait(20) != 0
+        emulator.wait_held(action="ModifyReplicationGroup", count=groups, timeout=PATIENCE)
+        interrupt(process)
+        assert process.wait(PATIENCE) != 0
     finally:
         process.kill()
     calls = len(emulator.calls(mutating="true"))
-    emulator.settings(modify_seconds=0.1)
+    emulator.release()
     time.sleep(1)
     assert len(emulator.calls(mutating="true")) == calls

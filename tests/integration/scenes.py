@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -71,11 +70,10 @@ def create_user_group(emulator: Emulator, group: str = USERS, password: str = A)
 def wait_for_users(emulator: Emulator, group: str) -> None:
     """Wait until a user group is active."""
     client = emulator.client("elasticache")
-    for dummy in range(400):
-        if client.describe_user_groups(UserGroupId=group)["UserGroups"][0]["Status"] == "active":
-            return
-        time.sleep(0.02)
-    pytest.fail(f"user group {group} is still not active")
+    wait_until(
+        lambda: client.describe_user_groups(UserGroupId=group)["UserGroups"][0]["Status"] == "active",
+        f"user group {group} is active",
+    )
 
 
 def scene(emulator: Emulator, state: str, group: str = GROUP) -> str:

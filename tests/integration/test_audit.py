@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from browser.fleets import HOSTILE, group
 from integration import direct
 from integration.role_scenes import RoleRun, run_role
 from integration.scenes import A, create, create_user_group, rotate, scene
+from waiting import wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._report import page
 
@@ -54,11 +54,10 @@ def report(folder: Path) -> dict[str, Any]:
 
 def wait_for_users(emulator: Emulator, user_group: str, region: str) -> None:
     client = emulator.client("elasticache", region=region)
-    for dummy in range(400):
-        if client.describe_user_groups(UserGroupId=user_group)["UserGroups"][0]["Status"] == "active":
-            return
-        time.sleep(0.02)
-    pytest.fail(f"user group {user_group} is still not active")
+    wait_until(
+        lambda: client.describe_user_groups(UserGroupId=user_group)["UserGroups"][0]["Status"] == "active",
+        f"user group {user_group} is active",
+    )
 
 
 def findings(told: dict[str, Any]) -> dict[str, list[str]]:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.cut_off import PROGRAM, ends_soon, kill_at, points, rotation
-from integration.direct import ModuleRun, run
+from integration.direct import ModuleRun, run, start
+from integration.meanwhile import Once, meanwhile
 from integration.role_scenes import due_fleet, labelled, secret_name
 from integration.scenes import A, slots
+from waiting import PATIENCE
 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import travel
@@ -103,7 +104,7 @@ def test_a_second_run_has_nothing_to_do(fleet: Emulator) -> None:
 def test_one_that_takes_for_ever_holds_up_only_its_own_batch(fleet: Emulator) -> None:
     slow = FLEET[0]
     fleet.faults({"kind": "never-ends", "id": slow})
-    ended = rotate(fleet, wait_timeout=8)
+    ended = rotate(fleet, wait_timeout=20)
     assert failed(ended) == [slow]
     assert "not done after" in ended.outcomes[slow]["msg"]
     arrived(fleet, slow)
@@ -114,20 +115,24 @@ def test_one_that_takes_for_ever_holds_up_only_its_own_batch(fleet: Emulator) ->
 def test_one_that_is_busy_when_its_turn_comes_holds_up_nobody_else(fleet: Emulator) -> None:
     """Someone changes it after it was looked at for the plan, and before its batch looks again."""
     busy = FLEET[0]
-    fleet.settings(modify_seconds=3.0)
-    fleet.faults({"kind": "halt", "action": "PutSecretValue", "nth": 1})
-    ended: list[ModuleRun] = []
-    runner = threading.Thread(target=lambda: ended.append(rotate(fleet)))
-    runner.start()
-    deadline = time.monotonic() + 60
-    while not any(fault["struck"] for fault in fleet.faults()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    fleet.client("elasticache").modify_replication_group(
-        ReplicationGroupId=busy, SnapshotRetentionLimit=1, ApplyImmediately=True
-    )
-    fleet.clear_faults()
-    runner.join(120)
-    assert not failed(ended[0]), ended[0].msg
+    fleet.faults({"kind": "pause", "action": "PutSecretValue", "nth": 1})
+
+    def make_busy() -> None:
+        fleet.hold(busy)
+        fleet.client("elasticache").modify_replication_group(
+            ReplicationGroupId=busy, CacheNodeType="cache.r7g.large", ApplyImmediately=True
+        )
+        fleet.clear_faults()
+
+    def of_others() -> list[list[str | None]]:
+        return [slots(fleet, group) for group in FLEET[3:]]
+
+    with meanwhile(
+        Once(lambda: any(fault["struck"] for fault in fleet.faults()), make_busy),
+        Once(lambda: all(A not in accepted and len(accepted) == 1 for accepted in of_others()), fleet.release),
+    ):
+        ended = rotate(fleet)
+    assert not failed(ended), ended.msg
     arrived(fleet)
 
 
@@ -149,14 +154,24 @@ def test_what_fails_in_one_batch_is_its_own(fleet: Emulator) -> None:
 
 
 def test_the_clients_turn_is_each_batch_s_own(fleet: Emulator) -> None:
-    """Every group's clients have all of their time, and the batches have theirs side by side."""
+    """Every group's clients have all of their time."""
     ended = rotate(fleet, soak=3)
     assert not ended.failed, ended.msg
     arrived(fleet)
     calls = [[call["time"] for call in fleet.calls(action="ModifyReplicationGroup", id=group)] for group in FLEET]
     assert all(second - first >= 3 for first, second in calls)
-    # Had one batch waited for another one's clients, its first call would come after the other one's second.
-    assert max(first for first, dummy in calls) < min(second for dummy, second in calls)
+
+
+def test_no_batch_waits_for_the_clients_of_another(fleet: Emulator) -> None:
+    """All come to their clients' turn, which none of them ends."""
+    process = start(fleet, "auth_journey", options(fleet, soak=86400), program=IN_TWOS)
+    try:
+        for group in FLEET:
+            fleet.wait_until(group, lambda found: found["mode"] == "rotating", PATIENCE)
+        assert process.poll() is None
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def test_going_on_from_given_steps(fleet: Emulator) -> None:

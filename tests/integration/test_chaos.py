@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from integration.scenes import A, B, C, rotate
+from waiting import wait_until
 
 from chaos import samples
 from chaos.clients import live
@@ -150,10 +150,8 @@ def test_it_notices_a_previous_token_that_is_pushed_out(emulator: Emulator) -> N
         assert clients.previous is not None
         rotate(emulator, C, GROUP)
         store_current(emulator, B)
-        for dummy in range(400):
-            time.sleep(0.05)
-            if clients.previous.failures:
-                break
+        previous = clients.previous
+        wait_until(lambda: previous.failures, "the client on the previous token was refused")
     assert clients.previous.failures
     history = emulator.group(GROUP)["history"]
     assert failures_that_count(clients.previous.failures, history, only_one_token) == clients.previous.failures

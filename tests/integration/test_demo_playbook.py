@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from integration.meanwhile import Once, called, meanwhile
 from integration.run import PlaybookRun, run_module, run_playbook
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def test_a_whole_life(emulator: Emulator, run: Run) -> None:
 
 def test_it_goes_on_where_a_run_was_cut_off(emulator: Emulator, run: Run) -> None:
     """As if it had been killed right after ROTATE was called."""
-    emulator.settings(modify_seconds=4)
     create(emulator, OLD, ours=True)
+    emulator.hold()
     rotation = {
         "replication_group_id": GROUP,
         "auth_token_update_strategy": "rotate",
@@ -106,7 +107,8 @@ def test_it_goes_on_where_a_run_was_cut_off(emulator: Emulator, run: Run) -> Non
     assert run_module(emulator, "replication_group_auth", rotation)["changed"]
     assert emulator.group(GROUP)["status"] == "modifying"
 
-    done = run()
+    with meanwhile(Once(called(emulator, "DescribeReplicationGroups", 2), emulator.release)):
+        done = run()
     assert done.succeeded, done.output
     assert emulator.group(GROUP)["slots"] == [NEW]
     assert mutating(emulator).count("ModifyReplicationGroup") == 2

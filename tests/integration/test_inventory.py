@@ -24,6 +24,7 @@ from conftest import ACCESS_KEY, SECRET_KEY
 from integration.direct import auth
 from integration.run import run_playbook
 from integration.scenes import A, B, C, create, create_user_group, rotate
+from waiting import wait_until
 
 from chaos.command import ansible_environment
 
@@ -165,11 +166,12 @@ def create_elsewhere(emulator: Emulator, account: str, region: str, group: str) 
 def settle_serverless(emulator: Emulator, name: str) -> None:
     """Wait until a serverless cache is available."""
     client = emulator.client("elasticache")
-    for dummy in range(400):
-        if client.describe_serverless_caches(ServerlessCacheName=name)["ServerlessCaches"][0]["Status"] == "available":
-            return
-        time.sleep(0.02)
-    pytest.fail(f"{name} is still not available")
+    wait_until(
+        lambda: (
+            client.describe_serverless_caches(ServerlessCacheName=name)["ServerlessCaches"][0]["Status"] == "available"
+        ),
+        f"{name} is available",
+    )
 
 
 def tagged(**tags: str) -> list[dict[str, str]]:
@@ -706,10 +708,7 @@ def test_a_thousand_groups(emulator: Emulator, tmp_path: Path, capsys: pytest.Ca
                 places,
             )
         )
-    deadline = time.monotonic() + 60
-    while any(group["status"] != "available" for group in emulator.groups()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: all(group["status"] == "available" for group in emulator.groups()), "all groups are available")
     listed = take(emulator, tmp_path, regions=REGIONS)
     assert listed.returncode == 0, listed.output
     assert len(listed.hosts) == number

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration import direct
 from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -87,11 +87,10 @@ def make_user_group(emulator: Emulator, name: str) -> None:
         UserId=user, UserName="default", Engine="valkey", AccessString="on ~* +@all", Passwords=["p" * 20]
     )
     client.create_user_group(UserGroupId=name, Engine="valkey", UserIds=[user])
-    for _dummy in range(100):
-        if client.describe_user_groups(UserGroupId=name)["UserGroups"][0]["Status"] == "active":
-            return
-        threading.Event().wait(0.05)
-    pytest.fail(f"the user group {name} does not become active")
+    wait_until(
+        lambda: client.describe_user_groups(UserGroupId=name)["UserGroups"][0]["Status"] == "active",
+        f"user group {name} is active",
+    )
 
 
 def test_a_group_with_a_token_from_beginning_to_end(emulator: Emulator) -> None:

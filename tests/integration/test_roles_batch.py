@@ -28,7 +28,7 @@ from integration.role_scenes import (
     secret_name,
 )
 from integration.run import run_playbook
-from integration.scenes import GROUP, USERS, A, B, C, create, slots
+from integration.scenes import GROUP, USERS, A, B, C, create, slots, wait_for_users
 
 from chaos.clients import live
 
@@ -300,10 +300,7 @@ def with_users(emulator: Emulator) -> None:
             UserId=f"u-{name}", UserName=name, Engine="valkey", AccessString=access, Passwords=[password]
         )
     client.create_user_group(UserGroupId=USERS, Engine="valkey", UserIds=[f"u-{name}" for name in users])
-    deadline = time.monotonic() + 60
-    while client.describe_user_groups(UserGroupId=USERS)["UserGroups"][0]["Status"] != "active":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for_users(emulator, USERS)
     create(emulator, UserGroupIds=[USERS])
 
 

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from integration import direct
 from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module, run_playbook
 from integration.scenes import put_secret
+from waiting import wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core import access_strings
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import rbac
@@ -110,14 +110,14 @@ def make(emulator: Emulator, user_id: str = "reader-1", **members: Any) -> str:
 def active(emulator: Emulator) -> None:
     """Wait until nothing is under way at any user or user group."""
     client = emulator.client("elasticache")
-    for dummy in range(400):
+
+    def settled() -> bool:
         found = (
             client.describe_users(MaxRecords=100)["Users"] + client.describe_user_groups(MaxRecords=100)["UserGroups"]
         )
-        if all(one["Status"] == "active" for one in found):
-            return
-        time.sleep(0.02)
-    pytest.fail("a user or user group is still not active")
+        return all(one["Status"] == "active" for one in found)
+
+    wait_until(settled, "users and user groups are active")
 
 
 def make_group(emulator: Emulator, group_id: str, *user_ids: str, engine: str = "valkey") -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from integration.meanwhile import Once, meanwhile
 from integration.role_scenes import KEY, RoleRun, age, labelled, put_token, run_role, secret_name, secret_text
 from integration.scenes import A, create, slots
 
@@ -153,12 +154,12 @@ def test_a_canary_that_fails_ends_it(emulator: Emulator, tmp_path: Path) -> None
 def test_busy_groups_last(emulator: Emulator, tmp_path: Path) -> None:
     """With C(last), a group on which something is under way holds up nobody."""
     due(emulator, "alpha", "bravo")
-    emulator.admin("POST", "settings", {"modify_seconds": 25.0})
+    emulator.hold("alpha")
     emulator.client("elasticache").modify_replication_group(
         ReplicationGroupId="alpha", ApplyImmediately=True, CacheNodeType="cache.r7g.4xlarge"
     )
-    emulator.admin("POST", "settings", {"modify_seconds": 0.05})
-    ran = run_role(emulator, "rotate_token", groups=("alpha", "bravo"), soak=0, busy="last")
+    with meanwhile(Once(lambda: arrived(emulator, "bravo"), emulator.release)):
+        ran = run_role(emulator, "rotate_token", groups=("alpha", "bravo"), soak=0, busy="last")
     assert ran.succeeded, ran.output
     assert arrived(emulator, "alpha", "bravo")
     changes = [call["id"] for call in ran.calls if call["action"] == "ModifyReplicationGroup"]
@@ -173,13 +174,13 @@ def test_twins_in_two_regions(emulator: Emulator, tmp_path: Path) -> None:
         emulator.client("secretsmanager", region=region).create_secret(
             Name=secret_name("alpha"), SecretString=secret_text(A)
         )
-    emulator.settings(modify_seconds=3)  # long enough for either region to begin while the other waits
     hosts = {f"alpha.{region}": {"replication_group_id": "alpha", "elasticache_region": region} for region in regions}
-    ran = rotate_fleet(emulator, tmp_path, hosts, force=True, extra_vars={"rotate_token_serial": "100%"})
+    emulator.hold()  # neither goes on before the other one has begun, too
+    with meanwhile(Once(lambda: len(emulator.held(action="ModifyReplicationGroup")) == 2, emulator.release)):
+        ran = rotate_fleet(emulator, tmp_path, hosts, force=True, extra_vars={"rotate_token_serial": "100%"})
     assert ran.succeeded, ran.output
     assert all(ran.changed.values())
     changes = [call["region"] for call in ran.calls if call["action"] == "ModifyReplicationGroup"]
-    assert changes[:2] in ([*regions], [*reversed(regions)]), "no region waits for the other"
     assert sorted(changes) == sorted(regions * 2)
     tokens = set()
     for region in regions:

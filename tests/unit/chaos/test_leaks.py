@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from waiting import wait_until
 
 from chaos.command import MARK
 from chaos.leaks import ProcessList, Search, forms, tags_of
@@ -97,13 +98,19 @@ def test_the_list_of_processes(where: str) -> None:
     """A grandchild is seen, and nobody else's process."""
     leak = [TOKEN] if where == "arguments" else []
     script = (
-        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(1.5)', *sys.argv[1:]])"
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import sys; sys.stdin.read()', *sys.argv[1:]])"
     )
     mine = uuid.uuid4().hex
     environment = {MARK: mine, **({"PASSWORD": TOKEN} if where == "environment" else {})}
-    with ProcessList(mine) as seen:
-        subprocess.run([sys.executable, "-c", script, *leak], env=environment, check=True)
-        subprocess.run([sys.executable, "-c", "pass", OTHER], env={MARK: "theirs"}, check=True)
+    theirs = [sys.executable, "-c", "import sys; sys.stdin.read()", OTHER]
+    with (
+        ProcessList(mine) as seen,
+        subprocess.Popen(theirs, env={MARK: "theirs"}, stdin=subprocess.PIPE),
+        subprocess.Popen([sys.executable, "-c", script, *leak], env=environment, stdin=subprocess.PIPE),
+    ):
+        wait_until(lambda: len(seen.processes) >= 2, "the process and its child are seen")
+        looks = seen.looks
+        wait_until(lambda: seen.looks > looks + 1, "the whole list was looked at")
     assert len(seen.processes) == 2
     search = Search([TOKEN, OTHER])
     for line in seen.lines:

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import wait_until
 
 TOKEN_A = "Old-token-000000001"
 TOKEN_B = "New-token-000000002"
@@ -49,11 +49,10 @@ def modify(emulator: RunningEmulator, group: str = GROUP, *, wait: bool = True, 
 def wait_active(emulator: RunningEmulator, user_group: str) -> None:
     """Wait until a user group is active."""
     client = emulator.client("elasticache")
-    for dummy in range(400):
-        if client.describe_user_groups(UserGroupId=user_group)["UserGroups"][0]["Status"] == "active":
-            return
-        time.sleep(0.02)
-    pytest.fail(f"user group {user_group} is still not active")
+    wait_until(
+        lambda: client.describe_user_groups(UserGroupId=user_group)["UserGroups"][0]["Status"] == "active",
+        f"user group {user_group} is active",
+    )
 
 
 def create_user(emulator: RunningEmulator, user: str, name: str = "default", **members: Any) -> None:

@@ -25,7 +25,7 @@ TOKEN_A = "aaaa-Token-of-spring-1"
 TOKEN_B = "bbbb-Token-of-summer-2"
 WRONG = "cccc-Token-of-nobody-3"
 
-_SECONDS = 10.0
+_SECONDS = 120.0
 
 
 @dataclass

@@ -20,7 +20,7 @@ from unit.emulator.control_support import GROUP, TOKEN_A, TOKEN_B, create, make_
 pytestmark = pytest.mark.emulator(data_plane="none", modify_seconds=0.05)
 
 ROTATE: dict[str, Any] = {"AuthToken": TOKEN_B, "AuthTokenUpdateStrategy": "ROTATE"}
-PATIENCE = 30.0  # seconds
+PATIENCE = 240.0  # seconds
 
 
 def wait_until_struck(emulator: Any, times: int = 1) -> None:

@@ -35,7 +35,7 @@ def _ping(emulator: Any, node: dict[str, Any], credential: str | tuple[str, str]
         ssl_ca_certs=emulator.ca_bundle,
         username=user,
         password=password,
-        socket_timeout=10,
+        socket_timeout=120,
     )
     try:
         return "PONG" if client.ping() else "?"
@@ -105,7 +105,7 @@ def test_variant_existing_connections_reaches_the_nodes(
     create(emulator, AuthToken=TOKEN_A)
     node = emulator.group(GROUP)["node_groups"][0]["nodes"][0]
     connection = valkey.SSLConnection(
-        host=node["host"], port=node["port"], ssl_ca_certs=emulator.ca_bundle, password=TOKEN_A, socket_timeout=10
+        host=node["host"], port=node["port"], ssl_ca_certs=emulator.ca_bundle, password=TOKEN_A, socket_timeout=120
     )
     connection.connect()
     modify(emulator, AuthToken=TOKEN_B, AuthTokenUpdateStrategy="ROTATE")

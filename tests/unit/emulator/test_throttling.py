@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import wait_until
 
 from emulator.__main__ import parse_arguments
 from emulator.control.throttling import AWS_LIKE, THROTTLES, Throttling, UnknownThrottleError, throttling_code
@@ -142,7 +143,7 @@ def test_codes() -> None:
 
 
 def many(call: Callable[[int], object]) -> list[tuple[str, str] | None]:
-    """A hundred calls, as fast as they go: the code and message of each that was refused."""
+    """Hundreds of calls, as fast as they go, until some were refused: the code and message of each that was."""
 
     def one(number: int) -> tuple[str, str] | None:
         try:
@@ -151,8 +152,15 @@ def many(call: Callable[[int], object]) -> list[tuple[str, str] | None]:
             return error.response["Error"]["Code"], error.response["Error"]["Message"]
         return None
 
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(one, range(100)))
+    answers: list[tuple[str, str] | None] = []
+
+    def refused() -> bool:
+        with ThreadPoolExecutor(8) as pool:
+            answers.extend(pool.map(one, range(len(answers), len(answers) + 100)))
+        return any(answer and answer[1] == "Rate exceeded" for answer in answers)
+
+    wait_until(refused, "calls were refused because they came too often")
+    return answers
 
 
 @pytest.mark.emulator(data_plane="none", modify_seconds=0.05)
