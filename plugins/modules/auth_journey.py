@@ -149,11 +149,21 @@ options:
     default: false
   assume_state:
     description:
-      - Your word for the state of the groups, taken where the evidence leaves it open, never against it.
-      - The token in C(AWSCURRENT), or the previous token, is taken to be in force; with V(rotating) the one in
-        C(AWSPENDING), if there is one, to be the newer.
+      - The state of the groups, if you know it from elsewhere. It is used only where the evidence leaves it open.
+      - The token in C(AWSCURRENT), or the previous token, is assumed to be in force, unless O(assume_newest) names
+        another one. V(rotating) does not say which token is the newer one; O(assume_newest) does.
+      - What rests on it is marked as assumed in the record. Where AWS refuses a call that would be right in the assumed
+        state, the earlier record is put back.
     type: str
     choices: [optional, required, rotating]
+  assume_newest:
+    description:
+      - The token that was rotated in last, if you know it from elsewhere, by where it is stored now. It is used as
+        O(assume_state) is, with it or alone.
+      - V(current) is the one in C(AWSCURRENT), V(pending) that in C(AWSPENDING), V(previous) that in C(AWSPREVIOUS). Of
+        tokens that you supply, V(pending) is the new one, and V(current) the previous one.
+    type: str
+    choices: [current, pending, previous]
   user_group_id:
     description:
       - The user group that decides in the end, with O(journey=migrate_auth_to_rbac), or on the way, with
@@ -459,6 +469,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow import 
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.case import Inquiry
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Journal, Teller
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journey import (
+    NEWEST,
     WITH_USERS,
     Request,
     check_request,
@@ -507,6 +518,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
         accept_open_window=params["accept_open_window"],
         accept_open_access=params["accept_open_access"],
         assume_state=Mode(params["assume_state"]) if params["assume_state"] else None,
+        assume_newest=params["assume_newest"] or "",
         user_group_id=params["user_group_id"],
         user_id=params["user_id"],
         open_user_group_id=params["open_user_group_id"],
@@ -633,6 +645,7 @@ def main() -> None:
             "accept_open_window": {"type": "bool", "default": False},
             "accept_open_access": {"type": "bool", "default": False},
             "assume_state": {"type": "str", "choices": ["optional", "required", "rotating"]},
+            "assume_newest": {"type": "str", "choices": list(NEWEST)},
             "user_group_id": {"type": "str", "default": ""},
             "user_id": {"type": "str", "default": ""},
             "open_user_group_id": {"type": "str", "default": ""},

@@ -338,9 +338,9 @@ JOURNEYS: Mapping[str, Journey] = {
             name="rollback_token/half-way",
             playbook="elasticache.auth.rollback_token",
             prepare=rotating_group,
-            calls=17,
+            calls=18,
             variables=lambda world: role_variables(
-                "rollback_token", world, accept_open_window=True, assume_state="rotating", soak=0
+                "rollback_token", world, accept_open_window=True, assume_newest="current", soak=0
             ),
             arrived=only_a_is_accepted,
             previous=Previous(B, over=lambda moment: moment["mode"] == "optional"),

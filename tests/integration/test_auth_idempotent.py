@@ -126,6 +126,7 @@ def test_assume_state_is_a_word_and_no_guess(emulator: Emulator) -> None:
     scene(emulator, "required")
     first = auth(emulator, "rotate", B, assume_state="required", probe="never")
     assert first.changed, first.msg
+    assert not first.warnings
     assert slots(emulator) == [A, B]
     assert emulator.group(GROUP)["tags"]["elasticache.auth/record"].startswith("v1 rotating:u.1+f.")
     assert_second_run_does_nothing(emulator, "rotate", auth_token=B, probe="never")

@@ -96,8 +96,8 @@ def test_nodes_that_accept_any_token_while_it_is_optional(emulator: Emulator, na
 
 
 def test_a_way_back_that_was_no_more_than_marked(emulator: Emulator) -> None:
-    """AWSPENDING then is the older of the two tokens, whatever assume_state takes it for in a rotation."""
-    trial = attempt(emulator, JOURNEYS["rollback_token/half-way"], DEFAULT, KillPoint(3, "before"))
+    """AWSPENDING then is the older of the two tokens, as the record says that the run began with."""
+    trial = attempt(emulator, JOURNEYS["rollback_token/half-way"], DEFAULT, KillPoint(4, "before"))
     assert trial.reached
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)

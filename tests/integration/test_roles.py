@@ -541,12 +541,14 @@ class TestRotateToken:
         promote(emulator, "promoted")
         given: dict[str, Any] = {"groups": groups, "probe": "never", "soak": 0}
         refused(run_role(emulator, "rotate_token", **given), *(f"{group}: rotate_token is refused" for group in groups))
-        ran = run_role(emulator, "rotate_token", assume_state="rotating", **given)
-        assert ran.succeeded, ran.output
+        for group, newest in zip(groups, ("pending", "current"), strict=True):
+            word = {**given, "groups": [group], "assume_state": "rotating", "assume_newest": newest}
+            ran = run_role(emulator, "rotate_token", **word)
+            assert ran.succeeded, ran.output
         for group in groups:
             assert slots(emulator, group) == [B]
             assert labelled(emulator, group) == {"AWSCURRENT": B, "AWSPREVIOUS": A}
-        nothing_changed(run_role(emulator, "rotate_token", assume_state="rotating", **given))
+        nothing_changed(run_role(emulator, "rotate_token", **given))
 
 
 # --- The clients' turn ------------------------------------------------------------------------------------------------

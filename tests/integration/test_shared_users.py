@@ -150,7 +150,7 @@ class TestPlans:
         refused(emulator, "disable_access_control", says, CARTS, **OPEN, **CONSENT)
         modify(emulator, CARTS, AuthToken=B, AuthTokenUpdateStrategy="ROTATE")
         put_token_back(emulator)
-        refused(emulator, "rollback_token", says, CARTS, assume_state="rotating", **CONSENT)
+        refused(emulator, "rollback_token", says, CARTS, assume_newest="current", **CONSENT)
 
     def test_what_is_left_of_another_run_stays(self, emulator: Emulator) -> None:
         """The group is open already: there is nothing to be done, and what serves others by now is not deleted."""

@@ -202,6 +202,12 @@ def is_denied(error: BaseException) -> bool:
     return code_of(error) in _DENIED
 
 
+def is_about_state(error: BaseException) -> bool:
+    """Whether AWS says that the call does not go with the state that the group is in (elasticache-facts §3)."""
+    about_token = "Invalid AuthToken" in words_of(error)  # its characters, whatever the state is
+    return code_of(error) in ("InvalidParameterValue", "InvalidParameterCombination") and not about_token
+
+
 def words_of(error: BaseException) -> str:
     """Return what AWS says, in one line that ends with a dot; an empty string where it says nothing."""
     response = getattr(error, "response", None) or {}

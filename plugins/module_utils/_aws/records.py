@@ -97,13 +97,15 @@ def _read_in_bulk(clients: Clients, groups: list[Group]) -> dict[str, dict[str, 
         raise AuthError(f"{explain(error, 'tag:GetResources', clients.region)} {_WAY_OUT}") from error
 
 
-def write(clients: Clients, group: Group, entry: record.Entry, *, check: Callable[[], object] | None = None) -> None:
-    """Write ``entry`` into the group's tags. Raises botocore's exceptions, and what ``check`` raises before an attempt.
+def write(
+    clients: Clients, group: Group, entry: record.Entry | None, *, check: Callable[[], object] | None = None
+) -> None:
+    """Write ``entry`` into the group's tags, or that nothing is known (``None``).
 
-    It is repeated where the answer got lost: writing the same again is harmless, as long as ``check`` finds nobody else
-    at work.
+    Raises botocore's exceptions, and what ``check`` raises before an attempt. It is repeated where the answer got lost:
+    writing the same again is harmless, as long as ``check`` finds nobody else at work.
     """
-    tags = [{"Key": record.TAG_KEY, "Value": record.encode(entry)}]
+    tags = [{"Key": record.TAG_KEY, "Value": record.encode(entry) if entry else record.NOTHING}]
     for left in reversed(range(_ATTEMPTS)):
         try:
             clients.paced(
@@ -137,7 +139,7 @@ def as_evidence(entry: record.Entry, group: Group, aliases: Mapping[str, frozens
         seen = group.token_date if ours else CREATION
     elif call is not None and seen != group.token_date and not _in_time(moved_at, entry.written_at):
         call = None
-    return Record(entry.state, call, seen, aliases)
+    return Record(entry.state, call, seen, aliases, entry.assumed)
 
 
 def _in_time(moved_at: float | None, written_at: int) -> bool:

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from .states import OPEN, Call, Mode, State, apply, optional, rbac, required, rotating
+from .states import OPEN, Call, CallKind, Mode, State, apply, optional, rbac, required, rotating
 
 #: Tokens that are in force but that nobody told us about: different from each other and from every known one.
 UNKNOWN_TOKENS = ("unknown token", "another unknown token")
@@ -53,12 +53,14 @@ class Record:
 
     ``seen`` is the ``token_date`` read before it was written. Token names that are not among the known ones are
     names from the record. ``aliases`` tells which known tokens such a name may stand for, where that can't be checked.
+    ``assumed``: the state was not known when it was written, but assumed (see :attr:`Belief.assumed`).
     """
 
     state: State
     call: Call | None
     seen: str | None
     aliases: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,16 @@ class Belief:
 
     ``drift``: the token was changed by someone else since the record was written, or the nodes contradict the record.
     ``recorded``: the record narrowed the belief. ``foreign``: the caller vouched for knowing all tokens in force, and
-    the nodes show that he does not.
+    the nodes show that he does not. ``assumed``: something was ruled out that nobody has seen to be otherwise: by the
+    caller's word, by a record that rests on one, or because a change by someone else is explained without a token that
+    is not at hand. AWS's refusal of a call that is right by it speaks against it.
     """
 
     states: frozenset[State]
     drift: bool = False
     recorded: bool = False
     foreign: bool = False
+    assumed: bool = False
 
     @property
     def certain(self) -> State | None:
@@ -106,7 +111,9 @@ def believe(evidence: Evidence) -> Belief:
     """Return every state that ``evidence`` still allows.
 
     The data plane is believed over the record, and both over the caller's word that he knows all tokens: where they
-    contradict each other the weaker one is left out, and ``drift`` or ``foreign`` says so.
+    contradict each other the weaker one is left out, and ``drift`` or ``foreign`` says so. After a change by someone
+    else that word counts again where every token at hand was asked, and one documented call with these tokens explains
+    the answers: SET by hand in a rotation that is half-way, for example.
     """
     api = evidence.api
     if api.user_group_ids or not api.auth_token_enabled:
@@ -120,13 +127,16 @@ def believe(evidence: Evidence) -> Belief:
             # A name from the record then stands for one of the known tokens, wherever it may stand for one.
             states = frozenset(s for s in states if set(s.tokens) <= set(evidence.known)) or states
         if states:
-            return Belief(states, recorded=True)
-    drift = recorded is not None
+            return Belief(states, recorded=True, assumed=_rests_on_assumption(evidence, states))
+    # Where the nodes contradict what was no more than assumed, nobody need have changed anything.
+    drift = recorded is not None and not (recorded and evidence.record and evidence.record.assumed)
 
-    if evidence.complete and not drift:
+    if evidence.complete:
         states = _seen_by(evidence.probe, _token_states(evidence.known))
-        if states:
+        if states and not drift:
             return Belief(states)
+        if states & _one_call_later(evidence):
+            return Belief(states, drift=True, assumed=True)
     states = _seen_by(evidence.probe, _token_states((*evidence.known, *UNKNOWN_TOKENS)))
     # Only a probe in which more tokens answer than a group has slots leaves nothing: then it proves nothing.
     states = states or _token_states((*evidence.known, *UNKNOWN_TOKENS))
@@ -156,6 +166,35 @@ def recorded_states(record: Record, token_date: str | None) -> frozenset[State] 
     )
 
 
+def _rests_on_assumption(evidence: Evidence, states: frozenset[State]) -> bool:
+    """Whether ``states``, which the record allows, are an assumption still: not what AWS or the nodes have confirmed.
+
+    A SET that AWS has taken leads to the same state whatever was assumed before; a ROTATE does not.
+    """
+    record = evidence.record
+    if record is None or not record.assumed:
+        return False
+    if record.call is not None and record.call.kind is not CallKind.ROTATE and record.seen != evidence.api.token_date:
+        return False
+    tokens = evidence.known if evidence.complete else (*evidence.known, *UNKNOWN_TOKENS)
+    return _seen_by(evidence.probe, _token_states(tokens)) != states
+
+
+def _one_call_later(evidence: Evidence) -> frozenset[State]:
+    """Return the states that one documented call with a token at hand leads to from those on record.
+
+    None, where a node has not told of each token at hand, or of clients without one.
+    """
+    probe, record = evidence.probe, evidence.record
+    if record is None or probe is None or probe.served_unauthenticated is None:
+        return frozenset()
+    if any(probe.tokens.get(name, Answer.UNTOLD) is Answer.UNTOLD for name in evidence.known):
+        return frozenset()
+    states = {record.state, apply(record.state, record.call) if record.call else None}
+    calls = [Call(kind, name) for kind in (CallKind.ROTATE, CallKind.SET) for name in evidence.known]
+    return frozenset(after for state in states if state for call in calls if (after := apply(state, call)) is not None)
+
+
 def _lost_token(record: Record | None) -> bool:
     """Whether the token in ``record`` is gone from a group that has none now, and not by the recorded call."""
     if record is None or not record.state.tokens:
@@ -174,7 +213,37 @@ def assume(belief: Belief, mode: Mode, *, token: str | None, live: bool) -> Beli
     states = {state for state in belief.states if state.mode is mode}
     if token is not None and mode is not Mode.OPEN and mode is not Mode.RBAC:
         states = {s for s in states if (s.tokens[-1] == token if live else token not in s.tokens)}
-    return replace(belief, states=frozenset(states)) if states else None
+    return _narrowed(belief, states)
+
+
+@dataclass(frozen=True)
+class Word:
+    """What the caller says of a group: the mode, and the token that was rotated in last.
+
+    ``in_force``: the token that is accepted, in the newest place but in a rotation, unless ``newest`` is named.
+    """
+
+    mode: Mode | None = None
+    newest: str = ""
+    in_force: str = ""
+
+    def allows(self, state: State) -> bool:
+        """Whether ``state`` is as the caller says."""
+        if self.mode not in (None, state.mode) or (self.newest and state.tokens[-1:] != (self.newest,)):
+            return False
+        if self.newest or not self.in_force or not state.tokens:
+            return True
+        return self.in_force in (state.tokens if state.mode is Mode.ROTATING else state.tokens[-1:])
+
+
+def take_word(belief: Belief, word: Word) -> Belief | None:
+    """Narrow ``belief`` by the caller's word. Returns ``None`` where the evidence says otherwise: that is stronger."""
+    return _narrowed(belief, {state for state in belief.states if word.allows(state)})
+
+
+def _narrowed(belief: Belief, states: Iterable[State]) -> Belief | None:
+    left = frozenset(states)
+    return replace(belief, states=left, assumed=belief.assumed or left != belief.states) if left else None
 
 
 def _token_states(tokens: Iterable[str]) -> frozenset[State]:

@@ -34,6 +34,7 @@ class Journey(str, enum.Enum):
 class Step(str, enum.Enum):
     """One step of a journey: what a role makes one task of, for all groups that are due to it."""
 
+    UPDATE_RECORD = "update_record"  #: what was found out, or assumed, goes into the record before labels move
     PREFER_TLS = "prefer_tls"  #: TLS off -> preferred
     CLIENTS_TLS = "clients_tls"  #: the clients' turn: to connect with TLS
     REQUIRE_TLS = "require_tls"  #: TLS preferred -> required
@@ -66,6 +67,7 @@ _STORE_STEPS = (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE, Step.CLEAR, S
 #: What changes tokens and where they are kept, as far as no user group has to be made for it.
 TOKEN_STEPS = frozenset(
     {
+        Step.UPDATE_RECORD,
         Step.ADOPT,
         Step.STAGE,
         Step.RECALL,
@@ -242,6 +244,13 @@ class _Place:
     label: Label
     words: str
 
+    @property
+    def promotion_is_missing(self) -> bool:
+        """Whether the group accepts the staged token, and neither the one in AWSCURRENT nor the one before it."""
+        store = self.store
+        older = {store.current, store.previous} - {"", store.pending}
+        return bool(store.pending) and store.pending in self.state.tokens and not older & set(self.state.tokens)
+
     def stop(self, journey: Journey, why: str, way_out: str) -> NoWay:
         return NoWay(f"{self.group_id}: {journey.value} is refused: {why} Way out: {way_out}")
 
@@ -261,7 +270,13 @@ class _Place:
         else:
             token = f"the token in AWSCURRENT{where}" if store.current else f"any token: AWSCURRENT{where} holds none"
             what = f"does not accept {token}"
-            way_out = (
+            promote = (
+                "promote the staged token, which it accepts (elasticache.auth.auth_secret with state: promoted), then "
+                "repeat this; if that is not right, "
+                if self.promotion_is_missing
+                else ""
+            )
+            way_out = promote + (
                 "find out who changed it; put the token in force into AWSCURRENT, then repeat this. If nobody has it, "
                 "go through user groups: they don't need it (elasticache.auth.replication_group_auth with "
                 "auth_token_update_strategy: delete)."
@@ -301,8 +316,9 @@ def _rotate_token(at: _Place) -> Way:
             raise at.elsewhere(journey, Journey.ENABLE_AUTH)
         case Mode.RBAC:
             raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
-        case Mode.REQUIRED if pending and state.tokens == (pending,):
-            return Way((Step.PROMOTE,), "The group has the staged token already, and no other.")
+        case Mode.REQUIRED | Mode.ROTATING if at.promotion_is_missing:
+            # With or without a token beside it that is not at hand.
+            return Way((Step.PROMOTE,), "The group has the staged token already, and not the one in AWSCURRENT.")
         case Mode.REQUIRED if current and state.tokens == (current,):
             if store.kept and not _due(at.terms):
                 return Way(tidy, _not_due(at.terms, staged=bool(pending)))
@@ -537,6 +553,11 @@ def _back(at: _Place) -> Way:
             raise at.elsewhere(journey, Journey.ENABLE_AUTH)
         case Mode.REQUIRED if state.tokens == (current,):
             return _back_from_required(at, promoted, adopt, tidy)
+        case Mode.REQUIRED if at.promotion_is_missing and store.abandoned:
+            return Way((Step.PROMOTE, *end, *tidy), "The group has the token to go back to, and no other.")
+        case Mode.REQUIRED if at.promotion_is_missing:
+            # SET came before the rotation's promotion: promote first, so that the store knows which is which.
+            return Way((Step.ADOPT, Step.STAGE, Step.ROTATE, *_LAST, *end))
         case Mode.ROTATING if promoted and state.tokens == (previous, current):
             return Way((*adopt, Step.CLIENTS, *_ALONE, *end, *tidy))
         case Mode.ROTATING if promoted and state.tokens == (current, previous):

@@ -10,6 +10,7 @@ characters: letters, digits, white space and ``+ - = . _ : / @`` (AWS, "Tagging 
 is accepted, as of this AuthTokenLastModifiedDate; written at this time (seconds since 1970).
 ``v1 required:v.4f1b… rotate:v.9c0d… seen=… at=…`` reads: ROTATE is about to be, or has been, called.
 ``… until=1795360445``: clients have until then to move to the newer token, at the least (seconds since 1970).
+``v1 required:v.4f1b… seen=… at=… assumed`` reads: that was assumed, by the user's word for example, and not known.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _NO_DATE = "none"
 _UNTIL = "until="
 #: Later than this (the year 2286) nothing can last.
 _LATEST = 10**10
+_ASSUMED = "assumed"
+#: In the place of a record that has proved wrong: it says nothing. (To take the tag away needs a permission more.)
+NOTHING = f"{_VERSION} nothing"
 
 #: Version ids longer than this are named by fingerprint, so that three names always fit into one tag, and so are those
 #: with characters that mean something in a record or that no tag takes: callers of Secrets Manager choose them freely.
@@ -53,7 +57,8 @@ class Entry:
     """A record as written: ``state`` and ``call`` hold references (see :func:`reference`) in place of token names.
 
     ``seen``: AuthTokenLastModifiedDate as ISO text or ``None``; ``written_at``: seconds since 1970; ``cutover_until``:
-    when the time is over that clients have to move to the newer token, likewise, where they were given one.
+    when the time is over that clients have to move to the newer token, likewise, where they were given one;
+    ``assumed``: the state was assumed, and not known.
     """
 
     state: State
@@ -61,6 +66,7 @@ class Entry:
     seen: str | None
     written_at: int
     cutover_until: int | None = None
+    assumed: bool = False
 
 
 def encode(entry: Entry) -> str:
@@ -89,12 +95,16 @@ def _encode(entry: Entry) -> str:
     parts += [f"seen={entry.seen or _NO_DATE}", f"at={entry.written_at}"]
     if entry.cutover_until is not None:
         parts.append(f"{_UNTIL}{entry.cutover_until}")
+    if entry.assumed:
+        parts.append(_ASSUMED)
     return " ".join(parts)
 
 
 def decode(value: str) -> Entry:
     """Return the entry that ``value`` stands for. Raises :class:`RecordSyntaxError`."""
     version, *parts = value.split(" ")
+    assumed = parts[-1:] == [_ASSUMED]
+    parts = parts[:-1] if assumed else parts
     last = parts.pop() if parts and parts[-1].startswith(_UNTIL) else ""
     if version != _VERSION or not 3 <= len(parts) <= 4:
         raise RecordSyntaxError("the tag is not a record of this release")
@@ -116,7 +126,7 @@ def decode(value: str) -> Entry:
         raise RecordSyntaxError(f"the tag is not a record: {error}") from error
     if until is not None and not 0 <= until <= _LATEST:
         raise RecordSyntaxError("the tag is not a record: its cutover lasts too long")
-    entry = Entry(state, call, None if seen == _NO_DATE else seen, written_at, until)
+    entry = Entry(state, call, None if seen == _NO_DATE else seen, written_at, until, assumed)
     # Whoever may tag the group may write anything; a name that is no reference could pass for a token at hand.
     names = (*state.tokens, *((call.token,) if call and call.token else ()))
     if not all(map(_REFERENCE.fullmatch, names)) or encode(entry) != value:

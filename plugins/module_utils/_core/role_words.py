@@ -26,6 +26,7 @@ VARIABLES = {
             "accept_open_access",
             "accept_open_window",
             "access_string",
+            "assume_newest",
             "assume_state",
             "auth_tokens",
             "create_secret",

@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from .._aws import modify, records
 from .._aws.clients import Clients
-from .._aws.errors import Kind, classify, explain
+from .._aws.errors import Kind, classify, explain, is_about_state
 from .._aws.groups import ChangedSince, Group, check_unchanged
 from .._aws.waiting import Lack, Waited, wait_for
 from .._core import record
 from .._core.errors import AuthError
 from .._core.evidence import Answer, Belief
 from .._core.explain import describe_all
-from .._core.states import Call, CallKind
+from .._core.states import Call, CallKind, apply
 from .._data_plane.probe import as_evidence
 from .._fan_out import fan_out
 from .case import Case, Order
@@ -31,7 +31,7 @@ from .look import ask, conclude_case
 from .observe import Observation
 from .outcome import shown_evidence, shown_states
 from .staleness import Sent
-from .tokens import label
+from .tokens import TokenSet, label
 
 #: For so long nodes may still answer in the old way after the API said that the change is done, seconds.
 _NODES_GRACE = 30.0
@@ -106,11 +106,12 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
         if busy:
             _overtaken(case, before, error)
             return True
-        if order.record and before:
+        if order.record and ahead:
             _take_back(clients, case, before, among)
         if isinstance(error, AuthError):
             raise
-        raise AuthError(f"{group.id}: {explain(error, f'elasticache:{modify.ACTION}', clients.region)}") from error
+        text = explain(error, f"elasticache:{modify.ACTION}", clients.region)
+        raise AuthError(f"{group.id}: {text}{_speaks_against(case, call, error)}") from error
     return False
 
 
@@ -132,13 +133,33 @@ def _without_call(entry: record.Entry | None) -> record.Entry | None:
     return replace(entry, call=None) if entry is not None and entry.call else None
 
 
-def _take_back(clients: Clients, case: Case, before: record.Entry, among: int) -> None:
-    """Say in the record that the call which AWS refused was not made. The refusal is what the user must hear of."""
+def _take_back(clients: Clients, case: Case, before: record.Entry | None, among: int) -> None:
+    """Say in the record that the call which AWS refused was not made. The refusal is what the user must hear of.
+
+    It speaks against what was assumed: then the earlier record is put back, if that was none of an assumption too.
+    """
+    if case.seen and (before is None or before.assumed):
+        earlier = case.seen.earlier or case.seen.entry
+        before = None if earlier is None or earlier.assumed else earlier
     try:
         _record(clients, case, before, among)
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", clients.region)
         case.progress.warnings.append(f"{case.progress.id}: the record still names the refused call. {text}")
+
+
+def _speaks_against(case: Case, call: Call, error: Exception) -> str:
+    """Say what AWS's refusal tells of a state that was assumed; empty where it tells nothing."""
+    belief = case.belief
+    if case.seen is None or belief is None or not belief.assumed or not is_about_state(error):
+        return ""
+    others = case.seen.unassumed.states if case.seen.unassumed else case.seen.belief.states
+    left = [state for state in others if apply(state, call) is None]
+    may_be = f" It may be {describe_all(left, label)}." if left else ""
+    return (
+        f" So it is not {describe_all(belief.states, label)}, which was assumed and not known: the assumption is not "
+        f"kept on record.{may_be}"
+    )
 
 
 def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> None:
@@ -273,15 +294,21 @@ def _write_down(clients: Clients, case: Case, among: int) -> None:
 
 def _entry(case: Case, belief: Belief | None, call: Call | None) -> record.Entry | None:
     """Return what to write down, in token names; nothing where the state is not certain."""
-    state = belief.certain if belief else None
-    if state is None or case.seen is None:
+    return _entry_of(case.seen, belief, call) if case.seen and belief else None
+
+
+def _entry_of(seen: Observation, belief: Belief, call: Call | None) -> record.Entry | None:
+    state = belief.certain
+    if state is None:
         return None
-    return record.Entry(state, call, case.seen.group.token_date, int(time.time()))
+    return record.Entry(state, call, seen.group.token_date, int(time.time()), assumed=belief.assumed)
 
 
-def _record(clients: Clients, case: Case, entry: record.Entry, among: int) -> record.Entry | None:
-    """Write ``entry``, its tokens by reference, and return it so. Raises botocore's exceptions, and
-    :class:`ChangedSince` where another run has changed the group, or written a record, since this one looked.
+def _record(clients: Clients, case: Case, entry: record.Entry | None, among: int) -> record.Entry | None:
+    """Write ``entry`` (``None``: that nothing is known), its tokens by reference, and return it so.
+
+    Raises botocore's exceptions, and :class:`ChangedSince` where another run has changed the group, or written a
+    record, since this one looked.
 
     A token that the record names already keeps that name, and names that came from a record are references.
     ``among``: of so many groups; of a few of them the record is read again. Of many it costs a call each, and a record
@@ -289,26 +316,50 @@ def _record(clients: Clients, case: Case, entry: record.Entry, among: int) -> re
     """
     if case.seen is None:
         return None
-    group = case.seen.group
+    referring = entry and _referring(case.seen, case.tokens, entry)
+    _write(clients, case.seen.group, referring, case.recorded, among)
+    return referring
+
+
+def _referring(seen: Observation, tokens: TokenSet, entry: record.Entry) -> record.Entry:
+    """Return ``entry`` with its tokens by reference."""
+    kept = seen.references
+    used = {*entry.state.tokens, entry.call.token if entry.call else ""}
+    names = {token.name: kept.get(token.name) or token.reference for token in tokens.all if token.name in used}
+    return record.translate(entry, names)
+
+
+def _write(clients: Clients, group: Group, entry: record.Entry | None, recorded: set[record.Entry], among: int) -> None:
+    """Write ``entry``, or that nothing is known. ``recorded``: the records that this run has read or written."""
 
     def check() -> None:
         check_unchanged(clients, group, among)
         if among <= records.READ_SINGLY:
-            _check_record(clients, case, group)
+            _check_record(clients, recorded, group)
 
-    kept = case.seen.references
-    used = {*entry.state.tokens, entry.call.token if entry.call else ""}
-    names = {token.name: kept.get(token.name) or token.reference for token in case.tokens.all if token.name in used}
-    referring = record.translate(entry, names)
-    case.recorded.add(referring)
-    records.write(clients, group, referring, check=check)
-    return referring
+    if entry is not None:
+        recorded.add(record.decode(record.encode(entry)))  # as it is read: tokens that are not at hand have other names
+    records.write(clients, group, entry, check=check)
 
 
-def _check_record(clients: Clients, case: Case, group: Group) -> None:
+def put_on_record(clients: Clients, seen: Observation, among: int) -> Observation:
+    """Write down what a group accepts as it was seen, if that is certain, and return what was seen with that record.
+
+    Raises as :func:`_record` does.
+    """
+    entry = _entry_of(seen, seen.belief, None)
+    if entry is None:
+        return seen
+    entry = replace(entry, cutover_until=seen.cutover_until or None)
+    recorded = set(seen.recorded)
+    _write(clients, seen.group, _referring(seen, seen.tokens, entry), recorded, among)
+    return replace(seen, entry=entry, recorded=frozenset(recorded), earlier=seen.earlier or seen.entry)
+
+
+def _check_record(clients: Clients, recorded: Collection[record.Entry], group: Group) -> None:
     """Raise :class:`ChangedSince` where the record is one that this run has neither read nor written."""
     tags = records.read_singly(clients, [group])[group.id]
     entry = records.entry_in(tags)
-    if entry is not None and entry not in case.recorded:
+    if entry is not None and entry not in recorded:
         when = datetime.datetime.fromtimestamp(entry.written_at, datetime.timezone.utc)
         raise ChangedSince(f"{group.id}: another run has written its record, at {when.isoformat()}.")

@@ -12,7 +12,7 @@ from .._aws import modify
 from .._core.evidence import Belief, assume
 from .._core.explain import describe_all, refusal
 from .._core.plan import NoPlan, Plan, Wish, force_plan, make_plan
-from .._core.states import Call, CallKind, State
+from .._core.states import Call, CallKind, Mode, State
 from .._core.tokens import in_force_violations, rule_violations
 from .case import Case, Order
 from .outcome import shown_states
@@ -33,7 +33,9 @@ def decide(order: Order, cases: Mapping[str, Case]) -> None:
             order_now = order
         case.belief, plan = _plan(order_now, case.seen.belief, wish, case.expected if _shows(case) else None)
         if isinstance(plan, NoPlan):
-            message = refusal(key, plan, wish, label, _settling(order_now, case))
+            message = refusal(key, plan, wish, label, _settling(order_now, case, wish))
+            if plan.uncertain or case.progress.drift:
+                message = " ".join(filter(None, (message, case.seen.told_by_nodes())))
             if case.progress.drift:
                 message += (
                     " The token was changed by someone else since this collection last did (drift):"
@@ -95,8 +97,7 @@ def _plan(order: Order, belief: Belief, wish: Wish, arrived: frozenset[State] | 
     if isinstance(plan, NoPlan) and arrived:
         return belief, Plan((), arrived)
     if isinstance(plan, NoPlan) and order.assume_state is not None:
-        live = set(order.kinds) == {CallKind.SET}
-        assumed = assume(belief, order.assume_state, token=wish.token or None, live=live)
+        assumed = _assuming(order, belief, wish, order.assume_state)
         if assumed is not None:
             belief = assumed
             plan = make_plan(belief, wish, kinds=order.kinds, max_calls=1)
@@ -105,7 +106,19 @@ def _plan(order: Order, belief: Belief, wish: Wish, arrived: frozenset[State] | 
     return belief, plan
 
 
-def _settling(order: Order, case: Case) -> list[str]:
+def _assuming(order: Order, belief: Belief, wish: Wish, mode: Mode) -> Belief | None:
+    """Return the belief narrowed by the user's word: with SET the token given is the newest, else not in force yet."""
+    return assume(belief, mode, token=wish.token or None, live=set(order.kinds) == {CallKind.SET})
+
+
+def _word_helps(order: Order, belief: Belief, wish: Wish) -> bool:
+    """Whether there is a state that, named in O(assume_state), would settle what is to be called."""
+    beliefs = (_assuming(order, belief, wish, mode) for mode in {state.mode for state in belief.states})
+    plans = (make_plan(one, wish, kinds=order.kinds, max_calls=1) for one in beliefs if one is not None)
+    return any(isinstance(plan, Plan) and plan.calls for plan in plans)
+
+
+def _settling(order: Order, case: Case, wish: Wish) -> list[str]:
     """What would settle an uncertainty here, as phrases."""
     seen = case.seen
     ways = []
@@ -119,7 +132,9 @@ def _settling(order: Order, case: Case) -> list[str]:
             "previous_auth_tokens"
         )
     if order.assume_state is None:
-        ways.append("name the state in assume_state, if you know it")
+        if seen is not None and _word_helps(order, seen.belief, wish):
+            newest = " (rotating says that the token given is the newer one)" if CallKind.SET in order.kinds else ""
+            ways.append(f"name the state in assume_state, if you know it{newest}")
     else:
         ways.append(f"correct assume_state: {order.assume_state.value}, which the evidence contradicts or leaves open")
     if not order.force:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,13 @@ from typing import Any
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import OFF, REQUIRED, Group, require_all
+from .._aws.secrets import CURRENT, PENDING, PREVIOUS
 from .._aws.user_groups import UserGroup, find_user_groups
 from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
 from .._core.errors import AuthError
-from .._core.evidence import Answer, assume
+from .._core.evidence import Answer, Word, take_word
 from .._core.explain import clock, describe_all
-from .._core.journeys import GIVEN_UP_BEFORE, TURNS, Drift, Journey, NoWay, Phase, Step, Terms, Way, find_way
+from .._core.journeys import TURNS, Drift, Journey, NoWay, Phase, Step, Store, Terms, Way, find_way
 from .._core.one_line import one_line
 from .._core.posture import TLS_FROM
 from .._core.secret_text import OPTION_PREFIX
@@ -43,6 +45,11 @@ WITH_USERS = (Journey.MIGRATE_AUTH_TO_RBAC, Journey.DISABLE_ACCESS_CONTROL, Jour
 _LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
 #: The journeys that may begin before there is a secret.
 _FROM_NOTHING = (Journey.ENABLE_AUTH, Journey.MIGRATE_RBAC_TO_AUTH)
+
+#: What O(assume_newest) takes, and the staging labels that it means.
+NEWEST = {"current": CURRENT, "pending": PENDING, "previous": PREVIOUS}
+#: The steps that change what a group accepts. Each is announced in its record.
+_CHANGING = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH, Step.ATTACH_OPEN, Step.DETACH)
 
 _ID_LENGTH = 40
 #: Ids of versions have at most so many characters.
@@ -71,6 +78,7 @@ class Request:
     accept_open_window: bool = False
     accept_open_access: bool = False
     assume_state: Mode | None = None
+    assume_newest: str = ""
     user_group_id: str = ""
     user_id: str = ""
     open_user_group_id: str = ""
@@ -353,13 +361,8 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     answers = tuple(around.answers)
     probe = as_evidence(answers)
     welcome = frozenset(name for name, answer in (probe.tokens.items() if probe else ()) if answer is Answer.ACCEPTED)
-    belief = seen.belief
-    if request.assume_state is not None and belief.certain is None:
-        token = kept.store.current
-        if request.assume_state is Mode.ROTATING and kept.store.abandoned != GIVEN_UP_BEFORE:
-            # What is staged is the newer one, unless it is the older one that a rollback goes back to.
-            token = kept.store.pending or token
-        belief = assume(belief, request.assume_state, token=token or None, live=True) or belief
+    seen, contradicted = _by_word(request, seen, kept)
+    one.seen, belief = seen, seen.belief
     states = belief.states
     if request.journey is Journey.ENABLE_TLS:
         states = frozenset({min(states)})  # only the API's word on encryption counts
@@ -390,20 +393,29 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         and not shared
         and (bool({ids.user_group, ids.open_user_group} & set(others.user_groups)) or ids.user in others.users),
     )
+    settle = _settling(request, seen, kept.store, contradicted)
     try:
-        one.way = find_way(request.journey, group.id, states, kept.store, terms, label, _settling(request, seen))
+        one.way = find_way(request.journey, group.id, states, kept.store, terms, label, settle)
     except NoWay as error:
         if group.auth_token_enabled:
             check_compared(group.id, request.journey, kept.store, kept.tokens)
-        if seen.belief.drift and not isinstance(error, Drift):
-            raise AuthError(
-                f"{error} Someone else has changed the token since this collection last did (drift): find out who, and "
-                "which tokens are in force."
-            ) from None
-        raise
+        told = [str(error)]
+        if isinstance(error, Drift) or len(states) > 1:
+            told.append(seen.told_by_nodes())
+        if belief.drift and not isinstance(error, Drift):
+            told.append(
+                "Someone else has changed the token since this collection last did (drift): find out who, and which "
+                "tokens are in force."
+            )
+        raise AuthError(" ".join(filter(None, told))) from None
     if any(kept.store.current in state.tokens for state in states):
         check_compared(group.id, request.journey, kept.store, kept.tokens)
     check_sent(group.id, request.journey, one.way.steps, kept.store, kept.tokens, states)
+    if belief.drift:
+        one.warnings.append(
+            f"{group.id}: its token was changed by someone else, at {group.token_date}, since this collection last did."
+        )
+    one.way = _with_record(request.journey, one.way, seen)
     _check_shared(request.journey, one.way, group.id, shared)
     if request.journey is not Journey.MIGRATE_AUTH_TO_RBAC:
         one.way = _staying(one.way, shared)
@@ -486,10 +498,64 @@ def _evidence(seen: Observation, answers: Sequence[NodeAnswer]) -> str:
         said.append("the record contradicts (drift)")
     if seen.belief.foreign:
         said.append("the nodes accept a token that is not at hand")
+    if seen.unassumed is not None:
+        said.append("your word")
+    elif seen.belief.assumed:
+        said.append("an assumption" if seen.belief.recorded else "the assumption that no other token is in force")
     return ", ".join(said)
 
 
-def _settling(request: Request, seen: Observation) -> str:
+def _by_word(request: Request, seen: Observation, kept: Kept) -> tuple[Observation, bool]:
+    """Return what was seen, narrowed by the user's word where it leaves anything open, and whether it contradicts that.
+
+    Raises :class:`AuthError` for a word about a token that there is none of.
+    """
+    given = request.assume_state is not None or request.assume_newest
+    if not given or seen.belief.certain is not None or request.journey is Journey.ENABLE_TLS:
+        return seen, False
+    newest = ""
+    if request.assume_newest:
+        newest = _nameable(kept.store).get(request.assume_newest, "")
+        if not newest:
+            where = f" in {NEWEST[request.assume_newest]} of the secret {kept.store.name}" if kept.store.kept else ""
+            raise AuthError(
+                f"{seen.group.id}: assume_newest: {request.assume_newest} names no token "
+                f"of its own: there is none{where}, or the same one as in AWSCURRENT."
+            )
+    taken = take_word(seen.belief, Word(request.assume_state, newest, kept.store.current))
+    if taken is None:
+        return seen, True
+    # Who knows the state from elsewhere speaks of tokens that are at hand.
+    at_hand = frozenset(state for state in taken.states if set(state.tokens) <= set(seen.tokens.names))
+    if at_hand:
+        taken = replace(taken, states=at_hand)
+    return replace(seen, belief=taken, unassumed=seen.belief), False
+
+
+def _nameable(store: Store) -> dict[str, str]:
+    """Return the tokens that O(assume_newest) can name, by what it names them."""
+    named = {"current": store.current, "pending": store.pending, "previous": store.previous}
+    return {word: name for word, name in named.items() if name}
+
+
+def _with_record(journey: Journey, way: Way, seen: Observation) -> Way:
+    """Put a step in front of ``way`` that brings the record up to date, where nothing else would before labels move.
+
+    What the user said, or a change by someone else that was found out, is asked for once: the next run has the record.
+    """
+    belief, state = seen.belief, seen.belief.certain
+    known_already = belief.recorded and seen.unassumed is None
+    if state is None or not state.tokens or known_already or not (belief.assumed or belief.drift):
+        return way
+    before = tuple(itertools.takewhile(lambda step: step not in _CHANGING, way.steps))
+    quick = {Step.USERS} if journey is Journey.ROLLBACK_TOKEN else {Step.USERS, Step.STAGE}
+    if len(before) < len(way.steps) and set(before) <= quick:
+        return way  # the call is announced in the record
+    return replace(way, steps=(Step.UPDATE_RECORD, *way.steps))
+
+
+def _settling(request: Request, seen: Observation, store: Store, contradicted: bool) -> str:
+    belief = seen.unassumed or seen.belief
     ways = []
     if request.inquiry.probing.mode == "never":
         ways.append("use probe: auto, so that the nodes are asked")
@@ -497,8 +563,18 @@ def _settling(request: Request, seen: Observation) -> str:
         ways.append("run where the nodes can be reached, so that they are asked")
     if not seen.tokens.complete:
         ways.append("hand in the token that was in force before, too")
-    if request.assume_state is None:
+    if contradicted:
+        ways.append("correct assume_state and assume_newest, which the evidence contradicts")
+    elif request.assume_state is None and len({state.mode for state in belief.states}) > 1:
         ways.append("name the state in assume_state, if you know it")
+    # The state alone does not say which of two tokens is the newer one.
+    newest = {state.tokens[-1] for state in belief.states if state.mode is Mode.ROTATING}
+    words = [word for word, name in _nameable(store).items() if name in newest]
+    if len(newest) > 1 and words and not request.assume_newest and request.assume_state in (None, Mode.ROTATING):
+        ways.append(
+            "in a rotation, name the token that was rotated in last, if you know it, in assume_newest "
+            f"({' or '.join(words)})"
+        )
     return "; or ".join(ways) or "make the change step by step, with elasticache.auth.replication_group_auth"
 
 

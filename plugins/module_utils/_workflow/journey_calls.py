@@ -90,6 +90,8 @@ def _calls(
 ) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     group = setting.group_id
     match step:
+        case Step.UPDATE_RECORD:
+            yield _record(group)
         case Step.PREFER_TLS | Step.REQUIRE_TLS:
             mode = "preferred" if step is Step.PREFER_TLS else "required"
             members = {"TransitEncryptionEnabled": True, "TransitEncryptionMode": mode}

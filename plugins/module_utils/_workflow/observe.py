@@ -14,7 +14,7 @@ from .._aws.groups import OFF, PREFERRED, Group, describe_members, with_endpoint
 from .._aws.waiting import settled
 from .._core import record
 from .._core.errors import AuthError
-from .._core.evidence import Belief, Evidence, believe
+from .._core.evidence import Answer, Belief, Evidence, believe
 from .._core.posture import RBAC_FROM, TOKENS_FROM
 from .._core.states import CallKind
 from .._data_plane.probe import (
@@ -27,7 +27,7 @@ from .._data_plane.probe import (
     unreachable,
     untrusted,
 )
-from .tokens import TokenSet
+from .tokens import TokenSet, label
 
 #: In `probe: auto`, so many groups are tried first; where none of them answers, the network does not lead there.
 _SCOUTS = 8
@@ -49,6 +49,8 @@ class Observation:
     """What was seen of one group; ``references`` are the names that the record has for tokens at hand.
 
     ``recorded``: the records that were read, or written, by this run, as they are in the tags.
+    ``unassumed``: the belief without the caller's word, where :attr:`belief` was narrowed by it. ``earlier``: what was
+    on record before that was, to be put back where it proves wrong.
     """
 
     group: Group
@@ -58,6 +60,8 @@ class Observation:
     answers: tuple[NodeAnswer, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
     recorded: frozenset[record.Entry] = frozenset()
+    unassumed: Belief | None = None
+    earlier: record.Entry | None = None
 
     @property
     def cutover_until(self) -> int:
@@ -70,6 +74,23 @@ class Observation:
     def heard(self) -> bool:
         """Whether a node answered."""
         return any(answer.reach is Reach.ANSWERED for answer in self.answers)
+
+    def told_by_nodes(self) -> str:
+        """Return in a sentence what the nodes that answered accept and refuse; empty where they tell nothing."""
+        probe = as_evidence(self.answers)
+        if probe is None:
+            return ""
+        said: dict[Answer, list[str]] = {answer: [] for answer in Answer}
+        for name, answer in probe.tokens.items():
+            said[answer].append(label(name))
+        if probe.served_unauthenticated is not None:
+            said[Answer.ACCEPTED if probe.served_unauthenticated else Answer.REFUSED].append("clients without a token")
+        parts = [
+            f"{verb} {' and '.join(said[answer])}"
+            for verb, answer in (("accept", Answer.ACCEPTED), ("refuse", Answer.REFUSED))
+            if said[answer]
+        ]
+        return f"Its nodes {', and '.join(parts)}." if parts else ""
 
 
 class SecondaryGroup(AuthError):

@@ -17,15 +17,18 @@ from typing import Any
 
 from .._aws import modify, records, secrets
 from .._aws.clients import Clients
+from .._aws.errors import explain
 from .._aws.groups import Group, require_all
 from .._aws.secrets import CURRENT, PENDING, PREVIOUS
 from .._core import record
 from .._core.errors import AuthError
+from .._core.evidence import Belief
 from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
-from .._core.states import Mode, State
+from .._core.states import State
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
+from .._fan_out import fan_out
 from .batches import LEAST, Turn, batches_of, in_line
-from .carry_out import write_cutovers
+from .carry_out import put_on_record, write_cutovers
 from .case import Case, Order
 from .change import bring_about
 from .journal import Teller
@@ -295,6 +298,8 @@ class _Run:
         match step:
             case _ if step in _CHANGES:
                 self._change(step, due)
+            case Step.UPDATE_RECORD:
+                self._update_record(step, due)
             case Step.PROVE | Step.PROVE_ALONE:
                 self._prove(step, due)
             case _ if step in TURNS:
@@ -352,13 +357,9 @@ class _Run:
             Step.ROTATE: request.journey is Journey.MIGRATE_RBAC_TO_AUTH,
             Step.ROTATE_CURRENT: request.journey is not Journey.ENABLE_AUTH,
         }.get(step, False)
-        word = request.assume_state
-        if step is Step.ROTATE_CURRENT or (step is Step.SET and word is not Mode.ROTATING):
-            word = None
         return order_for(
             SET if step is Step.SET else ROTATE,
             remove_user_groups=leaving,
-            assume_state=word,
             probing=request.inquiry.probing,
             timeout=request.inquiry.timeout,
             delay=request.inquiry.delay,
@@ -390,6 +391,26 @@ class _Run:
         write_cutovers(self.clients, cases, soak, take_over=self.request.take_over)
         for one in due:
             one.seen = cases[one.id].seen if one.id in cases else one.seen
+
+    def _update_record(self, step: Step, due: list[Journeyed]) -> None:
+        """Write down what was found out or assumed: what was on record before is kept for as long as this run lasts."""
+        by_id = {one.id: one for one in due}
+
+        def write(key: str) -> None:
+            seen = by_id[key].seen
+            if seen is not None:
+                by_id[key].seen = put_on_record(self.clients, seen, len(due))
+
+        for key, result in fan_out(by_id, write).items():
+            one = by_id[key]
+            if isinstance(result, Exception):
+                text = explain(result, f"elasticache:{records.WRITE}", self.clients.region)
+                one.fail_at(
+                    step, f"{key}: the record could not be written, so nothing was changed. {text} Run this again."
+                )
+            else:
+                one.changed = True
+                one.through(step)
 
     # --- Proof ----------------------------------------------------------------------------------------------------
 
@@ -474,14 +495,18 @@ def _renamed(seen: Observation, before: TokenSet, after: TokenSet) -> Observatio
     in_force = {token for state in seen.belief.states for token in state.tokens}
     if in_force & set(before.names) - set(names):
         return None
-    states = frozenset(
-        State(state.mode, tuple(names.get(token, token) for token in state.tokens), state.user_groups)
-        for state in seen.belief.states
-    )
+
+    def renamed(belief: Belief) -> Belief:
+        states = (
+            State(state.mode, tuple(names.get(token, token) for token in state.tokens), state.user_groups)
+            for state in belief.states
+        )
+        return replace(belief, states=frozenset(states))
+
     return Observation(
         seen.group,
         after,
-        replace(seen.belief, states=states),
+        renamed(seen.belief),
         seen.entry and record.translate(seen.entry, names),
         tuple(
             replace(answer, accepted={names[name]: ok for name, ok in answer.accepted.items() if name in names})
@@ -489,4 +514,6 @@ def _renamed(seen: Observation, before: TokenSet, after: TokenSet) -> Observatio
         ),
         {names.get(name, name): reference for name, reference in seen.references.items()},
         seen.recorded,
+        seen.unassumed and renamed(seen.unassumed),
+        seen.earlier and record.translate(seen.earlier, names),
     )

@@ -20,9 +20,11 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.evidence im
     Evidence,
     Probe,
     Record,
+    Word,
     assume,
     believe,
     recorded_states,
+    take_word,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import (
     OPEN,
@@ -368,7 +370,7 @@ ALL = believe(Evidence(ON, ("a", "b")))
     ],
 )
 def test_the_word_of_the_caller(mode: Mode, token: str | None, live: bool, states: set[State]) -> None:
-    assert assume(ALL, mode, token=token, live=live) == Belief(frozenset(states))
+    assert assume(ALL, mode, token=token, live=live) == Belief(frozenset(states), assumed=True)
 
 
 def test_the_word_of_the_caller_against_the_evidence() -> None:
@@ -377,6 +379,156 @@ def test_the_word_of_the_caller_against_the_evidence() -> None:
     assert assume(Belief(frozenset({rotating("a", "b")})), Mode.ROTATING, token="a", live=True) is None
     open_ = Belief(frozenset({OPEN}), drift=True)
     assert assume(open_, Mode.OPEN, token="a", live=True) == open_, "the rest of the belief stays"
+
+
+AB, BA = rotating("a", "b"), rotating("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("word", "states"),
+    [
+        pytest.param(Word(Mode.REQUIRED, in_force="a"), {required("a")}, id="required"),
+        pytest.param(Word(Mode.ROTATING, in_force="a"), {AB, BA}, id="rotating does not say which token is the newest"),
+        pytest.param(Word(Mode.ROTATING, newest="b", in_force="a"), {AB}, id="rotating, and the newest"),
+        pytest.param(Word(newest="b", in_force="a"), {required("b"), AB, optional("b")}, id="the newest alone"),
+        pytest.param(Word(Mode.REQUIRED, newest="b", in_force="a"), {required("b")}, id="not the one in AWSCURRENT"),
+        pytest.param(Word(Mode.OPTIONAL), {optional("a"), optional("b")}, id="no token is named"),
+        pytest.param(Word(Mode.OPEN, in_force="a"), set(), id="never against the evidence"),
+        pytest.param(Word(newest="c"), set(), id="a token that is not at hand"),
+    ],
+)
+def test_the_word_for_the_newest_token(word: Word, states: set[State]) -> None:
+    belief = believe(Evidence(ON, ("a", "b"), complete=True))
+    assert take_word(belief, word) == (Belief(frozenset(states), assumed=True) if states else None)
+
+
+@given(worlds.worlds(), st.sampled_from([None, *Mode]), st.sampled_from(["", *worlds.AT_HAND]))
+def test_a_true_word_for_the_newest_token_keeps_the_truth(world: World, mode: Mode | None, newest: str) -> None:
+    belief = believe(world.evidence)
+    taken = take_word(belief, Word(mode, newest))
+    assert taken is None or taken.states <= belief.states
+    assert taken is None or taken.assumed or taken == belief
+    known = world.evidence.known
+    if mode in (None, world.hidden.mode) and (
+        not newest or (world.hidden.tokens[-1:] == (newest,) and newest in known)
+    ):
+        assert taken is not None
+        assert _find(taken, world)
+
+
+def test_a_word_that_says_nothing_new_is_no_assumption() -> None:
+    belief = Belief(frozenset({required("a")}), recorded=True)
+    assert take_word(belief, Word(Mode.REQUIRED, in_force="a")) == belief
+
+
+ROTATE_B, SET_B = Call(CallKind.ROTATE, "b"), Call(CallKind.SET, "b")
+
+
+def assumed(state: State, call: Call | None = None, seen: str = "monday") -> Record:
+    """A record that rests on an assumption."""
+    return Record(state, call, seen, assumed=True)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        pytest.param(
+            Evidence(ON, ("a", "b"), record=assumed(AB), complete=True),
+            Belief(frozenset({AB}), recorded=True, assumed=True),
+            id="it stays an assumption",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), record=assumed(required("a"), ROTATE_B, "sunday"), complete=True),
+            Belief(frozenset({AB}), recorded=True, assumed=True),
+            id="ROTATE confirms nothing",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), record=assumed(AB, SET_B, "sunday"), complete=True),
+            Belief(frozenset({required("b")}), recorded=True),
+            id="SET that was taken leads to one state",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), record=assumed(AB, SET_B), complete=True),
+            Belief(frozenset({AB}), recorded=True, assumed=True),
+            id="SET that was not made confirms nothing",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), Probe(False, {"a": YES, "b": NO}), assumed(required("a")), complete=True),
+            Belief(frozenset({required("a")}), recorded=True),
+            id="the nodes confirm it",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), Probe(False, {"a": YES, "b": YES}), assumed(AB), complete=True),
+            Belief(frozenset({AB}), recorded=True, assumed=True),
+            id="the nodes don't tell the order",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), Probe(False, {"a": NO, "b": YES}), assumed(AB), complete=True),
+            Belief(frozenset({required("b")})),
+            id="the nodes contradict it, which is no drift",
+        ),
+        pytest.param(
+            Evidence(ON, ("a",), record=assumed(required("a"), seen="sunday")),
+            Belief(frozenset(WIDE), drift=True),
+            id="the token was changed since",
+        ),
+    ],
+)
+def test_a_record_that_rests_on_an_assumption(evidence: Evidence, expected: Belief) -> None:
+    assert believe(evidence) == expected
+
+
+OLD = Record(AB, None, "sunday")
+ONLY_B = Probe(False, {"a": NO, "b": YES})
+
+
+@pytest.mark.parametrize(
+    ("evidence", "states"),
+    [
+        pytest.param(Evidence(ON, ("a", "b"), ONLY_B, OLD, True), {required("b")}, id="SET by hand, half-way"),
+        pytest.param(
+            Evidence(ON, ("a", "b"), ONLY_B, Record(required("a"), ROTATE_B, "sunday"), True),
+            {required("b")},
+            id="SET by hand, of a rotation that was cut off",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), Probe(False, {"a": YES, "b": YES}), Record(required("a"), None, "sunday"), True),
+            {AB, BA},
+            id="ROTATE by hand, which does not tell the order",
+        ),
+        pytest.param(
+            Evidence(ON, ("b",), Probe(False, {"b": YES}), Record(optional("b"), None, "sunday"), True),
+            {required("b")},
+            id="SET by hand of an optional token",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), Probe(False, {"a": YES, "b": NO}), Record(required("a"), None, "sunday"), True),
+            {required("a"), rotating("a", X), rotating(X, "a")},
+            id="a change that no token at hand explains",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), ONLY_B, OLD),
+            {required("b"), rotating("b", X), rotating(X, "b")},
+            id="not all tokens are at hand",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b"), Probe(None, {"a": NO, "b": YES}), OLD, True),
+            {required("b"), optional("b"), rotating("b", X), rotating(X, "b")},
+            id="nodes differ about clients without a token",
+        ),
+        pytest.param(
+            Evidence(ON, ("a", "b", "c"), Probe(False, {"a": NO, "b": YES}), OLD, True),
+            {required("b"), *(s for c in ("c", X) for s in (rotating("b", c), rotating(c, "b")))},
+            id="a token was not asked about",
+        ),
+    ],
+)
+def test_a_change_by_hand_that_the_nodes_explain(evidence: Evidence, states: set[State]) -> None:
+    """After it, too, the nodes settle what is in force: the drift is told, and what rests on it is an assumption."""
+    belief = believe(evidence)
+    assert belief.states == states
+    assert belief.drift
+    assert belief.assumed == (X not in {token for state in states for token in state.tokens})
 
 
 def test_what_all_states_agree_on() -> None:

@@ -84,6 +84,7 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
     ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, END),
     ("rotate_token", rotating(PREVIOUS, CURRENT), LEFT_BEHIND, OLD, f"promote {END}"),
     ("rotate_token", required(PENDING), STAGED, OLD, "promote"),
+    ("rotate_token", rotating(PENDING, "unknown token"), STAGED, OLD, "promote"),
     ("rotate_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate prove {END}"),
     ("rotate_token", required(BEFORE), HANDED_IN_BOTH, replace(OLD, age=1.0), f"rotate prove {END}"),
     ("rotate_token", rotating(BEFORE, GIVEN), HANDED_IN_BOTH, OLD, END),
@@ -151,6 +152,8 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
     ("rollback_token", required(CURRENT), given_up(PROMOTED, "previous"), OLD, "abandon"),
     ("rollback_token", required(CURRENT), given_up(KEPT, "elsewhere"), OLD, "abandon"),
     ("rollback_token", required(CURRENT), KEPT, OLD, ""),
+    ("rollback_token", required(PENDING), STAGED, OLD, f"adopt stage rotate {LAST} abandon"),
+    ("rollback_token", required(PENDING), given_up(STAGED, "current"), OLD, "promote abandon"),
     ("rollback_token", rotating(PREVIOUS, CURRENT), PROMOTED, CONSENT, f"stage users attach recall {THROUGH}"),
     ("rollback_token", rotating(CURRENT, PENDING), STAGED, CONSENT, f"adopt stage users attach recall {THROUGH}"),
     ("rollback_token", rbac(OWN), given_up(STAGED, "current"), OLD, f"recall {THROUGH}"),
@@ -300,6 +303,20 @@ def test_user_groups_keep_every_token_in_force(state: State, store: Store, keep:
 
 
 # --- Not knowing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_promotion_is_right_with_and_without_a_token_that_is_not_at_hand() -> None:
+    unknown = "unknown token"
+    states = [required(PENDING), rotating(PENDING, unknown), rotating(unknown, PENDING)]
+    way = go("rotate_token", states, replace(STAGED, previous=PREVIOUS), OLD)
+    assert way.steps == (Step.PROMOTE,)
+    assert way.note == "The group has the staged token already, and not the one in AWSCURRENT."
+
+
+@pytest.mark.parametrize("journey", ["migrate_auth_to_rbac", "disable_access_control"])
+def test_a_missing_promotion_is_offered(journey: str) -> None:
+    with pytest.raises(Drift, match=r"promote the staged token, which it accepts .*: promoted.*repeat this;"):
+        go(journey, required(PENDING), STAGED)
 
 
 def test_states_with_the_same_steps_left_need_no_telling_apart() -> None:

@@ -57,7 +57,8 @@ _calls = (
     st.none() | st.builds(Call, _with_token, _refs) | st.builds(Call, _with_groups, user_groups=_group_ids.map(tuple))
 )
 _dates = st.none() | st.datetimes(timezones=st.timezones()).map(lambda date: date.isoformat()) | st.just("creation")
-_entries = st.builds(Entry, _states, _calls, _dates, st.integers(0, 2**33), st.none() | st.integers(0, 10**10))
+_untils = st.none() | st.integers(0, 10**10)
+_entries = st.builds(Entry, _states, _calls, _dates, st.integers(0, 2**33), _untils, st.booleans())
 
 
 @given(_entries)
@@ -77,6 +78,7 @@ def test_what_is_written_is_read(entry: Entry) -> None:
             "v1 required:v.one seen=2026-11-22T15:04:05+00:00 at=7",
         ),
         (Entry(optional(FINGERPRINT), None, "d", 7), f"v1 optional:{FINGERPRINT} seen=d at=7"),
+        (Entry(required(V1), None, "d", 7, assumed=True), "v1 required:v.one seen=d at=7 assumed"),
         (Entry(rotating(V1, V2), Call(CallKind.SET, V2), "d", 7), "v1 rotating:v.one+v.two set:v.two seen=d at=7"),
         (Entry(required(V1), Call(CallKind.ROTATE, V2), "d", 7), "v1 required:v.one rotate:v.two seen=d at=7"),
         (
@@ -151,6 +153,10 @@ def test_what_does_not_fit_is_said() -> None:
         "v1",
         "v2 open seen=none at=7",
         "V1 open seen=none at=7",
+        record.NOTHING,
+        "v1 required:v.one seen=d at=7 assumed assumed",
+        "v1 required:v.one assumed seen=d at=7",
+        "v1 required:v.one seen=d at=7 guessed",
         "v1 open",
         "v1 open at=7",
         "v1 closed seen=none at=7",
