@@ -15,8 +15,12 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_files as files
+from ansible_collections.elasticache.auth.plugins.plugin_utils import _sources as inventory
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_variables import CHECKED, check_variables
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
+
+#: The role that takes the whole inventory also where its play is on localhost.
+_TAKES_ALL = "audit"
 
 
 class ActionModule(ActionBase):
@@ -37,6 +41,7 @@ class ActionModule(ActionBase):
         strategy = strategy_of(self._task)
         if not keeps_in_step(strategy):
             raise AnsibleActionFail(refusal(strategy, role))
+        self._check_inventory(role, known)
         try:
             check_variables(
                 role, {short: self._value(role, short, known) for short in CHECKED if f"{role}_{short}" in known}
@@ -47,6 +52,14 @@ class ActionModule(ActionBase):
         except AuthError as error:
             raise AnsibleActionFail(str(error)) from error
         return result | {"changed": False, "folder": folder, "files": paths, "client_tasks": tasks}
+
+    def _check_inventory(self, role: str, known: Mapping[str, Any]) -> None:
+        """Fail where a source of the inventory could not be read, if the role takes anything from there."""
+        if role != _TAKES_ALL and list(known.get("ansible_play_hosts_all") or ()) == ["localhost"]:
+            return
+        why = inventory.trouble(inventory.sources_in(known), inventory.processed_by(known.get("hostvars")))
+        if why:
+            raise AnsibleActionFail(inventory.refusal(why))
 
     def _value(self, role: str, short: str, variables: Mapping[str, Any]) -> Any:
         return self._templar.template(variables.get(f"{role}_{short}"))

@@ -106,7 +106,7 @@ notes:
     C(elasticache:ListTagsForResource); with O(regions=all) C(ec2:DescribeRegions); with O(assume_role_arns)
     C(sts:AssumeRole)."
   - "Ansible only warns of an inventory that can't be read, and goes on without it. To make an error of it, set
-    C(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true)."
+    C(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true). The playbooks and roles of this collection fail in any case."
   - All is read by the page, a hundred at a time, all regions at once. Groups whose token was changed within the last
     minutes cost a call each where their tags, as the Resource Groups Tagging API has them, seem to be behind.
   - With O(cache), the cache is used for what was asked under the same options and access key. O(filters) and the
@@ -187,6 +187,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts imp
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.lists import texts_for_lists
+from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import one_line
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.selection import Selection, parse_selection
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow.survey import (
     ALL_REGIONS,
@@ -197,6 +198,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.survey 
     survey_fleet,
     token_age_days,
 )
+from ansible_collections.elasticache.auth.plugins.plugin_utils import _sources
 from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import MARKS_TRUST, untrusted
 
 try:
@@ -213,13 +215,15 @@ GROUPS = "elasticache_replication_groups"
 SERVERLESS = "elasticache_serverless"
 FAILURES = "elasticache_inventory_failures"
 _SHOWN_FAILURES = 5
+#: Characters of an error that the playbooks tell again.
+_MOST = 2000
 
 
 class InventoryModule(AWSInventoryBase):
     """Hosts from a survey of the fleet."""
 
-    NAME = "elasticache.auth.replication_groups"
-    INVENTORY_FILE_SUFFIXES = ("elasticache.yml", "elasticache.yaml")
+    NAME = _sources.NAME
+    INVENTORY_FILE_SUFFIXES = _sources.SUFFIXES
 
     class TemplatedOptions(AWSInventoryBase.TemplatedOptions):
         """Options in which templates are allowed."""
@@ -241,10 +245,29 @@ class InventoryModule(AWSInventoryBase):
         super().__init__()
         self._asked: list[Any] = []
 
+    def verify_file(self, path: str) -> bool:
+        """Whether to read the file. Raises ``AnsibleParserError`` for one of the plugin's own with another name.
+
+        Ansible tells of the error where the file names the plugin, and takes it for a no where it only asks.
+        """
+        if super().verify_file(path):
+            return True
+        if BaseInventoryPlugin.verify_file(self, path) and _sources.is_ours(path):
+            raise AnsibleParserError(f"{path}: {_sources.misnamed(path)}")
+        return False
+
     def parse(  # type: ignore[override]
         self, inventory: Any, loader: Any, path: str, cache: bool = True
     ) -> None:
         """Fill ``inventory``. Raises ``AnsibleParserError``."""
+        try:
+            self._parse(inventory, loader, path, cache)
+        except Exception as error:
+            _sources.note(path, one_line(str(error), _MOST))
+            raise
+        _sources.note(path)
+
+    def _parse(self, inventory: Any, loader: Any, path: str, cache: bool) -> None:
         # Not amazon.aws's parse, which assumes a role of its own before a cache is looked at.
         BaseInventoryPlugin.parse(self, inventory, loader, path, cache)
         self.require_aws_sdk()

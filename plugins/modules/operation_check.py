@@ -13,6 +13,8 @@ description:
     which each host would run the operation for all replication groups by itself.
   - It refuses variables that Ansible's check of the role's arguments takes, but that can't be meant so, such as a text
     in the place of a list.
+  - It refuses an inventory of which a source could not be read, unless the play is on C(localhost) and takes nothing
+    from there. Ansible itself only warns of such a source.
   - It refuses files that can't be used later, such as one with tasks that is missing.
 author:
   - elasticache.auth contributors (@elasticache-auth)
