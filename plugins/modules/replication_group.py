@@ -427,6 +427,7 @@ duration:
 from typing import Any
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
@@ -484,7 +485,7 @@ def finish(module: AnsibleAWSModule, outcome: Outcome) -> None:
     """End the module with what happened."""
     progress = outcome.progress
     for warning in progress.warnings:
-        module.warn(warning)
+        warn(warning)
     result: dict[str, Any] = {
         "changed": progress.changed,
         "msg": progress.error or progress.msg,

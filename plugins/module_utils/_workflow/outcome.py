@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible.module_utils.common.warnings import warn
+
 from .._aws.groups import Group
 from .._core.evidence import Belief
 from .._core.explain import describe
@@ -158,7 +160,7 @@ def finish(
     ``diff``: Ansible's diff where it is not that of :func:`diff_of`.
     """
     mask = Mask(module.no_log_values)
-    outcomes = _outcomes(module, mask, progress)
+    outcomes = _outcomes(mask, progress)
     _finish(module, mask, [outcomes], {"outcomes": outcomes, **mask(more)}, verb, diff)
 
 
@@ -167,17 +169,17 @@ def finish_places(
 ) -> None:
     """End the module with the outcomes by place, as :func:`finish` does: a group's id is one in its place only."""
     mask = Mask(module.no_log_values)
-    told = [_outcomes(module, mask, progress) for progress in places]
+    told = [_outcomes(mask, progress) for progress in places]
     _finish(module, mask, told, {"places": [{"outcomes": outcomes} for outcomes in told]}, verb, diff)
 
 
-def _outcomes(module: Any, mask: Mask, progress: Iterable[Progress]) -> dict[str, Outcome]:
+def _outcomes(mask: Mask, progress: Iterable[Progress]) -> dict[str, Outcome]:
     outcomes = {}
     # One after the other: where the caller hands them over, none of a thousand is there twice.
     for one in progress:
         outcomes[one.id] = mask(one.outcome())
         for warning in one.warnings:
-            module.warn(mask(warning))
+            warn(mask(warning))  # not module.warn: amazon.aws passes that to exit_json once more, which is deprecated
     return outcomes
 
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from ansible.module_utils.common.warnings import warn
+
 from .._aws import lifecycle
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of, explain, is_connection_error, is_denied, words_of
@@ -557,7 +559,7 @@ def finish(module: Any, outcome: Outcome, shown: Mapping[str, Any]) -> None:
     """End the module with what happened; ``shown`` is added to its result."""
     progress = outcome.progress
     for warning in progress.warnings:
-        module.warn(warning)
+        warn(warning)
     result: dict[str, Any] = {
         "changed": progress.changed,
         "msg": progress.error or progress.msg,
