@@ -152,7 +152,10 @@ def test_what_the_caller_said_is_not_held_against_what_came_after(
 def test_a_change_under_way_is_waited_for(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has nothing to do with the token, and the call is made afterwards, once."""
     scene(emulator, "required")
-    meanwhile = lambda: modify(emulator, wait=False, SnapshotRetentionLimit=1)  # noqa: E731
+
+    def meanwhile() -> None:
+        modify(emulator, wait=False, SnapshotRetentionLimit=1)
+
     with held_before(monkeypatch, MODIFY, meanwhile):
         ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
     assert not ended.failed, ended.msg

@@ -88,7 +88,7 @@ def test_a_live_line_in_a_terminal(fleet: Emulator, tmp_path: Path) -> None:
     log = tmp_path / "log"
     alpha, bravo = FLEET[:2]
     fleet.faults(*({"kind": "pause", "action": "ModifyReplicationGroup", "id": group} for group in FLEET))
-    start, bar, end = r"\r\x1b\[\?7lrotate", r"\[#+\.+\]", r"\x1b\[K\x1b\[\?7h"
+    start, box, end = r"\r\x1b\[\?7lrotate", r"\[#+\.+\]", r"\x1b\[K\x1b\[\?7h"
     run = run_playbook(
         fleet,
         [play(GO)],
@@ -98,15 +98,15 @@ def test_a_live_line_in_a_terminal(fleet: Emulator, tmp_path: Path) -> None:
             # What is counted is written down at most once a second, so that much has to have gone since the last time.
             Once(rf"(?:{start}, 3 groups; \d+ s{end}){{3}}", lambda: fleet.clear_faults(id=alpha)),
             Once(
-                rf"(?:{start} 1/3 {bar} \d+ s, about [^\r]*; 1 called{end}){{3}}", lambda: fleet.clear_faults(id=bravo)
+                rf"(?:{start} 1/3 {box} \d+ s, about [^\r]*; 1 called{end}){{3}}", lambda: fleet.clear_faults(id=bravo)
             ),
-            Once(rf"{start} 2/3 {bar} \d+ s, about .*; 2 called{end}", fleet.clear_faults),
+            Once(rf"{start} 2/3 {box} \d+ s, about .*; 2 called{end}", fleet.clear_faults),
             Once(
                 rf"{start} 0/3 \[\.+\] \d+ s; 3: its status is modifying, its token is ROTATING",
                 lambda: fleet.release(alpha, keep=True),
             ),
-            Once(rf"{start} 1/3 {bar} \d+ s, about .* to go; 2: ", lambda: fleet.release(bravo, keep=True)),
-            Once(rf"{start} 2/3 {bar} \d+ s, about .* to go; 1: "),
+            Once(rf"{start} 1/3 {box} \d+ s, about .* to go; 2: ", lambda: fleet.release(bravo, keep=True)),
+            Once(rf"{start} 2/3 {box} \d+ s, about .* to go; 1: "),
             logged(log),
             Once(lambda: True, fleet.release),
         ],
