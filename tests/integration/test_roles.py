@@ -525,7 +525,7 @@ class TestRotateToken:
         refused(
             run_role(emulator, "rotate_token", **blind),
             "what the group accepts is not known",
-            "name the state in assume_state",
+            "name the state in rotate_token_assume_state",
         )
         did_what_it_planned(run_role(emulator, "rotate_token", assume_state="required", **blind))
         rotated_from_a(emulator)
