@@ -393,7 +393,7 @@ def test_the_execution_environment(tmp_path: Path) -> None:
     # Their Python libraries come with the collection.
     meta = yaml.safe_load((REPOSITORY / "meta" / "execution-environment.yml").read_text("utf-8"))
     libraries = (REPOSITORY / meta["dependencies"]["python"]).read_text("utf-8")
-    assert {"boto3", "botocore", "valkey"} <= set(re.findall(r"^([a-z0-9]+)>=", libraries, re.MULTILINE))
+    assert {"boto3", "botocore"} <= set(re.findall(r"^([a-z0-9]+)>=", libraries, re.MULTILINE))
 
 
 def test_the_readmes_tell_every_setting() -> None:
