@@ -18,9 +18,24 @@ import pytest
 from integration.cut_off import rotation
 from integration.direct import ModuleRun, auth, modifies, run, start
 from integration.role_scenes import due_fleet, labelled
-from integration.scenes import GROUP, A, B, C, modify, rotate, scene, set_token, slots
+from integration.scenes import (
+    GROUP,
+    A,
+    B,
+    C,
+    create,
+    create_user_group,
+    modify,
+    rotate,
+    scene,
+    set_token,
+    slots,
+    wait_for_users,
+)
 
+from ansible_collections.elasticache.auth.plugins.module_utils._aws import lifecycle
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._workflow import rbac
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -227,3 +242,114 @@ class TestManyGroups:
         assert labelled(emulator, taken)["AWSCURRENT"] == A
         looks = emulator.calls(action="DescribeReplicationGroups")
         assert len(looks) < 3 * len(self.GROUPS)
+
+
+@contextlib.contextmanager
+def late(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, meanwhile: Callable[[], object]) -> Iterator[None]:
+    """Do something once, right before a function of a module is entered."""
+    function, done = getattr(module, name), list[str]()
+
+    def wrapped(*arguments: Any, **more: Any) -> Any:
+        if not done:
+            done.append(name)
+            meanwhile()
+        return function(*arguments, **more)
+
+    monkeypatch.setattr(module, name, wrapped)
+    yield
+    assert done
+
+
+class TestOtherCalls:
+    """Not only tokens are changed."""
+
+    def test_a_user_that_has_come_to_serve_others(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        create_user_group(emulator, "ug-1")
+
+        def meanwhile() -> None:
+            emulator.client("elasticache").create_user_group(UserGroupId="ug-2", Engine="valkey", UserIds=["ug-1-user"])
+            wait_for_users(emulator, "ug-2")
+
+        args = {"user_id": "ug-1-user", "access_string": "off -@all", "exclusive_to_user_groups": ["ug-1"]}
+        with late(monkeypatch, rbac, "_act", meanwhile):
+            ended = run(emulator, "user", {**args, "wait_delay": 0.1})
+        assert ended.failed
+        assert "the user is also in" in ended.msg
+        assert not emulator.calls(action="ModifyUser")
+
+    def test_a_user_group_that_has_come_to_serve_others(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        create_user_group(emulator, "ug-1")
+        args = {
+            "user_group_id": "ug-1",
+            "user_ids": ["default"],
+            "engine": "redis",
+            "exclusive_to_replication_groups": ["other"],
+            "wait_delay": 0.1,
+        }
+        with late(monkeypatch, rbac, "_act", lambda: create(emulator, UserGroupIds=["ug-1"])):
+            ended = run(emulator, "user_group", args)
+        assert ended.failed
+        assert "the user group also serves" in ended.msg
+        assert not emulator.calls(action="ModifyUserGroup")
+
+    def test_a_record_of_a_users_passwords_that_is_newer(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two runs set the same user's passwords: the second one looks at what the first one has left."""
+        args = {"user_id": "app", "authentication": "password", "passwords": [A], "access_string": "on ~* +@all"}
+        args |= {"engine": "valkey", "user_name": "app"}
+        assert run(emulator, "user", {**args, "wait_delay": 0.1}).changed
+
+        def other() -> None:
+            given = {**args, "passwords": [B], "wait_delay": 0.1}
+            ended = json.loads(start(emulator, "user", given).communicate(timeout=60)[0])
+            assert ended["changed"], ended
+
+        before = len(emulator.calls(action="ModifyUser"))
+        with late(monkeypatch, rbac, "_is_unchanged", other):
+            ended = run(emulator, "user", {**args, "passwords": [B], "wait_delay": 0.1})
+        assert not ended.failed, ended.msg
+        assert not ended.changed
+        assert len(emulator.calls(action="ModifyUser")) == before + 1
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"user_group_ids": ["ug-1"]},
+            {"snapshot_retention_limit": 3},
+            {"state": "absent"},
+            {"transit_encryption_mode": "preferred"},
+        ],
+        ids=lambda value: str(next(iter(value))),
+    )
+    def test_a_group_on_which_a_change_has_begun(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+    ) -> None:
+        """It is waited for, and no call is made that AWS refuses."""
+        create_user_group(emulator, "ug-1")
+        create(emulator)
+        emulator.settings(modify_seconds=0.5)
+        meanwhile = lambda: modify(emulator, wait=False, SnapshotWindow="05:00-09:00")  # noqa: E731
+        with late(monkeypatch, lifecycle, "perform", meanwhile):
+            ended = run(emulator, "replication_group", {"replication_group_id": GROUP, "wait_delay": 0.1, **options})
+        assert not ended.failed, ended.msg
+        assert ended.changed
+        assert not [call for call in emulator.calls(mutating="true") if call["code"]]
+
+    def test_user_groups_are_not_given_to_a_group_that_has_got_a_token(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        create_user_group(emulator, "ug-1")
+        create(emulator)
+        with late(monkeypatch, lifecycle, "perform", lambda: rotate(emulator, A)):
+            ended = run(
+                emulator,
+                "replication_group",
+                {"replication_group_id": GROUP, "user_group_ids": ["ug-1"], "wait_delay": 0.1},
+            )
+        assert ended.failed
+        assert "an AUTH token is in force, and user groups take its place in one call only" in ended.msg
+        assert history(emulator) == [[None], [None, A]]
+        assert len(emulator.calls(action=MODIFY)) == 1

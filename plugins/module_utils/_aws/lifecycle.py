@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,10 +75,17 @@ def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def perform(clients: Clients, group_id: str, step: Step, *, patiently: bool = True) -> None:
-    """Make the call, once; ``patiently``: again while AWS throttles it.
+def perform(
+    clients: Clients,
+    group_id: str,
+    step: Step,
+    *,
+    patiently: bool = True,
+    check: Callable[[], object] | None = None,
+) -> None:
+    """Make the call, once; ``patiently``: again while AWS throttles it. ``check`` is called before each attempt.
 
-    Raises botocore's exceptions, and :class:`AuthError` for what this botocore doesn't know.
+    Raises botocore's exceptions, what ``check`` raises, and :class:`AuthError` for what this botocore doesn't know.
     """
     client = clients.once
     known = client.meta.service_model.operation_model(step.action).input_shape.members
@@ -88,6 +95,10 @@ def perform(clients: Clients, group_id: str, step: Step, *, patiently: bool = Tr
             f"{group_id}: the botocore that runs this does not know {', '.join(unknown)} of {step.action}, which "
             f"{', '.join(step.options)} need. Upgrade boto3 and botocore where the module runs."
         )
-    clients.patiently(
-        lambda: getattr(client, xform_name(step.action))(**step.parameters), within=None if patiently else 0.0
-    )
+
+    def attempt() -> None:
+        if check:
+            check()
+        getattr(client, xform_name(step.action))(**step.parameters)
+
+    clients.patiently(attempt, within=None if patiently else 0.0)

@@ -17,7 +17,7 @@ from typing import Any
 from .._aws import lifecycle, records, settings
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of, explain, is_denied, words_of
-from .._aws.groups import Group, describe_groups, describe_members
+from .._aws.groups import ChangedSince, Group, check_unchanged, describe_groups, describe_members
 from .._aws.lifecycle import Step
 from .._aws.readings import Shown, log_delivery_troubles
 from .._aws.waiting import Lack, Waited, wait_for
@@ -134,7 +134,7 @@ def _present(case: _Case) -> None:
             _finish(case, shown)
             return
         step = planned[0]
-        if not _act(case, step):
+        if not _act(case, step, shown.group if shown else None):
             case.clients.pause(min(case.manner.delay, 1.0))
             continue
         tagging = step.action in (lifecycle.ADD_TAGS, lifecycle.REMOVE_TAGS)
@@ -300,11 +300,21 @@ def _at_creation(option: str) -> bool:
     return bool(settings.BY_OPTION[option].create)
 
 
-def _act(case: _Case, step: Step) -> bool:
-    """Make the call. Returns whether it was made for certain; if not, look again. Raises where AWS refuses it."""
+def _act(case: _Case, step: Step, group: Group | None) -> bool:
+    """Make the call. Returns whether it was made for certain; if not, look again. Raises where AWS refuses it.
+
+    ``group``: as it was looked at. It is described again before each attempt, and looked at anew where it has changed.
+    """
     key = case.wanted.id
+
+    def check() -> None:
+        if group is not None:
+            check_unchanged(case.clients, group)
+
     try:
-        lifecycle.perform(case.clients, key, step)
+        lifecycle.perform(case.clients, key, step, check=check)
+    except ChangedSince:
+        return False
     except AuthError:
         raise
     except Exception as error:
@@ -385,7 +395,7 @@ def _complete_record(case: _Case, group: Group) -> None:
     entry = record.Entry(case.entry.state, None, group.token_date, int(time.time()))
     case.recorded = True
     try:
-        records.write(case.clients, group, entry)
+        records.write(case.clients, group, entry, check=lambda: check_unchanged(case.clients, group))
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", case.clients.region)
         case.progress.warnings.append(f"{group.id}: the record was not brought up to date. {text}")
@@ -428,7 +438,7 @@ def _absent(case: _Case, ending: Ending) -> None:
                 )
             _raise_unless_gone(_wait(case, group, _deletable))
             continue
-        if _act(case, step) and manner.wait:
+        if _act(case, step, group) and manner.wait:
             _wait_gone(case, None)
         elif not manner.wait and case.sent:
             progress.msg = f"{key}: is being deleted."

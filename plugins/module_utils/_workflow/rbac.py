@@ -131,6 +131,9 @@ class Case(abc.ABC, Generic[R]):
     def done(self, step: Step, current: R | None) -> None:
         """Do what has to be done when a call has been carried out."""
 
+    def overtaken(self) -> None:
+        """Forget what was judged once for all, as somebody else has changed it since."""
+
     def refused(self, current: R | None) -> None:
         """Do what has to be done when AWS has refused a call for good."""
 
@@ -204,6 +207,9 @@ def _present(case: Case[Any]) -> None:
             _finish(case, current)
             return
         step = planned[0]
+        if case.tags is not None and not _is_unchanged(case, current, tags=True):
+            case.overtaken()
+            continue
         case.ahead(step, current)
         if not _act(case, step, current):
             case.clients.pause(min(case.manner.delay, 1.0))
@@ -322,8 +328,22 @@ def _leave(case: Case[R], current: R | None, step: Step) -> None:
     case.progress.msg = f"{case.id}: {'is being created' if case.making else 'is being changed'}."
 
 
+def _is_unchanged(case: Case[R], current: R | None, *, tags: bool = False) -> bool:
+    """Ask AWS once more, right before a call, whether it is as the call was decided upon for, with ``tags`` these, too.
+
+    Somebody else may have changed it meanwhile, and AWS offers no conditional change.
+    """
+    now = _describe(case)
+    if now is None or current is None or now != current:
+        return now is None and current is None
+    return not tags or case.tags is None or not case.needs_tags(now) or _read_tags(case, now) == case.tags
+
+
 def _act(case: Case[R], step: Step, current: R | None) -> bool:
     """Make the call. Returns whether it was made for certain; if not, ask again. Raises where AWS refuses it."""
+    if not _is_unchanged(case, current):
+        case.refusal = f"{case.id}: it was changed by someone else."
+        return False
     try:
         lifecycle.perform(case.clients, case.id, step, patiently=False)
     except AuthError:

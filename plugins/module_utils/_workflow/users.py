@@ -193,6 +193,11 @@ class UserCase(Case[User]):
 
     # --- Passwords
 
+    def overtaken(self) -> None:
+        """Judge the passwords anew, unless a call has set them, or may have."""
+        if not self.sent and not self.is_ahead:
+            self.due = None
+
     def _passwords_due(self, current: User) -> bool:
         """Whether the passwords are to be set. Raises where that is not known and ``update_password`` is auto."""
         wanted = self.wanted
