@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from integration.cut_off import rotation
 from integration.direct import ModuleRun, auth, modifies, run, start
 from integration.role_scenes import due_fleet, labelled
@@ -34,6 +35,7 @@ from integration.scenes import (
 )
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import lifecycle
+from ansible_collections.elasticache.auth.plugins.module_utils._aws import modify as modifying
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import rbac
 
@@ -70,19 +72,22 @@ def throttled_once(
 
 
 @contextlib.contextmanager
-def held_before(monkeypatch: pytest.MonkeyPatch, action: str, meanwhile: Callable[[], None]) -> Iterator[None]:
-    """The first call of ``action`` is held where it would wait for its turn; ``meanwhile`` something is done."""
-    paced, done = Clients.paced, list[str]()
+def held_before(
+    monkeypatch: pytest.MonkeyPatch, action: str, meanwhile: Callable[[], None], *, nth: int = 1
+) -> Iterator[None]:
+    """The nth call of ``action`` is held where it would wait for its turn; ``meanwhile`` something is done."""
+    paced, met = Clients.paced, list[str]()
 
     def late(clients: Clients, what: str, call: Callable[[], Any], **more: Any) -> Any:
-        if what == action and not done:
-            done.append(what)
-            meanwhile()
+        if what == action:
+            met.append(what)
+            if len(met) == nth:
+                meanwhile()
         return paced(clients, what, call, **more)
 
     monkeypatch.setattr(Clients, "paced", late)
     yield
-    assert done
+    assert len(met) >= nth
 
 
 def foreign_rotation(emulator: Emulator) -> Callable[[], None]:
@@ -214,6 +219,65 @@ def test_without_a_look_there_is_no_call(emulator: Emulator, code: str) -> None:
     assert " rotate:" not in emulator.group(GROUP)["tags"][TAG]
 
 
+class TestAJourney:
+    """What is left of it is planned anew: the secret, too, may be another one by then."""
+
+    def rotate(self, emulator: Emulator, **more: Any) -> ModuleRun:
+        options = {"replication_group_ids": [GROUP], "continue_on_error": True, **more}
+        return run(emulator, "auth_journey", rotation(emulator, **options), hidden=[A])
+
+    def other(self, emulator: Emulator, **more: Any) -> Callable[[], None]:
+        def go() -> None:
+            args = rotation(emulator, replication_group_ids=[GROUP], **more)
+            ended = json.loads(start(emulator, "auth_journey", args).communicate(timeout=120)[0])
+            assert not ended.get("failed"), ended
+
+        return go
+
+    @pytest.mark.emulator(data_plane="light", modify_seconds=0.1, variants={"rotate-same-twice": "slot-lost"})
+    @pytest.mark.parametrize("phase", ["all", "begin"])
+    @pytest.mark.parametrize("nth", [1, 2], ids=["rotate", "set"])
+    def test_two_runs_of_ours(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, phase: str, nth: int) -> None:
+        due_fleet(emulator, [GROUP], A)
+        more = {"phase": phase, **({"soak": None} if phase == "begin" else {})}
+        with held_before(monkeypatch, MODIFY, self.other(emulator, **more), nth=nth):
+            ended = self.rotate(emulator)
+        assert not ended.of(GROUP)["failed"], ended.msg
+        labels = labelled(emulator)
+        assert history(emulator) == [[A], [A, labels["AWSCURRENT"]], [labels["AWSCURRENT"]]]
+        assert set(labels) == {"AWSCURRENT", "AWSPREVIOUS"}
+        assert ended.of(GROUP)["stands"] == "required (the token in AWSCURRENT)"
+        assert ended.of(GROUP)["stood"] == "required (the token in AWSCURRENT)"
+
+    @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+    def test_a_third_party(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        due_fleet(emulator, [GROUP], A)
+        with throttled_once(emulator, monkeypatch, MODIFY, foreign_rotation(emulator)):
+            ended = self.rotate(emulator)
+        assert ended.of(GROUP)["failed"]
+        assert "drift" in ended.msg
+        assert history(emulator) == [[A], [A, C]]
+        assert labelled(emulator)["AWSCURRENT"] == A
+        assert "rotating (the token in AWSCURRENT, then an unknown token)" in ended.of(GROUP)["stands"]
+
+    @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+    def test_again_and_again(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Somebody changes it whenever it is to be called: that has an end."""
+        due_fleet(emulator, [GROUP], A)
+        paced, tokens = Clients.paced, [f"{C}-{number}" for number in range(40)]
+
+        def late(clients: Clients, what: str, call: Callable[[], Any], **more: Any) -> Any:
+            if what == MODIFY:
+                rotate(emulator, tokens.pop())
+                set_token(emulator, emulator.group(GROUP)["slots"][-1])
+            return paced(clients, what, call, **more)
+
+        monkeypatch.setattr(Clients, "paced", late)
+        ended = self.rotate(emulator)
+        assert ended.of(GROUP)["failed"]
+        assert len(slots(emulator)) == 1
+
+
 class TestManyGroups:
     """A look at all groups serves all those that are about to be called, for two seconds at most."""
 
@@ -224,15 +288,22 @@ class TestManyGroups:
         due_fleet(emulator, list(self.GROUPS), A)
         taken = self.GROUPS[-1]
         emulator.faults({"kind": "throttle", "action": MODIFY, "id": taken, "times": 1})
-        pause, done = Clients.pause, list[float]()
+        pause, call, done, throttled = Clients.pause, modifying.modify, list[float](), list[int]()
+
+        def modify_once(clients: Clients, group: Any, *arguments: Any) -> None:
+            try:
+                call(clients, group, *arguments)
+            except ClientError:
+                throttled.append(threading.get_ident())
+                raise
 
         def late(clients: Clients, seconds: float) -> None:
-            pause(clients, seconds)
-            if not done and any(call["code"] for call in emulator.calls(action=MODIFY, id=taken)):
+            if not done and threading.get_ident() in throttled:
                 done.append(seconds)
                 rotate(emulator, C, taken)
-                time.sleep(2.0)  # for as long a look counts
+            pause(clients, seconds)
 
+        monkeypatch.setattr(modifying, "modify", modify_once)
         monkeypatch.setattr(Clients, "pause", late)
         options = rotation(emulator, replication_group_ids=list(self.GROUPS), continue_on_error=True)
         ended = run(emulator, "auth_journey", options)

@@ -170,17 +170,18 @@ class ChangedSince(AuthError):
     """The group is not as it was when the call on it was decided upon, so that the call was not made."""
 
 
-def check_unchanged(clients: Clients, seen: Group, among: int = 1) -> None:
+def check_unchanged(clients: Clients, seen: Group, among: int = 1, *, since: float = float("-inf")) -> None:
     """Raise :class:`ChangedSince` unless the group is as it was ``seen``; to be called right before a call on it.
 
     ``among``: of so many groups that calls are being made on. One alone is described now. For many a look at all groups
-    of the region serves whoever comes within :func:`look_counts_for` seconds: AWS offers no conditional change, so
-    that what changes after it goes unseen. Raises :class:`AuthError` where AWS can't be asked: that is no answer.
+    of the region serves whoever comes within :func:`look_counts_for` seconds, if it is not from before ``since`` (of
+    ``time.monotonic()``). AWS offers no conditional change, so that what changes after the look goes unseen.
+    Raises :class:`AuthError` where AWS can't be asked: that is no answer.
     """
     try:
         if are_swept(clients, among):
             found = clients.known.groups.lately(
-                look_counts_for(clients), lambda: {group.id: group for group in sweep_groups(clients)}
+                look_counts_for(clients), lambda: {group.id: group for group in sweep_groups(clients)}, since=since
             )
         else:
             found = describe_groups(clients, [seen.id])

@@ -41,16 +41,20 @@ class Shared(Generic[T]):
         with self._asking:
             return self._get(oldest, ask)
 
-    def lately(self, limit: float, ask: Callable[[], Mapping[str, T]]) -> Mapping[str, T]:
-        """Return an answer that AWS was asked for in the last ``limit`` seconds, or since this was called.
+    def lately(
+        self, limit: float, ask: Callable[[], Mapping[str, T]], *, since: float = float("-inf")
+    ) -> Mapping[str, T]:
+        """Return an answer that AWS was asked for in the last ``limit`` seconds, and after ``since``, or since this was
+        called.
 
         When half of that time has passed, one thread asks anew, so that the others need not wait for it: their calls
         would come in a burst afterwards. Raises what ``ask`` raises.
         """
         now = self._clock()
-        found = self.have(now - limit)
+        oldest = max(now - limit, since)
+        found = self.have(oldest)
         if found is None:
-            return self.get(now - limit, ask)
+            return self.get(oldest, ask)
         if self.have(now - limit / 2) is None and self._asking.acquire(blocking=False):
             try:
                 return self._get(now - limit / 2, ask)

@@ -84,16 +84,21 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
             ) from error
     earlier, called_at, as_seen = case.sent, case.called_at, case.progress.after
     unknown = shown_states(case.seen.belief.states | expected, group)
+    attempted = float("-inf")
+
+    def check() -> None:
+        check_unchanged(clients, group, among, since=attempted)
 
     def make() -> None:
-        now = time.time()
+        nonlocal attempted
+        now, attempted = time.time(), time.monotonic()
         case.progress.after = unknown  # until it is seen
         case.called_at = called_at or now
         case.sent, case.refused, case.expected = Sent(call, group.token_date, now), None, expected
         modify.modify(clients, group, call, case.tokens.values)
 
     try:
-        clients.paced(modify.ACTION, make, check=lambda: check_unchanged(clients, group, among))
+        clients.paced(modify.ACTION, make, check=check)
     except Exception as error:
         busy = isinstance(error, ChangedSince) or classify(error) is Kind.BUSY
         unmade = isinstance(error, AuthError) or busy

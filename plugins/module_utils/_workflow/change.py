@@ -144,6 +144,6 @@ def _progress(cases: Mapping[str, Case], begun: float) -> list[Change]:
         case.progress.duration = case.progress.duration or time.monotonic() - begun
         if isinstance(case.progress, Change):
             case.progress.called_at, case.progress.done_at = case.called_at, case.done_at
-            case.progress.seen = case.seen
+            case.progress.seen, case.progress.overtaken = case.seen, case.overtaken is not None
             changes.append(case.progress)
     return changes

@@ -62,12 +62,14 @@ class Change(Progress):
     """One group on its way through a change of access control.
 
     ``called_at``: when the first call was made; ``done_at``: when the change was proved; in seconds since 1970.
-    ``seen``: the group as it was seen last, for who goes on from there in the same run.
+    ``seen``: the group as it was seen last, for who goes on from there in the same run. ``overtaken``: somebody else
+    was at work on the group between a look and a call.
     """
 
     called_at: float | None = None
     done_at: float | None = None
     seen: Observation | None = None
+    overtaken: bool = False
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""

@@ -57,6 +57,8 @@ _HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
 _TAGS_A_MODIFY = 2.0
 #: Secrets Manager takes 50 calls a second of all actions together that change a secret ("AWS Secrets Manager quotas").
 _SECRET_RATE = 40.0
+#: How often a group is planned for where somebody else changes it between the plan and a call.
+_MAX_PLANS = 3
 #: For so long nodes may answer otherwise than they have to, seconds.
 _NODES_GRACE = 30.0
 
@@ -68,15 +70,18 @@ _CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET)
 class Journeyed(Planned):
     """One group on its journey. ``made``: the steps of this run; ``left``: those after them; ``changes``: what each
     step came to, as the module of its own would tell it. ``stood``: where it stood when it was planned for; where it
-    stands is what was seen after the last call.
+    stands is what was seen after the last call. ``overtaken``: somebody else has changed it since, and what is left is
+    to be planned anew; ``earlier``: the steps that were made before that.
     """
 
     made: list[Step] = field(default_factory=list)
     changes: list[Outcome] = field(default_factory=list)
     stood: str = ""
+    overtaken: bool = False
+    earlier: tuple[Step, ...] = ()
 
     def __post_init__(self) -> None:
-        self.stood = self.stood or self.stands
+        self.stood, self.after = self.stood or self.stands, None
 
     @property
     def left(self) -> tuple[Step, ...]:
@@ -87,10 +92,11 @@ class Journeyed(Planned):
         """Return the entry of RV(outcomes) for this group."""
         return {
             **super().outcome(),
+            "steps": [step.value for step in (*self.earlier, *self.way.steps)],
             "stood": self.stood,
             "after": self.after,
             "actions": self.actions,
-            "made": [step.value for step in self.made],
+            "made": [step.value for step in (*self.earlier, *self.made)],
             "left": [step.value for step in self.left],
             "changes": self.changes,
         }
@@ -118,6 +124,17 @@ class Journeyed(Planned):
         if (told.get("after") or {}).get("possible_states"):
             self._now(told["after"])
         self.evidence = told.get("evidence") or self.evidence
+
+    def planned_anew(self, plan: Planned) -> Journeyed:
+        """Return it with a new plan, and with what was done before that."""
+        new = Journeyed(**vars(plan))
+        new.changed, new.drift = self.changed or plan.changed, self.drift or plan.drift
+        new.actions, new.changes = self.actions, self.changes
+        new.warnings = self.warnings + [warning for warning in plan.warnings if warning not in self.warnings]
+        new.before, new.stood, new.after = self.before, self.stood, plan.after if self.changed else None
+        new.stands = plan.stands or "unknown"
+        new.earlier = (*self.earlier, *self.made)
+        return new
 
     def renamed(self, kept: Kept) -> None:
         """Take over what is in the secret now: tokens are called by the staging labels that they have by then."""
@@ -174,8 +191,28 @@ def _travel(
     journeyed = [Journeyed(**vars(one)) for one in planned]
     for here in journeyed:
         here.error = _whose(here.error, params)
-    if not request.check_mode and not request.plan_only:
-        _go(clients, request, params, hide, told, begun, journeyed)
+    if request.check_mode or request.plan_only:
+        return journeyed
+    _go(clients, request, params, hide, told, begun, journeyed, may_plan=True)
+    for left in reversed(range(_MAX_PLANS)):
+        anew = {one.id: one for one in journeyed if one.overtaken}
+        if not anew:
+            break
+        if not left:
+            for one in anew.values():
+                one.error = (
+                    f"{one.id}: somebody else changed it at each of {_MAX_PLANS} tries, between the look at it and the "
+                    "call. Run this again when nobody else is at work on it."
+                )
+            break
+        again = [
+            anew[plan.id].planned_anew(plan) for plan in plan_journeys(clients, request, params, list(anew), hide=hide)
+        ]
+        for here in again:
+            here.error = _whose(here.error, params)
+        _go(clients, request, params, hide, told, begun, again, may_plan=True)
+        by_id = {one.id: one for one in again}
+        journeyed = [by_id.get(one.id, one) for one in journeyed]
     return journeyed
 
 
@@ -234,8 +271,12 @@ def _go(
     told: Teller,
     begun: float,
     groups: Sequence[Journeyed],
+    *,
+    may_plan: bool = False,
 ) -> None:
-    """Make the steps of the groups that have any before them, in batches."""
+    """Make the steps of the groups that have any before them, in batches. ``may_plan``: what is left of a group that
+    somebody else has changed meanwhile is planned anew afterwards.
+    """
     ways = {one.id: in_one_go(one.way.steps, soaking=request.soak is not None) for one in groups}
     batches = batches_of([one for one in groups if ways[one.id] and not one.error], LEAST)
     apart = len(batches) > 1 or told.beside_others
@@ -243,7 +284,7 @@ def _go(
     def go(number: int, some: Sequence[Journeyed], turn: Turn) -> None:
         part, teller = clients.part(), told.of(number) if apart else told
         part.watch, part.tally, part.waits = teller.waiting, teller.counted, turn.has_called
-        _Run(part, request, params, hide, teller, begun, ways, turn).go(some)
+        _Run(part, request, params, hide, teller, begun, ways, turn, may_plan).go(some)
 
     if apart:
         told.batches([(len(some), max((len(ways[one.id]) for one in some), default=0)) for some in batches])
@@ -262,6 +303,7 @@ class _Run:
     begun: float
     ways: Mapping[str, Sequence[Step]]
     turn: Turn
+    may_plan: bool = False
 
     def go(self, groups: Sequence[Journeyed]) -> None:
         """Make the steps, each for all groups that come to it. An error is that of the groups at the step."""
@@ -273,7 +315,8 @@ class _Run:
         by_id, ways = {one.id: one for one in groups}, self.ways
         # The order in which steps are written down is the one in which they are made.
         for step in Step:
-            due = [one for key, one in by_id.items() if not one.error and ways[key][len(one.made) :][:1] == (step,)]
+            due = [one for key, one in by_id.items() if ways[key][len(one.made) :][:1] == (step,)]
+            due = [one for one in due if not one.error and not one.overtaken]
             if not due:
                 continue
             if step not in _GOALS:
@@ -376,7 +419,9 @@ class _Run:
             one = by_id[change.id]
             one.warnings += change.warnings
             one.seen = change.seen
-            if change.error:
+            if change.overtaken and not change.changed and self.may_plan:
+                one.overtaken = True
+            elif change.error:
                 one.fail_at(step, change.error, change.outcome())
             else:
                 one.through(step, change.outcome())

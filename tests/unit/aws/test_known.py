@@ -96,6 +96,10 @@ def test_a_late_answer_is_asked_for_anew_by_one_while_the_others_go_on() -> None
     assert others == [{"a": "a1", "b": "b1"}]
     clock.now += 2.1
     assert shared.lately(2.0, lambda: next(asked)) == {"a": "a3", "b": "b3"}
+    # One from before something happened does not count, however late.
+    clock.now += 0.2
+    assert shared.lately(2.0, lambda: next(asked), since=clock.now - 0.1) == {"a": "a4", "b": "b4"}
+    assert shared.lately(2.0, lambda: next(asked), since=clock.now - 0.1) == {"a": "a4", "b": "b4"}
 
 
 def test_those_who_come_meanwhile_share_the_next_answer() -> None:
