@@ -76,8 +76,8 @@ class Group:
         return ", ".join(parts)
 
     def changed_since(self, before: Group) -> str:
-        """What of its access control differs from ``before``, when nothing was under way, in words; empty: nothing."""
-        if self.pending:
+        """What of its access control, or of what is under way, differs from ``before``, in words; empty: nothing."""
+        if self.pending and self.pending != before.pending:
             return self.pending
         if self.token_date != before.token_date:
             return f"its AUTH token was changed at {self.token_date}"

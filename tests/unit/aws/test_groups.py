@@ -37,6 +37,7 @@ WHEN = datetime.datetime(2026, 11, 22, 15, 4, 5, 678000, tzinfo=datetime.UTC)
 )
 def test_what_has_changed_since_it_was_looked_at(members: dict[str, Any], words: str) -> None:
     assert described(**members).changed_since(described()) == words
+    assert described(**members).changed_since(described(**members)) == ""
 
 
 def described(**members: Any) -> Group:
