@@ -76,7 +76,8 @@ def _observe(
             cases[key].recorded.add(found)
     entries = {key: recorded.get(key) or cases[key].entry for key in groups}
     entries = {key: _without_refused(entry, cases[key].refused) for key, entry in entries.items()}
-    _withdraw(clients, cases, groups, {key: entries[key] for key in groups if entries[key] != recorded.get(key)})
+    withdrawn = {key: entry for key, entry in entries.items() if entry != recorded.get(key)}
+    entries |= _withdraw(clients, cases, groups, withdrawn)
     fresh = outlast(clients, groups, {key: cases[key].sent or written(entries[key]) for key in groups})
     groups |= _settled_groups(clients, inquiry, {key: cases[key] for key in fresh}, deadline) if fresh else {}
     groups = {key: group for key, group in groups.items() if not cases[key].progress.error}
@@ -204,10 +205,24 @@ def _withdraw(
     cases: Mapping[str, Case],
     groups: Mapping[str, Group],
     entries: Mapping[str, record.Entry | None],
-) -> None:
-    """Write ``entries`` over records that announce a call that AWS did not take, so that no later run believes them."""
+) -> dict[str, record.Entry]:
+    """Write ``entries`` over records that announce a call that AWS did not take, so that no later run believes them.
+
+    Returns the records that turn out to be newer ones of other runs, which stay: tags read in bulk may be behind.
+    """
     refused = {key: entry for key, entry in entries.items() if entry is not None and cases[key].refused}
-    for key, result in fan_out(refused, lambda key: records.write(clients, groups[key], refused[key])).items():
+    newer: dict[str, record.Entry] = {}
+
+    def work(key: str) -> None:
+        now = records.entry_in(records.read_singly(clients, [groups[key]])[key])
+        if now is not None and now != cases[key].refused:
+            newer[key] = now
+            cases[key].recorded.add(now)
+        else:
+            records.write(clients, groups[key], refused[key])
+
+    for key, result in fan_out(refused, work).items():
         if isinstance(result, Exception):
             text = explain(result, "elasticache:AddTagsToResource", clients.region)
             cases[key].progress.warnings.append(f"{key}: the record still names the refused call. {text}")
+    return newer
