@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration import direct
 from integration.direct import ModuleRun, assert_no_token, auth
+from integration.meanwhile import called
 from integration.run import run_module, run_playbook
 from integration.scenes import GROUP, A, B, C, create, put_secret, slots
+from waiting import wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import secrets as store
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
@@ -578,26 +580,22 @@ def test_an_answer_that_never_comes_is_told(emulator: Emulator, monkeypatch: pyt
 
 @pytest.mark.parametrize("journey", ["create", "promote"])
 def test_killed_for_real(emulator: Emulator, journey: str) -> None:
-    """SIGKILL between two calls: the second one's answer is held back by the emulator."""
+    """SIGKILL between two calls: the second one has been sent, and is carried out when its client is gone."""
     before = prepared(emulator, journey)
     state, options, calls = JOURNEYS[journey][1:]
-    emulator.settings(latency=0.4)
+    emulator.faults({"kind": "pause", "action": calls[1], "nth": 1 + (calls[0] == calls[1])})
     args = {"replication_group_ids": [GROUP], "name": NAME, "state": state, **options}
     process = direct.start(emulator, "auth_secret", args)
     try:
-        deadline = time.monotonic() + 60
-        while not emulator.calls(action=calls[0]):
-            assert time.monotonic() < deadline
-            assert process.poll() is None, process.stdout and process.stdout.read()
-            time.sleep(0.01)
+        emulator.wait_struck()
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if process.stdout:
             process.stdout.close()
-    # A call that was on its way is carried out all the same, once its latency is over.
-    time.sleep(0.8)
-    emulator.settings(latency=0.0)
+    sent = called(emulator, calls[1])
+    emulator.clear_faults()
+    wait_until(sent, "the call that was on its way was carried out")
     ended = act(emulator, state, **options)
     assert not ended.failed, ended.msg
     assert_arrived(emulator, journey, before)

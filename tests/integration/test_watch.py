@@ -8,16 +8,18 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import ModuleRun, calls_by_action, run
+from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module
 from integration.scenes import GROUP, A, B, create, create_user_group, rotate, scene, set_token
 from unit.emulator.data_plane_support import Wire
+from waiting import PATIENCE, wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import metrics
 from emulator.access import Endpoint
@@ -25,15 +27,14 @@ from emulator.access import Endpoint
 if TYPE_CHECKING:
     from conftest import Emulator
 
-PATIENCE = 30.0  # seconds
-
 
 def watch(emulator: Emulator, *groups: str, check: bool = False, **options: Any) -> ModuleRun:
     """Run the module; it never changes anything."""
     args = {"replication_group_ids": list(groups or [GROUP]), "watch_time": 3, "period": 1, "delay": 0.2, **options}
     begun = time.time()
     ended = run(emulator, "replication_group_watch", args, check=check)
-    assert emulator.calls(mutating="true", since=begun) == []
+    calls = emulator.calls(mutating="true", since=begun)
+    assert {call["action"] for call in calls} <= {"PutMetricData"}  # which is the test's
     assert not ended.changed
     return ended
 
@@ -73,6 +74,31 @@ def client(emulator: Emulator, token: str, group: str = GROUP) -> Iterator[list[
     finally:
         ended.set()
         thread.join()
+
+
+def begun(emulator: Emulator) -> float:
+    """When the watch began: at its first look (seconds since the epoch)."""
+    return float(emulator.calls(action="GetMetricData")[0]["time"])
+
+
+def once_it_watches(emulator: Emulator, do: Callable[[], object]) -> list[Once]:
+    """Do it in a period of one second that began after the watch did."""
+    return [Once(called(emulator, "GetMetricData")), Once(lambda: time.time() >= int(begun(emulator)) + 2, do)]
+
+
+def published(emulator: Emulator, member: str) -> float:
+    """How many failures CloudWatch tells of a member in all."""
+    now = datetime.now(UTC)
+    statistics = emulator.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/ElastiCache",
+        MetricName="AuthenticationFailures",
+        Dimensions=[{"Name": "CacheClusterId", "Value": member}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=2),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in statistics["Datapoints"]))
 
 
 def put(emulator: Emulator, member: str, value: int, moment: float) -> None:
@@ -128,7 +154,7 @@ class TestClients:
             assert watch(emulator, limit=0).failed
         rotate(emulator, A)
         with client(emulator, A) as old, client(emulator, B) as new:
-            time.sleep(1.5)
+            wait_until(lambda: len(old) > 10 and len(new) > 10, "the clients connected some times")
             ended = watch(emulator, limit=0)
         assert not ended.failed, ended.msg
         assert {*old, *new} == {"OK"}
@@ -147,21 +173,17 @@ class TestClients:
         moved_on(emulator)
         for dummy in range(5):
             present(emulator, A)
-        time.sleep(1.5)
-        timer = threading.Timer(2.5, lambda: [present(emulator, A, node=node) for node in (0, 1, 1)])
-        timer.start()
-        ended = watch(emulator, watch_time=7, limit=3)
-        timer.join()
+        wait_until(lambda: published(emulator, f"{GROUP}-001") >= 5, "what was refused before is told")
+        with meanwhile(*once_it_watches(emulator, lambda: [present(emulator, A, node=node) for node in (0, 1, 1)])):
+            ended = watch(emulator, watch_time=10, limit=3)
         assert not ended.failed, ended.msg
         assert ended.of(GROUP)["authentication_failures"] == 3
         assert re.fullmatch(rf"{GROUP}: 3 authentication failures in \d+ s, limit 3\.", ended.msg)
 
     def test_one_is_too_many(self, emulator: Emulator) -> None:
         moved_on(emulator)
-        timer = threading.Timer(2.5, lambda: present(emulator, A))
-        timer.start()
-        ended = watch(emulator, watch_time=PATIENCE, limit=0, continue_on_error=True)
-        timer.join()
+        with meanwhile(*once_it_watches(emulator, lambda: present(emulator, A))):
+            ended = watch(emulator, watch_time=PATIENCE, limit=0, continue_on_error=True)
         assert not ended.failed
         assert ended.of(GROUP)["failed"]
         assert ended.of(GROUP)["msg"].startswith(f"{GROUP}: 1 authentication failure since the watch began")
@@ -184,14 +206,18 @@ class TestWhatCounts:
         names = ("one", "two", "three")
         for name in names:
             create(emulator, name, NumCacheClusters=3)
-        now = time.time()
-        for number, name in enumerate(names):
-            for member in (1, 2, 3):
-                for ahead in (2, 3, 4):
-                    put(emulator, f"{name}-{member:03}", 10**number, now + ahead)
-                put(emulator, f"{name}-{member:03}", 5000, now - 3)
-        put(emulator, "stranger-001", 5000, now + 3)
-        ended = watch(emulator, *names, watch_time=8, limit=5000, delay=20)
+
+        def publish() -> None:
+            now = begun(emulator)
+            for number, name in enumerate(names):
+                for member in (1, 2, 3):
+                    for ahead in (2, 3, 4):
+                        put(emulator, f"{name}-{member:03}", 10**number, now + ahead)
+                    put(emulator, f"{name}-{member:03}", 5000, now - 3)
+            put(emulator, "stranger-001", 5000, now + 3)
+
+        with meanwhile(Once(called(emulator, "GetMetricData"), publish)):
+            ended = watch(emulator, *names, watch_time=10, limit=5000, delay=20)
         assert not ended.failed, ended.msg
         assert {name: ended.of(name)["authentication_failures"] for name in names} == {
             "one": 9,
@@ -215,19 +241,29 @@ class TestWhatCounts:
         create(emulator)
         while time.time() % 5 > 2:
             time.sleep(0.05)
-        now = time.time()
-        put(emulator, f"{GROUP}-001", 100, now)
-        put(emulator, f"{GROUP}-001", 100, now + 1)
-        put(emulator, f"{GROUP}-001", 7, now - now % 5 + 5)
-        put(emulator, f"{GROUP}-002", 7, now - now % 5 + 6)
-        ended = watch(emulator, period=5, watch_time=8, limit=14)
+
+        # With the watch beginning early in a period, its first look is in that period, too.
+        wait_until(lambda: time.time() % 5 < 2, "a period has just begun")
+
+        def publish() -> None:
+            period = begun(emulator) // 5 * 5
+            put(emulator, f"{GROUP}-001", 100, period)
+            put(emulator, f"{GROUP}-001", 100, period + 4.9)
+            put(emulator, f"{GROUP}-001", 7, period + 5)
+            put(emulator, f"{GROUP}-002", 7, period + 6)
+
+        with meanwhile(Once(called(emulator, "GetMetricData"), publish)):
+            ended = watch(emulator, period=5, watch_time=11, limit=14)
         assert not ended.failed, ended.msg
         assert ended.of(GROUP)["authentication_failures"] == 14
 
     def test_a_failure_in_the_last_pause_counts(self, emulator: Emulator) -> None:
         create(emulator)
-        put(emulator, f"{GROUP}-001", 30, time.time() + 3)
-        ended = watch(emulator, watch_time=6, delay=60)
+        publish = Once(
+            called(emulator, "GetMetricData"), lambda: put(emulator, f"{GROUP}-001", 30, begun(emulator) + 3)
+        )
+        with meanwhile(publish):
+            ended = watch(emulator, watch_time=8, delay=60)
         assert ended.of(GROUP)["authentication_failures"] == 30
         assert ended.failed  # above the 20 that are tolerated unless told otherwise
 
@@ -311,8 +347,9 @@ class TestOtherEnds:
             {"kind": "throttle", "rate": 0.3, "action": "GetMetricData"},
             {"kind": "drop", "action": "GetMetricData", "nth": 2, "times": 3},
         )
-        put(emulator, f"{GROUP}-001", 7, time.time() + 3)
-        ended = watch(emulator, watch_time=6)
+        publish = Once(called(emulator, "GetMetricData"), lambda: put(emulator, f"{GROUP}-001", 7, begun(emulator) + 3))
+        with meanwhile(publish):
+            ended = watch(emulator, watch_time=8)
         assert not ended.failed, ended.msg
         assert ended.of(GROUP)["authentication_failures"] == 7
 
