@@ -601,7 +601,7 @@ class TestTheWayToAws:
         emulator.faults({"kind": "throttle", "service": "elasticache", "rate": 1.0})
         ended = auth(emulator, "rotate", B, group="one", known_auth_tokens=[A])
         assert ended.failed
-        assert ended.msg == "elasticache:DescribeReplicationGroups failed in us-east-1: Throttling: Rate exceeded"
+        assert ended.msg == "elasticache:DescribeReplicationGroups failed in us-east-1: Throttling: Rate exceeded."
         assert emulator.group("one")["slots"] == [A]
 
     def test_throttled_for_good_in_a_change(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -611,7 +611,7 @@ class TestTheWayToAws:
         ended = auth(emulator, "rotate", B, group="one", known_auth_tokens=[A])
         assert ended.failed
         assert not ended.changed
-        assert ended.msg == "one: elasticache:ModifyReplicationGroup failed in us-east-1: Throttling: Rate exceeded"
+        assert ended.msg == "one: elasticache:ModifyReplicationGroup failed in us-east-1: Throttling: Rate exceeded."
         assert "rotate" not in emulator.group("one")["tags"]["elasticache.auth/record"]
 
 
