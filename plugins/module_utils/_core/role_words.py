@@ -35,6 +35,7 @@ VARIABLES = {
             "max_rate",
             "open_user_group_id",
             "previous_auth_tokens",
+            "take_over",
             "user_group_id",
             "user_id",
             "user_ids",

@@ -450,9 +450,7 @@ class _Run:
             one = by_id[key]
             if isinstance(result, Exception):
                 text = explain(result, f"elasticache:{records.WRITE}", self.clients.region)
-                one.fail_at(
-                    step, f"{key}: the record could not be written, so nothing was changed. {text} Run this again."
-                )
+                one.fail_at(step, f"{key}: the record could not be written. {text} Run this again.")
             else:
                 one.changed = True
                 one.through(step)
