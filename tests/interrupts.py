@@ -61,10 +61,11 @@ def raise_once(error: type[BaseException] = KeyboardInterrupt, numbers: Sequence
     """Have the first of the signals raise ``error`` in the main thread; later ones do nothing."""
     _state.error, _state.deferred, _state.seen, _state.raised = error, False, False, False
     for number in numbers:
-        signal.signal(number, _handle)
+        signal.signal(number, heed)
 
 
-def _handle(*_signal: object) -> None:
+def heed(*_signal: object) -> None:
+    """The handler of :func:`raise_once`."""
     _state.seen = True
     _raise_if_seen()
 

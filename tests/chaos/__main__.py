@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 import contextlib
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from typing import NoReturn
 
 import interrupts
 from conftest import Emulator, start_emulator
@@ -27,12 +28,22 @@ from chaos.journeys import JOURNEYS, Journey
 from chaos.report import rows, table, violations
 from chaos.trial import KillPoint, Trial, attempt, every, kill_points, sample
 
-_BROKEN, _INTERRUPTED = 1, 130
+_BROKEN, _INTERRUPTED, _TERMINATED = 1, 130, 143
 _WIDTH = 130
+
+
+@dataclass
+class _Underway:
+    """What a worker's handler asks: whether a trial is under way; and what it tells: that the worker is to end."""
+
+    under_way: bool = False
+    terminated: bool = False
+
 
 #: A worker's: its emulator, and what lasts as long as it does.
 _emulators: list[Emulator] = []
 _idle = contextlib.ExitStack()
+_trial = _Underway()
 
 
 @dataclass(frozen=True)
@@ -72,19 +83,37 @@ def parser() -> argparse.ArgumentParser:
 def _start() -> None:
     """In a worker: an emulator of its own, which ends with it.
 
-    An interrupt ends the trial that is under way, once. An idle worker stays: its end would make the pool kill others.
+    An interrupt ends the trial that is under way, once. An idle worker stays: its end would make the pool terminate the
+    others. One that is terminated ends, after the trial that is under way was ended, so that nothing of that is left.
     """
-    interrupts.raise_once(numbers=(signal.SIGINT,))
+    interrupts.raise_once()
     _idle.enter_context(interrupts.deferred())
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _terminate)
     _emulators.append(start_emulator("--data-plane", "light", "--create-seconds", "0.05"))
-    atexit.register(_emulators[0].close)
+    multiprocessing.util.Finalize(None, _emulators[0].close, exitpriority=0)  # a worker does not come to atexit
+
+
+def _terminate(*_signal: object) -> None:
+    """A worker's handler."""
+    if not _trial.under_way:
+        _leave()
+    _trial.terminated = True
+    interrupts.heed()
+
+
+def _leave() -> NoReturn:
+    """End a worker; the pool would take an exception for a trial's outcome."""
+    interrupts.ignore()
+    for one in _emulators:
+        one.close()
+    os._exit(_TERMINATED)
 
 
 def _work(job: Job) -> Trial:
     """In a worker: make a trial. One that could not be made is one that did not arrive."""
     if interrupts.seen():
         raise KeyboardInterrupt  # a job that was already handed to this worker
+    _trial.under_way = True
     try:
         with interrupts.deferred(on=False):
             return attempt(_emulators[0], JOURNEYS[job.journey], job.condition, job.point)
@@ -93,6 +122,10 @@ def _work(job: Job) -> Trial:
     except BaseException:  # pytest's own outcomes, which the scenes raise, are no Exceptions
         why = f"the trial itself broke:\n{traceback.format_exc()}"
         return Trial(job.journey, job.condition.name, job.point, True, False, 0, 0, None, (), (), 0.0, (why,))
+    finally:
+        _trial.under_way = False
+        if _trial.terminated:
+            _leave()
 
 
 def first_jobs(journeys: Sequence[Journey], conditions: Sequence[Condition], sampled: int) -> list[Job]:
