@@ -181,6 +181,19 @@ options:
         stands for the group's id.
     type: str
     default: ""
+  user_ids:
+    description:
+      - The ids of other users for O(user_group_id), which exist already. C({replication_group_id}) in them stands for
+        the group's id.
+      - The users and user groups are made by tasks of the role. Here they are planned for, with all that AWS would
+        refuse.
+    type: list
+    elements: str
+    default: []
+  access_string:
+    description: What the user O(user_id) may do.
+    type: str
+    default: on ~* &* +@all
   auth_token:
     description:
       - The token that is wanted, the same for all groups, where tokens are handed in.
@@ -522,6 +535,8 @@ def request_of(module: AnsibleAWSModule) -> Request:
         user_group_id=params["user_group_id"],
         user_id=params["user_id"],
         open_user_group_id=params["open_user_group_id"],
+        user_ids=tuple(params["user_ids"]),
+        access_string=params["access_string"],
         soak=params["soak"],
         plan_only=params["plan_only"],
         busy_last=params["busy"] == "last",
@@ -649,6 +664,8 @@ def main() -> None:
             "user_group_id": {"type": "str", "default": ""},
             "user_id": {"type": "str", "default": ""},
             "open_user_group_id": {"type": "str", "default": ""},
+            "user_ids": {"type": "list", "elements": "str", "default": []},
+            "access_string": {"type": "str", "default": "on ~* &* +@all"},
             "auth_token": {"type": "str", "no_log": True},
             "auth_tokens": {"type": "dict", "no_log": True},
             "previous_auth_tokens": {"type": "dict", "no_log": True},

@@ -378,6 +378,9 @@ def _let_in(store: Store) -> tuple[Step, ...]:
         return (Step.ROTATE, Step.PROVE, Step.PROMOTE)
     if store.current:
         return (Step.ROTATE_CURRENT, *((Step.PROMOTE,) if store.leftover else ()))
+    if store.kept and not store.can_be_empty:
+        # The first version of a bare secret has both labels, so that its token is in AWSCURRENT from the start.
+        return (Step.STAGE, Step.ROTATE_CURRENT, Step.PROMOTE)
     return (Step.STAGE, Step.ROTATE, Step.PROVE, Step.PROMOTE)
 
 

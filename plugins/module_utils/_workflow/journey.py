@@ -27,17 +27,21 @@ from .._core.posture import TLS_FROM
 from .._core.secret_text import OPTION_PREFIX
 from .._core.states import CallKind, Mode, State, required
 from .._data_plane.probe import NodeAnswer, Reach, Transport, as_evidence, check_transport
+from .._fan_out import fan_out
 from .case import Case, Inquiry
 from .exclusive import other_user_groups, shared_user, shared_user_group
 from .journey_calls import Setting, calls_of, told
 from .journey_store import Kept, read_kept
+from .lifecycle import Manner
 from .look import look
 from .observe import Observation, SecondaryGroup, check_preconditions, engine_versions, probe_groups
 from .outcome import Outcome, Progress
 from .rbac import checked_id
-from .secret_plan import names_of
+from .secret_ahead import secret_calls
+from .secret_plan import Creation, names_of
 from .token_rules import check_compared, check_sent
 from .tokens import TokenSet, label
+from .users_ahead import UsersOrder, deletions, open_calls, users_calls
 
 #: The journeys that pass through user groups of their own, or end in one.
 WITH_USERS = (Journey.MIGRATE_AUTH_TO_RBAC, Journey.DISABLE_ACCESS_CONTROL, Journey.ROLLBACK_TOKEN)
@@ -82,6 +86,8 @@ class Request:
     user_group_id: str = ""
     user_id: str = ""
     open_user_group_id: str = ""
+    user_ids: tuple[str, ...] = ()
+    access_string: str = ""
     soak: float | None = None
     plan_only: bool = False
     busy_last: bool = False
@@ -172,17 +178,20 @@ def plan_journeys(
     others = _others(clients, request, seen, user_ids)
     answers = _answers(clients, request, seen)
     versions = engine_versions(clients, [observation.group for observation in seen.values()])
+    secret_key = (params.get("auth_token_secret") or {}).get("key")
+    settings: dict[str, Setting] = {}
     for key, observation in seen.items():
         one = kept[key]
         if not isinstance(one, Kept):
             continue
         planned[key].seen = observation
         try:
-            _plan(request, planned[key], observation, one, _Around(others, answers.get(key, ()), user_ids[key]))
+            around = _Around(others, answers.get(key, ()), user_ids[key], secret_key, clients.region)
+            settings[key] = _plan(request, planned[key], observation, one, around)
             _check(planned[key].way, observation.group, versions)
         except AuthError as error:
-            planned[key].error = str(error)
-            planned[key].way, planned[key].calls = Way(), []
+            _refuse(planned[key], error)
+    _plan_calls(clients, request, planned, settings, user_ids)
     for one_planned in planned.values():
         _tell(request, one_planned)
         one_planned.duration = time.monotonic() - begun
@@ -264,6 +273,8 @@ class _Around:
     others: _Others
     answers: Iterable[NodeAnswer]
     ids: _Ids
+    secret_key: str | None = None
+    region: str = ""
 
 
 def _resolved(request: Request, ids: Iterable[str]) -> dict[str, _Ids | AuthError]:
@@ -355,8 +366,12 @@ def _answers(clients: Clients, request: Request, seen: Mapping[str, Observation]
 # --- Planning -------------------------------------------------------------------------------------------------------
 
 
-def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around: _Around) -> None:
-    """Fill in the plan of one group. Raises :class:`AuthError` where there is none."""
+def _refuse(one: Planned, error: AuthError) -> None:
+    one.error, one.way, one.calls = str(error), Way(), []
+
+
+def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around: _Around) -> Setting:
+    """Fill in the plan of one group, and return what its calls are about. Raises :class:`AuthError`."""
     group, ids, others = seen.group, around.ids, around.others
     answers = tuple(around.answers)
     probe = as_evidence(answers)
@@ -430,27 +445,78 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
             f"{group.id}: AWSPENDING of the secret {kept.store.name} is on the version {version}, which holds no "
             "token. Another tool may have begun to rotate it: find out which, and have one of them do it."
         )
-    one.calls = calls_of(
-        one.way,
-        Setting(
-            request.journey,
-            group.id,
-            kept.store.name,
-            kept.exists,
-            kept.store.leftover,
-            bool(group.user_group_ids),
-            group.user_group_ids,
-            ids.user_group,
-            ids.open_user_group,
-            (ids.user,) if ids.user else (),
-            frozenset(others.user_groups),
-            frozenset(others.users),
-            # As carry_out does: what is not certain is not written down, but an older announcement is taken back.
-            foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
-            at_once=request.soak is not None,
-            cutover=bool(request.soak),
-        ),
+    creation = Creation() if request.create_secret else None
+    secret = kept.secret if kept.exists else None
+    calls = secret_calls(
+        request.journey, one.way.steps, group.id, kept.store.name, around.secret_key, secret, creation, around.region
     )
+    if Step.CLEAN_UP in one.way.steps:
+        calls[Step.CLEAN_UP] = _deletions(one.way, ids, others)
+    return Setting(
+        request.journey,
+        group.id,
+        bool(group.user_group_ids),
+        group.user_group_ids,
+        ids.user_group,
+        ids.open_user_group,
+        calls,
+        # As carry_out does: what is not certain is not written down, but an older announcement is taken back.
+        foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
+        at_once=request.soak is not None,
+        cutover=bool(request.soak),
+    )
+
+
+def _deletions(way: Way, ids: _Ids, others: _Others) -> list[dict[str, Any]]:
+    """Return the calls that delete what there is of the users and user groups that were made for the way."""
+    made = {ids.user_group, ids.user} if Step.USERS in way.steps else set()
+    made |= {ids.open_user_group} if Step.ATTACH_OPEN in way.steps else set()
+    user_groups = [key for key in (ids.open_user_group, ids.user_group) if key in made or key in others.user_groups]
+    return deletions(filter(None, user_groups), [ids.user] if ids.user in made or ids.user in others.users else [])
+
+
+def _plan_calls(
+    clients: Clients,
+    request: Request,
+    planned: Mapping[str, Planned],
+    settings: Mapping[str, Setting],
+    ids: Mapping[str, _Ids],
+) -> None:
+    """Fill in the calls. What the steps on users and user groups would be refused is the group's own error."""
+    manner = Manner(
+        probing=request.inquiry.probing, timeout=request.inquiry.timeout, delay=request.inquiry.delay, check_mode=True
+    )
+
+    def work(key: str) -> dict[Step, list[dict[str, Any]]]:
+        one, calls = planned[key], dict(settings[key].of_steps)
+        if Step.USERS in one.way.steps:
+            order = UsersOrder(
+                key,
+                one.engine,
+                ids[key].user,
+                ids[key].user_group,
+                request.access_string,
+                tuple(name.replace("{replication_group_id}", key) for name in request.user_ids),
+                tuple(one.kept.tokens.values[name] for name in one.way.keep),
+            )
+            calls[Step.USERS], warnings = users_calls(clients, manner, order)
+            one.warnings += warnings if request.check_mode else []
+        if Step.ATTACH_OPEN in one.way.steps:
+            calls[Step.ATTACH_OPEN] = open_calls(clients, manner, key, ids[key].open_user_group)
+        return calls
+
+    under_way = [key for key in settings if not planned[key].error]
+    for key, calls in fan_out(under_way, work).items():
+        if isinstance(calls, Exception):
+            _refuse(planned[key], AuthError(_told_of(key, request.journey, calls)))
+        else:
+            planned[key].calls = calls_of(planned[key].way, replace(settings[key], of_steps=calls))
+
+
+def _told_of(group_id: str, journey: Journey, error: Exception) -> str:
+    """Return the refusal of a step on users as the group's own, with the role's variable."""
+    text = str(error) if isinstance(error, AuthError) else f"an error that is not known, {type(error).__name__}."
+    return f"{group_id}: {journey.value} is refused: {text.replace(' user_ids: ', f' {journey.value}_user_ids: ')}"
 
 
 def _staged(kept: Kept, way: Way, states: Iterable[State]) -> str:
@@ -667,6 +733,13 @@ def _check(way: Way, group: Group, versions: Mapping[str, tuple[int, ...]]) -> N
         check_preconditions(ready, (CallKind.ROTATE,), versions)
     if {Step.ATTACH, Step.ATTACH_OPEN} & set(way.steps):
         check_preconditions(ready, (CallKind.DELETE,), versions)
+    if {Step.PREFER_TLS, Step.REQUIRE_TLS} & set(way.steps) and (group.auth_token_enabled or group.user_group_ids):
+        what = "an AUTH token" if group.auth_token_enabled else "user groups"
+        raise AuthError(
+            f"{group.id}: encryption in transit is {group.tls}, and AWS does not change it on a group with {what}: "
+            "access control would have to be given up first, and everyone be served without credentials meanwhile. "
+            "Make a new group with encryption in transit, and move the data and the clients there."
+        )
     if Step.PREFER_TLS in way.steps and group.tls == OFF:
         least = TLS_FROM.get(group.engine)
         version = versions.get(group.id)

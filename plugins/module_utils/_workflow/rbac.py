@@ -49,7 +49,8 @@ class Case(abc.ABC, Generic[R]):
 
     ``sent``: a call was made, or may have been; ``making``: that of its creation. ``refusal``: why AWS did not take a
     call just now. ``put_off``: options that AWS took and shows otherwise. ``rounds``: how often AWS was asked;
-    ``throttled``: how often, and since when, a call was throttled.
+    ``throttled``: how often, and since when, a call was throttled. ``foretold``: in check mode, all calls that would be
+    made, the record's among them.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Case(abc.ABC, Generic[R]):
     refusal: str = ""
     ended: list[str] = field(default_factory=list)
     put_off: set[str] = field(default_factory=set)
+    foretold: list[Step] = field(default_factory=list)
     rounds: int = 0
     throttled: int = 0
     throttled_since: float = 0.0
@@ -127,6 +129,10 @@ class Case(abc.ABC, Generic[R]):
 
     def ahead(self, step: Step, current: R | None) -> None:
         """Do what has to be done before a call."""
+
+    def accompanying(self, _step: Step, _current: R | None) -> tuple[list[Step], list[Step]]:
+        """Return the calls that :meth:`ahead` makes before a call, and :meth:`done` after it."""
+        return [], []
 
     def done(self, step: Step, current: R | None) -> None:
         """Do what has to be done when a call has been carried out."""
@@ -282,6 +288,9 @@ def _predict(case: Case[R], current: R | None, planned: Sequence[Step]) -> None:
     progress = case.progress
     progress.changed = bool(planned)
     progress.actions = [step.shown() for step in planned]
+    for step in planned:
+        around: tuple[list[Step], list[Step]] = case.accompanying(step, current)
+        case.foretold += [*around[0], step, *around[1]]
     progress.after = case.state_after(current, options)
     case.raw = case.raw_after(current, options)
     if current is None:
@@ -390,7 +399,7 @@ def _may_try_again(case: Case[Any]) -> bool:
         return False
     case.throttled += 1
     case.rounds -= 1
-    time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
+    case.clients.pause(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
     return True
 
 

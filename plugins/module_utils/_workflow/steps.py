@@ -20,7 +20,7 @@ from .observe import check_preconditions
 from .wanted import ON, TLS_AT_CREATION, Wanted
 
 #: The members of ModifyReplicationGroup from one mode of encryption in transit to the next (elasticache-facts §3).
-_TLS_MOVES: Mapping[tuple[str, str], Mapping[str, Any]] = {
+TLS_MOVES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     (OFF, PREFERRED): {"TransitEncryptionEnabled": True, "TransitEncryptionMode": PREFERRED},
     (PREFERRED, REQUIRED): {"TransitEncryptionMode": REQUIRED},
     (REQUIRED, PREFERRED): {"TransitEncryptionMode": PREFERRED},
@@ -136,7 +136,7 @@ def _tls_members(wanted: Wanted, group: Group, *, leaves_rbac: bool) -> Mapping[
             f"{group.id}: encryption in transit is required, and AWS has no direct way to off. Set "
             "transit_encryption_mode: preferred first, move the clients, then set transit_encryption_enabled: false."
         )
-    return _TLS_MOVES[(group.tls, goal)]
+    return TLS_MOVES[(group.tls, goal)]
 
 
 def _tag_changes(wanted: Wanted, tags: Mapping[str, str] | None) -> dict[str, Any]:

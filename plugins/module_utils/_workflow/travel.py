@@ -39,18 +39,11 @@ from .outcome import Outcome, shown_states, standing
 from .place import told_by, with_role
 from .probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
 from .secret import bring_secrets_about
-from .secret_plan import Creation, Goal, SecretOrder
+from .secret_ahead import GOALS, goal_of
+from .secret_plan import Creation, SecretOrder
 from .strategies import ROTATE, SET, order_for
 from .tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
 
-_GOALS: Mapping[Step, Goal] = {
-    Step.ADOPT: Goal.PROMOTED,
-    Step.STAGE: Goal.STAGED,
-    Step.RECALL: Goal.PROMOTED,
-    Step.PROMOTE: Goal.PROMOTED,
-    Step.CLEAR: Goal.CLEARED,
-    Step.ABANDON: Goal.ABANDONED,
-}
 #: The journeys that begin with a token in force, which is let in until SET.
 _HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
 #: A record is written more often than a group is changed, and is a lighter call.
@@ -319,7 +312,7 @@ class _Run:
             due = [one for one in due if not one.error and not one.overtaken]
             if not due:
                 continue
-            if step not in _GOALS:
+            if step not in GOALS:
                 self.turn.let_in()
             if step in _CHANGES:
                 self.turn.wait_to_call()
@@ -359,9 +352,8 @@ class _Run:
 
     def _keep(self, step: Step, due: list[Journeyed]) -> None:
         request, source = self.request, self.params["auth_token_secret"]
-        back = step is Step.STAGE and request.journey is Journey.ROLLBACK_TOKEN
         order = SecretOrder(
-            goal=Goal.BACK if back else _GOALS[step],
+            goal=goal_of(request.journey, step),
             names={one.id: one.kept.store.name for one in due},
             key=source.get("key"),
             creation=Creation() if request.create_secret else None,

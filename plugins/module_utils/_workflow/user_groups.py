@@ -120,10 +120,14 @@ def membership_problems(engine: str, user_ids: Sequence[str], found: Mapping[str
 
 @dataclass
 class GroupCase(Case[UserGroup]):
-    """A user group under way. ``exclusive_to``: the only replication groups that may have it; ``None``: any."""
+    """A user group under way. ``exclusive_to``: the only replication groups that may have it; ``None``: any.
+
+    ``coming``: users as they will be when the user group is made or changed.
+    """
 
     wanted: WantedGroup = field(default_factory=lambda: WantedGroup(""))
     exclusive_to: tuple[str, ...] | None = None
+    coming: Mapping[str, User] = field(default_factory=dict)
 
     what = "user group"
     describing = "DescribeUserGroups"
@@ -204,8 +208,9 @@ class GroupCase(Case[UserGroup]):
             )
 
     def _users(self, ids: Sequence[str]) -> dict[str, User]:
-        found: dict[str, User] = asked(self, lambda: describe_users(self.clients, ids), "DescribeUsers")
-        return found
+        unknown = [key for key in ids if key not in self.coming]
+        found: dict[str, User] = asked(self, lambda: describe_users(self.clients, unknown), "DescribeUsers")
+        return found | {key: user for key, user in self.coming.items() if key in ids}
 
     def _busy(self, ids: Sequence[str]) -> str:
         found = self._users(ids)
@@ -296,11 +301,17 @@ def _changing(user: User | None) -> bool:
 
 
 def group_case(
-    clients: Clients, wanted: WantedGroup, manner: Manner, *, exclusive_to: Sequence[str] | None = None
+    clients: Clients,
+    wanted: WantedGroup,
+    manner: Manner,
+    *,
+    exclusive_to: Sequence[str] | None = None,
+    coming: Mapping[str, User] | None = None,
 ) -> GroupCase:
     """Return the user group as a case, to be made present or absent.
 
-    ``exclusive_to``: the only replication groups that may have it, or nothing is called; ``None``: any.
+    ``exclusive_to``: the only replication groups that may have it, or nothing is called; ``None``: any. ``coming``:
+    users as they will be by then, in check mode.
     """
     return GroupCase(
         id=wanted.id,
@@ -312,4 +323,5 @@ def group_case(
         purge_tags=wanted.purge_tags,
         wanted=wanted,
         exclusive_to=None if exclusive_to is None else tuple(exclusive_to),
+        coming=coming or {},
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify
-from .._aws.lifecycle import as_tags
+from .._aws.lifecycle import Step, as_tags, tagging
 from .._aws.users import PASSWORD, User
 from .._core import record
 from .._data_plane.probe import NodeAnswer, Reach, unreachable
@@ -99,6 +99,13 @@ def told_by_nodes(group_id: str, answers: Sequence[NodeAnswer]) -> Finding:
 def recorded(passwords: Iterable[str]) -> str:
     """Return the passwords as they are put on record: their fingerprints, each of which costs some 40 ms."""
     return " ".join([_VERSION, *map(record.reference, passwords)])
+
+
+def record_calls(arn: str, value: str | None) -> list[Step]:
+    """Return the calls that :func:`write_record` makes."""
+    return tagging(
+        arn, add={TAG_KEY: value} if value is not None else {}, remove=() if value is not None else [TAG_KEY]
+    )
 
 
 def write_record(clients: Clients, arn: str, value: str | None) -> None:

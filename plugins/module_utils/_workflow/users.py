@@ -29,7 +29,17 @@ from .lifecycle import Manner
 from .observe import ask_nodes
 from .outcome import Progress
 from .rbac import Case, asked, own_tags, wait_until, warn_once, without_version
-from .user_passwords import CHANGING, TAG_KEY, Finding, Verdict, on_record, shown_by_api, told_by_nodes, write_record
+from .user_passwords import (
+    CHANGING,
+    TAG_KEY,
+    Finding,
+    Verdict,
+    on_record,
+    record_calls,
+    shown_by_api,
+    told_by_nodes,
+    write_record,
+)
 from .user_wanted import ALWAYS, ON_CREATE, WantedUser, check_creation, fixed, given_options
 
 _NO_TAG = " The record is a tag; record: false does without."
@@ -311,6 +321,16 @@ class UserCase(Case[User]):
         else:
             return
         self.is_ahead = True
+
+    def accompanying(self, step: Step, current: User | None) -> tuple[list[Step], list[Step]]:
+        """Return the calls that write the record ahead of a change of the passwords, and after it."""
+        if step.action != users.MODIFY or "AuthenticationMode" not in step.parameters or current is None:
+            return [], []
+        if not self.recording or self.tags is None:
+            return [], []
+        if self.wanted.passwords:
+            return record_calls(current.arn, CHANGING), record_calls(current.arn, self.wanted.record)
+        return (record_calls(current.arn, None) if TAG_KEY in self.tags else []), []
 
     def done(self, step: Step, current: User | None) -> None:
         """Complete the record, and have the nodes prove the passwords, if they were set."""

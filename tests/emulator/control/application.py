@@ -10,7 +10,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +25,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from emulator.admin import Admin
 from emulator.faults import FaultKind, When
 
-from .call_log import Call
+from .call_log import Call, is_mutating
 from .http_server import ConnectionDropped
 from .throttling import MESSAGE, STATUS, throttling_code
 from .world import World
@@ -33,7 +33,10 @@ from .world import World
 StartResponse = Callable[..., Any]
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/,\s]+)/([^/,\s]+)/aws4_request")
 _XML_CODE = re.compile(rb"<Code>([^<]*)</Code>")
-#: Where a request names what it is about. Nothing else of it is written down.
+#: The members that hold a token or a password, and what is written down in their place.
+_SECRET = {"AuthToken", "Passwords", "SecretString", "SecretBinary"}
+MASK = "********"
+#: Where a request names what it is about.
 _NAMES = (
     *("ReplicationGroupId", "CacheClusterId", "UserGroupId", "UserId", "ServerlessCacheName"),
     *("GlobalReplicationGroupId", "PrimaryReplicationGroupId", "CacheSubnetGroupName", "ResourceName"),
@@ -51,6 +54,7 @@ class Request:
     access_key: str
     id: str | None
     json: bool  #: answered in JSON, not in XML
+    members: Mapping[str, str]  #: what the request says, but for its secrets
 
 
 def read_request(environ: Mapping[str, Any], body: bytes) -> Request:
@@ -75,7 +79,21 @@ def read_request(environ: Mapping[str, Any], body: bytes) -> Request:
         identifier = identifier.rsplit(":", 1)[-1]
     if identifier and service == "elasticache":
         identifier = identifier.lower()
-    return Request(service, action, region, access_key, identifier, bool(target))
+    return Request(service, action, region, access_key, identifier, bool(target), dict(masked(named)))
+
+
+def masked(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """The members of a request by their names in the query protocol; tokens, passwords and tags' values are masked."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from masked(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, 1):
+            yield from masked(inner, f"{name}.member.{number}")
+    elif name not in ("Action", "Version"):
+        parts = set(name.split("."))
+        hidden = parts & _SECRET or parts >= {"Tags", "Value"}
+        yield name, MASK if hidden else value if isinstance(value, str) else json.dumps(value)
 
 
 def error_code(status: int, body: bytes) -> str | None:
@@ -223,6 +241,7 @@ class Application:
             code=code,
             status=status,
             fault=fault,
+            members=request.members if is_mutating(request.action) else {},
         )
 
     def _carry_out(self, environ: dict[str, Any], request: Request) -> tuple[int, list[tuple[str, str]], bytes]:

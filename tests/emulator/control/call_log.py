@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Every API call that came in, without its parameters: no token or password can be in it."""
+"""Every API call that came in; of those that change something what they ask for, without tokens and passwords."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 #: What an action that changes nothing begins with (STS's AssumeRole hands out credentials, but changes no resource).
 _READING = ("Describe", "List", "Get", "BatchGet", "Assume", "Decode", "Validate", "Lookup", "Filter", "Query", "Scan")
@@ -31,6 +32,7 @@ class Call:
     code: str | None  #: the error's code; None where it succeeded
     status: int  #: the HTTP status; 0 where the connection was dropped
     fault: str | None  #: the kind of the fault that struck it
+    members: Mapping[str, str] = field(default_factory=dict)  #: by their names in the query protocol
 
     @property
     def mutating(self) -> bool:

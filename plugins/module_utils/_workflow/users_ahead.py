@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What an operation's steps will call for users and user groups. It reads, and changes nothing.
+
+What makes them is asked in check mode, so that the plan has the calls and the refusals that the steps will have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._aws import user_groups, users
+from .._aws.clients import Clients
+from .._aws.lifecycle import Step as Call
+from .._aws.users import ACTIVE, AWS_USER, DEFAULT_NAME, User
+from .._core.errors import AuthError
+from .lifecycle import Manner
+from .rbac import Case, make_present
+from .user_groups import REDIS, group_case, wanted_group
+from .user_wanted import ALWAYS, wanted_user
+from .users import user_case
+
+
+@dataclass(frozen=True)
+class UsersOrder:
+    """The user named default of one replication group, and the user group with it and ``members``.
+
+    ``passwords``: the tokens that the group accepts.
+    """
+
+    group_id: str
+    engine: str
+    user_id: str
+    user_group_id: str
+    access_string: str
+    members: tuple[str, ...] = ()
+    passwords: tuple[str, ...] = field(default=(), repr=False)
+
+
+def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the calls that make the user and the user group, as they are shown, and what is to be said of them.
+
+    Raises :class:`AuthError` where a step would be refused.
+    """
+    manner = replace(manner, check_mode=True)
+    given: dict[str, Any] = {
+        "user_id": order.user_id,
+        "user_name": DEFAULT_NAME,
+        "engine": order.engine,
+        "access_string": order.access_string,
+        "authentication": None,
+        "no_password_required": False,
+        "passwords": list(order.passwords),
+        "password_secrets": None,
+        "update_password": ALWAYS,
+        "probe_replication_group_id": None,
+        "tags": None,
+        "purge_tags": True,
+    }
+    wanted = wanted_user(given, order.passwords)
+    one = user_case(clients, wanted, manner, exclusive_to=[order.user_group_id])
+    calls = _calls(one)
+    group = wanted_group(
+        {
+            "user_group_id": order.user_group_id,
+            "engine": order.engine,
+            "user_ids": [order.user_id, *order.members],
+            "purge_user_ids": False,
+            "tags": None,
+            "purge_tags": True,
+        }
+    )
+    coming = {order.user_id: _as_it_will_be(one)}
+    other = group_case(clients, group, manner, exclusive_to=[order.group_id], coming=coming)
+    calls += _calls(other)
+    return calls, [*one.progress.warnings, *other.progress.warnings]
+
+
+def open_calls(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> list[dict[str, Any]]:
+    """Return the calls that make the user group by which everyone is served. Raises as :func:`users_calls` does."""
+    wanted = wanted_group(
+        {
+            "user_group_id": user_group_id,
+            "engine": REDIS,
+            "user_ids": [AWS_USER],
+            "purge_user_ids": True,
+            "tags": None,
+            "purge_tags": True,
+        }
+    )
+    return _calls(group_case(clients, wanted, replace(manner, check_mode=True), exclusive_to=[group_id]))
+
+
+def _calls(case: Case[Any]) -> list[dict[str, Any]]:
+    outcome = make_present(case)
+    if outcome.progress.error:
+        raise AuthError(outcome.progress.error)
+    return [_shown(call) for call in case.foretold]
+
+
+def _as_it_will_be(case: Case[User]) -> User:
+    user: User = users.parse({"Status": ACTIVE, **case.raw})
+    return user
+
+
+def _shown(call: Call) -> dict[str, Any]:
+    """Return a call for a plan: resources by the end of their ARN, tags by their keys."""
+    shown = call.shown()
+    parameters = dict(shown["parameters"])
+    if "ResourceName" in parameters:
+        parameters["ResourceName"] = resource(parameters["ResourceName"])
+    if "Tags" in parameters:
+        parameters["Tags"] = [tag["Key"] for tag in parameters["Tags"]]
+    return {"action": shown["action"], "parameters": parameters}
+
+
+def resource(arn: str) -> str:
+    """Return the kind and the id of what has the ARN."""
+    return ":".join(arn.split(":")[5:])
+
+
+def deletions(user_group_ids: Iterable[str], user_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the calls that delete user groups and, after them, users."""
+    calls = [*map(user_groups.deletion, user_group_ids), *map(users.deletion, user_ids)]
+    return [call.shown() for call in calls]
