@@ -27,7 +27,7 @@ from .errors import Kind, classify, explain
 DESCRIBE_SINGLY = 5
 _PAGE = 100
 #: For so long a look at all groups counts where each is about to be changed; longer where it takes many pages, so that
-#: these looks take four calls a second. Seconds, and seconds a page.
+#: these looks take three calls a second. Seconds, and seconds a page.
 _LOOK_COUNTS_FOR, _LOOK_PER_PAGE = 2.0, 0.5
 
 OFF, PREFERRED, REQUIRED = "off", "preferred", "required"

@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+#: After this part of the time for which an answer counts one thread asks anew.
+_MOST = 0.75
 #: Where nothing tells how long changes take at least, this part of what was believed is believed on.
 _EARLIER = 0.8
 
@@ -47,7 +49,7 @@ class Shared(Generic[T]):
         """Return an answer that AWS was asked for in the last ``limit`` seconds, and after ``since``, or since this was
         called.
 
-        When half of that time has passed, one thread asks anew, so that the others need not wait for it: their calls
+        When most of that time has passed, one thread asks anew, so that the others need not wait for it: their calls
         would come in a burst afterwards. Raises what ``ask`` raises.
         """
         now = self._clock()
@@ -55,9 +57,10 @@ class Shared(Generic[T]):
         found = self.have(oldest)
         if found is None:
             return self.get(oldest, ask)
-        if self.have(now - limit / 2) is None and self._asking.acquire(blocking=False):
+        soon = now - limit * _MOST
+        if self.have(soon) is None and self._asking.acquire(blocking=False):
             try:
-                return self._get(now - limit / 2, ask)
+                return self._get(soon, ask)
             finally:
                 self._asking.release()
         return found

@@ -89,7 +89,7 @@ def test_a_late_answer_is_asked_for_anew_by_one_while_the_others_go_on() -> None
 
     others: list[Mapping[str, str]] = []
     assert shared.lately(2.0, lambda: next(asked)) == {"a": "a1", "b": "b1"}
-    clock.now += 0.9
+    clock.now += 1.4
     assert shared.lately(2.0, lambda: next(asked)) == {"a": "a1", "b": "b1"}
     clock.now += 0.2
     assert shared.lately(2.0, ask) == {"a": "a2", "b": "b2"}
