@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.plugins.loader import init_plugin_loader
+from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from unit.plugins.role_specs import ALL
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
@@ -94,9 +96,12 @@ class TestAuthorities:
 
 
 @pytest.fixture(scope="module")
-def parse() -> Callable[[Any], Any]:
+def parse() -> Iterator[Callable[[Any], Any]]:
+    """What reads a task as Ansible does. Its way to import collections would be in the way of other tests."""
     init_plugin_loader([])
-    return lambda task: Task.load(dict(task), loader=DataLoader())
+    yield lambda task: Task.load(dict(task), loader=DataLoader())
+    _AnsibleCollectionFinder._remove()
+    sys.path_importer_cache.clear()
 
 
 class TestTasks:
