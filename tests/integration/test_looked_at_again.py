@@ -402,7 +402,10 @@ class TestOtherCalls:
         create_user_group(emulator, "ug-1")
         create(emulator)
         emulator.settings(modify_seconds=0.5)
-        meanwhile = lambda: modify(emulator, wait=False, SnapshotWindow="05:00-09:00")  # noqa: E731
+
+        def meanwhile() -> None:
+            modify(emulator, wait=False, SnapshotWindow="05:00-09:00")
+
         with late(monkeypatch, lifecycle, "perform", meanwhile):
             ended = run(emulator, "replication_group", {"replication_group_id": GROUP, "wait_delay": 0.1, **options})
         assert not ended.failed, ended.msg
