@@ -92,9 +92,11 @@ def role_play(emulator: Emulator, folder: Path, **variables: Any) -> list[str]:
 
 
 def finishes(emulator: Emulator, folder: Path) -> None:
-    """See that the next run finishes."""
+    """See that the next run finishes; it is told not to wait for the rest of the soak, which is on record."""
     assert slots(emulator)[0] == A  # it has not been taken away
-    with started(role_play(emulator, folder, soak=0), folder, ansible_environment(emulator, folder)) as command:
+    with started(
+        role_play(emulator, folder, soak=0, take_over=True), folder, ansible_environment(emulator, folder)
+    ) as command:
         assert command.wait(PATIENCE) == 0, command.output
     assert slots(emulator) == [labelled(emulator, GROUP)["AWSCURRENT"]] != [A]
 
