@@ -237,8 +237,9 @@ class TestWords:
         assert "auth_token_secret" not in ran.text
 
     def test_what_a_step_found(self, emulator: Emulator) -> None:
-        """A module that the role calls for one group; the last word is the role's."""
+        """It would be a module that the role calls for one group; the plan refuses it in the role's words."""
         due_fleet(emulator, ["carts"], A)
         ran = run_role(emulator, "migrate_auth_to_rbac", groups=["carts"], soak=0, user_ids="nobody")
         assert not ran.succeeded
-        assert "carts: carts-users: migrate_auth_to_rbac_user_ids: there is no user nobody in its region." in ran.text
+        assert "carts: migrate_auth_to_rbac is refused: " in ran.text
+        assert "migrate_auth_to_rbac_user_ids: there is no user nobody in its region" in ran.text
