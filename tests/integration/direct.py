@@ -27,6 +27,7 @@ from unittest import mock
 from urllib.parse import quote
 
 import ansible.module_utils.common.warnings as module_warnings
+from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ def run(
     module_warnings._global_warnings.clear()
     with contextlib.ExitStack() as stack:
         stack.enter_context(patch_module_args(given))
+        # Once any test of this process has loaded Ansible's code for controllers, modules would give their warnings to
+        # the terminal instead of their result.
+        stack.enter_context(mock.patch.object(_internal, "is_controller", False))
         variables = {**emulator.environment, **(environment or {})}
         variables = {name: value for name, value in variables.items() if value}
         stack.enter_context(mock.patch.dict(os.environ, variables, clear=True))

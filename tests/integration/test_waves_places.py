@@ -220,7 +220,7 @@ def test_the_next_wave(emulator: Emulator, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"max_age": -1}, "max_age: -1 lies in the future"),
+        ({"max_age": -1}, "max_age: the number -1 is not possible. Give days, 0 or more."),
         ({"secret_name": "one"}, "they would share the secret one"),
         ({"data_plane_ca_path": "/nowhere.pem"}, "data_plane_ca_path: /nowhere.pem holds no certificates to trust"),
     ],

@@ -8,18 +8,16 @@ A table of operations and failures: whatever a result says must hold of the emul
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.cut_off import rotation
-from integration.direct import REPOSITORY, ModuleRun, auth, run
+from integration.direct import ModuleRun, auth, run
 from integration.role_scenes import due_fleet, labelled
 from integration.scenes import GROUP, USERS, A, B, create_user_group, scene, slots
 
+from ansible_collections.elasticache.auth.plugins.filter.journeys import journey_report
 from ansible_collections.elasticache.auth.plugins.module_utils._workflow import carry_out, staleness
 
 if TYPE_CHECKING:
@@ -107,34 +105,12 @@ def test_of_a_change(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, operat
         assert not ended.changed
 
 
-#: In a process of its own: a filter runs on the controller, and once Ansible has loaded its code for that, the modules
-#: that run here give their warnings to the terminal.
-_REPORT = """
-import json, sys
-from ansible_collections.elasticache.auth.plugins.filter.journeys import journey_report
-result, ids = json.load(sys.stdin)
-json.dump(journey_report(result, [{}], ids), sys.stdout)
-"""
-
-
-def reported(ended: ModuleRun) -> dict[str, Any]:
-    """What the roles' report makes of a result."""
-    command = [sys.executable, "-c", _REPORT]
-    given = json.dumps([ended.result, [GROUP]])
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / ".collections")}
-    done = subprocess.run(
-        command, input=given, env=environment, capture_output=True, text=True, check=True, timeout=120
-    )
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
-
-
 class TestARotation:
     """The journey's result, its summary and its file tell the same."""
 
     def told(self, ended: ModuleRun, tmp_path: Path, emulator: Emulator) -> str:
         """Return where the group stands, as the role's report, its file and the wave's summary have it."""
-        report = reported(ended)
+        report = journey_report(ended.result, [{}], [GROUP])
         path = tmp_path / "result.json"
         options = {"path": str(path), "journey": "rotate_token", "groups": report["groups"]}
         summed = run(emulator, "journey_result", options)
