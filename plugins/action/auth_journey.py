@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Account
 from ansible_collections.elasticache.auth.plugins.plugin_utils._controller import TiedToController
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of

@@ -188,8 +188,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients impo
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.lists import texts_for_lists
 from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import one_line
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.selection import Selection, parse_selection
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.survey import (
+from ansible_collections.elasticache.auth.plugins.module_utils._fleet.selection import Selection, parse_selection
+from ansible_collections.elasticache.auth.plugins.module_utils._fleet.survey import (
     ALL_REGIONS,
     Facts,
     Failure,

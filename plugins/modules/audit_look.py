@@ -114,11 +114,11 @@ incomplete:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.audit import Place, look
+from ansible_collections.elasticache.auth.plugins.module_utils._fleet.audit import Place, look
 
 #: The role that this module is part of.
 ROLE = "audit"

@@ -474,24 +474,24 @@ from collections.abc import Iterator
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Inquiry
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_places
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TOKEN_STEPS, Journey, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.case import Inquiry
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Journal, Teller
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journey import (
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Journal, Teller
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import (
     NEWEST,
     WITH_USERS,
     Request,
     check_request,
     diff_of_plans,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish, finish_places
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.places import Place, travel_everywhere
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel import (
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.places import Place, travel_everywhere
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.travel import (
     Journeyed,
     travel,
     travel_on,

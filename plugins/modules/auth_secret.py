@@ -292,6 +292,9 @@ outcomes:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.tokens import (
@@ -299,15 +302,12 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.tokens impo
     MAX_LENGTH,
     MIN_LENGTH,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.place import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret import (
+from ansible_collections.elasticache.auth.plugins.module_utils._secret.secret import (
     SecretProgress,
     bring_secrets_about,
     label_diff,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret_plan import (
+from ansible_collections.elasticache.auth.plugins.module_utils._secret.secret_plan import (
     Creation,
     Goal,
     SecretOrder,

@@ -430,18 +430,18 @@ from ansible.module_utils.common.dict_transformations import camel_dict_to_snake
 from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.settings import SETTINGS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.lifecycle import (
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.lifecycle import (
     Ending,
     Manner,
     Outcome,
     make_absent,
     make_present,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.wanted import wanted_of, with_token
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.wanted import wanted_of, with_token
 
 
 def manner_of(module: AnsibleAWSModule) -> Manner:

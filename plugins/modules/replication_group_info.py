@@ -207,12 +207,12 @@ outcomes:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import collect
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.facts import gather
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.outcome import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import collect
+from ansible_collections.elasticache.auth.plugins.module_utils._fleet.facts import gather
 
 
 def main() -> None:

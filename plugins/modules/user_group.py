@@ -178,10 +178,11 @@ from typing import Any
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options, rbac, user_groups
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.lifecycle import Manner, Outcome
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac, user_groups
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.lifecycle import Manner, Outcome
 
 
 def act(module: AnsibleAWSModule) -> Outcome:

@@ -117,6 +117,7 @@ missing:
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.errors import explain
@@ -126,8 +127,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.user_groups 
     sweep_user_groups,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import options
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.rbac import checked_id, tags_of
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac import checked_id, tags_of
 
 
 def find(clients: Clients, ids: list[str] | None) -> tuple[list[UserGroup], list[str]]:

@@ -25,9 +25,9 @@ from integration.role_scenes import due_fleet, labelled, secret_name
 from integration.scenes import A, slots
 from waiting import PATIENCE
 
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import travel
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import journal as journaling
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import travel
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Account
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
 FLEET = [f"group-{number}" for number in range(7)]
 #: The module in a process of its own, with batches of two.
 IN_TWOS = f"""
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import travel
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import travel
 travel.LEAST = 2
 {PROGRAM}"""
 

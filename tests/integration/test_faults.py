@@ -20,8 +20,8 @@ from integration.direct import ModuleRun, auth, modifies, mutating, run, start
 from integration.meanwhile import Once, called, meanwhile
 from integration.scenes import GROUP, USERS, A, B, C, D, create, create_user_group, rotate, scene, set_token, slots
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import staleness
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import staleness
 
 if TYPE_CHECKING:
     from conftest import Emulator

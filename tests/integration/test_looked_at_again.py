@@ -37,7 +37,7 @@ from integration.scenes import (
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import lifecycle
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import modify as modifying
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import rbac
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac
 
 if TYPE_CHECKING:
     from conftest import Emulator

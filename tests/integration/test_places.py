@@ -18,10 +18,10 @@ from integration.role_scenes import KEY, RoleRun, run_role, secret_name, secret_
 from integration.scenes import A, create
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import journal as journaling
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import places as everywhere
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.travel import Journeyed, travel
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import journal as journaling
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import places as everywhere
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Account
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.travel import Journeyed, travel
 
 if TYPE_CHECKING:
     from conftest import Emulator

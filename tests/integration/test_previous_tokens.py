@@ -11,7 +11,7 @@ from integration.direct import ModuleRun, auth, modifies, mutating, run
 from integration.run import run_playbook
 from integration.scenes import GROUP, USERS, A, B, C, D, create, create_user_group, put_secret, rotate, scene, slots
 
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import GIVEN, TokenSet, collect
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import GIVEN, TokenSet, collect
 
 if TYPE_CHECKING:
     from conftest import Emulator

@@ -18,7 +18,7 @@ from integration.scenes import put_secret
 from waiting import wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core import access_strings
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import rbac
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac
 
 if TYPE_CHECKING:
     from conftest import Emulator

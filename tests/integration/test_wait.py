@@ -14,7 +14,7 @@ from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module, run_playbook
 from integration.scenes import GROUP, A, B, create, create_user_group, modify, rotate, scene, slots
 
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import staleness
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import staleness
 
 if TYPE_CHECKING:
     from conftest import Emulator

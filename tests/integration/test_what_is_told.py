@@ -18,7 +18,7 @@ from integration.role_scenes import due_fleet, labelled
 from integration.scenes import GROUP, USERS, A, B, create_user_group, scene, slots
 
 from ansible_collections.elasticache.auth.plugins.filter.journeys import journey_report
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow import carry_out, staleness
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import carry_out, staleness
 
 if TYPE_CHECKING:
     from conftest import Emulator

@@ -23,7 +23,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.secrets impo
     next_version_id,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.secret_plan import (
+from ansible_collections.elasticache.auth.plugins.module_utils._secret.secret_plan import (
     Creation,
     Goal,
     Request,

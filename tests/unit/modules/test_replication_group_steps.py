@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import Token
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.groups import parse
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.readings import Shown
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.record import TAG_KEY
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.steps import (
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.steps import (
     creation_step,
     description_after,
     state_after,
     state_of,
     steps,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import Token
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.wanted import Wanted
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.wanted import Wanted
 
 TOKEN = "correct-horse-battery"
 ARN = "arn:aws:elasticache:us-east-1:123456789012:replicationgroup:sessions"

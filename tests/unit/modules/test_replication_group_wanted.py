@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import Token
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import Token
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.wanted import (
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.wanted import (
     Wanted,
     check_creation,
     wanted_of,

@@ -12,14 +12,14 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.users import
 from ansible_collections.elasticache.auth.plugins.module_utils._core.nodes import Node
 from ansible_collections.elasticache.auth.plugins.module_utils._core.record import MAX_VALUE_LENGTH, reference
 from ansible_collections.elasticache.auth.plugins.module_utils._data_plane.probe import NodeAnswer, Reach
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.user_passwords import (
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.user_passwords import (
     TAG_KEY,
     Verdict,
     on_record,
     shown_by_api,
     told_by_nodes,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.user_wanted import WantedUser
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.user_wanted import WantedUser
 
 A, B = "Ohpeipah9aiTh0phaek7-old", "Eik5ohd8Ahngoh0ahXu4-new"
 IN, NOT, UNKNOWN = Verdict.IN_FORCE, Verdict.NOT_IN_FORCE, Verdict.UNKNOWN

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.selection import NAMES, parse_selection
+from ansible_collections.elasticache.auth.plugins.module_utils._fleet.selection import NAMES, parse_selection
 
 
 def facts(key: str, mode: str | None, age: float | None = None, **more: Any) -> dict[str, Any]:

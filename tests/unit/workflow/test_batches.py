@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.batches import (
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.batches import (
     LEAST,
     SHARES,
     Turn,

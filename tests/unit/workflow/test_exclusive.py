@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.user_groups import UserGroup
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.users import User
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.exclusive import shared_user, shared_user_group
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.exclusive import shared_user, shared_user_group
 
 
 def user(*user_groups: str) -> User:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.journal import Account, Journal
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Account, Journal
 
 
 def account_of(*events: dict[str, Any]) -> Account:

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.elasticache.auth.plugins.module_utils._core import record
-from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.options import check_waiting, group_ids
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import (
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.options import check_waiting, group_ids
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import (
     GIVEN,
     Token,
     TokenSet,
@@ -19,6 +17,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens 
     distinct,
     label,
 )
+from ansible_collections.elasticache.auth.plugins.module_utils._core import record
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 
 A, B = "Aaquae7Zooph3yahTheiV1ee-old", "Beengo9ooRaeShahfah2Ieyi-new"
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Step, Store
-from ansible_collections.elasticache.auth.plugins.module_utils._core.states import OPEN, State, rbac, required, rotating
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.token_rules import (
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.token_rules import (
     check_compared,
     check_sent,
     sent,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._workflow.tokens import GIVEN, Token, TokenSet
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import GIVEN, Token, TokenSet
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Step, Store
+from ansible_collections.elasticache.auth.plugins.module_utils._core.states import OPEN, State, rbac, required, rotating
 
 C, P, V = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 GOOD = "Aaquae7Zooph3yahTheiV1ee"

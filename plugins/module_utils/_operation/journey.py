@@ -12,6 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._auth.case import Case, Inquiry
+from .._auth.look import look
+from .._auth.observe import Observation, SecondaryGroup, check_preconditions, engine_versions, probe_groups
+from .._auth.outcome import Outcome, Progress
+from .._auth.token_rules import check_compared, check_sent
+from .._auth.tokens import TokenSet, label
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import OFF, REQUIRED, Group, require_all
@@ -28,20 +34,14 @@ from .._core.secret_text import OPTION_PREFIX
 from .._core.states import CallKind, Mode, State, required
 from .._data_plane.probe import NodeAnswer, Reach, Transport, as_evidence, check_transport
 from .._fan_out import fan_out
-from .case import Case, Inquiry
-from .exclusive import other_user_groups, shared_user, shared_user_group
+from .._resource.exclusive import other_user_groups, shared_user, shared_user_group
+from .._resource.lifecycle import Manner
+from .._resource.rbac import checked_id
+from .._resource.users_ahead import UsersOrder, deletions, open_calls, users_calls
+from .._secret.secret_ahead import secret_calls
+from .._secret.secret_plan import Creation, names_of
 from .journey_calls import Setting, calls_of, told
 from .journey_store import Kept, read_kept
-from .lifecycle import Manner
-from .look import look
-from .observe import Observation, SecondaryGroup, check_preconditions, engine_versions, probe_groups
-from .outcome import Outcome, Progress
-from .rbac import checked_id
-from .secret_ahead import secret_calls
-from .secret_plan import Creation, names_of
-from .token_rules import check_compared, check_sent
-from .tokens import TokenSet, label
-from .users_ahead import UsersOrder, deletions, open_calls, users_calls
 
 #: The journeys that pass through user groups of their own, or end in one.
 WITH_USERS = (Journey.MIGRATE_AUTH_TO_RBAC, Journey.DISABLE_ACCESS_CONTROL, Journey.ROLLBACK_TOKEN)

@@ -14,6 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._auth.in_force import check_token
+from .._auth.observe import Probing
+from .._auth.outcome import Progress
+from .._auth.staleness import GRACE
+from .._auth.tokens import TokenSet
 from .._aws import lifecycle, records, settings
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of, explain, is_denied, words_of
@@ -24,12 +29,7 @@ from .._aws.waiting import Lack, Waited, wait_for
 from .._core import record
 from .._core.errors import AuthError
 from .._core.states import required
-from .in_force import check_token
-from .observe import Probing
-from .outcome import Progress
-from .staleness import GRACE
 from .steps import creation_step, description_after, state_after, state_of, steps
-from .tokens import TokenSet
 from .wanted import Wanted, check_creation
 
 #: How often the group is looked at anew: a few calls, and a few that met a busy group or a broken connection.

@@ -15,8 +15,8 @@ from .._aws.lifecycle import ADD_TAGS, modification
 from .._core.journeys import TURNS, Journey, Step, Way, sets_at_once
 from .._core.record import TAG_KEY
 from .._core.states import Call, CallKind
-from .secret_ahead import GOALS
-from .steps import TLS_MOVES
+from .._resource.steps import TLS_MOVES
+from .._secret.secret_ahead import GOALS
 
 ELASTICACHE, SECRETS_MANAGER = "elasticache", "secretsmanager"
 _WORDS = {

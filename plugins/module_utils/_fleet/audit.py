@@ -11,6 +11,9 @@ from typing import Any
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 
+from .._auth import options
+from .._auth.observe import Probing
+from .._auth.place import with_role
 from .._aws.accounts import assume_role
 from .._aws.clients import Clients
 from .._aws.errors import explain
@@ -18,10 +21,7 @@ from .._aws.users import sweep_users
 from .._core.errors import AuthError
 from .._core.posture import PREFIX
 from .._fan_out import fan_out
-from . import options
 from .facts import gather
-from .observe import Probing
-from .place import with_role
 from .survey import Scope, survey
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._auth.outcome import Progress
 from .._aws import user_groups, users
 from .._aws.clients import Clients
 from .._aws.errors import code_of
@@ -20,7 +21,6 @@ from .._aws.users import DEFAULT_NAME, DELETING, NO_PASSWORD, User, describe_use
 from .._core.errors import AuthError
 from .exclusive import shared_user_group
 from .lifecycle import Manner
-from .outcome import Progress
 from .rbac import Case, asked, checked_id, checked_tags, own_tags, wait_until, warn_once, without_version
 
 REDIS, VALKEY = "redis", "valkey"

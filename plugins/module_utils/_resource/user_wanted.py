@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._auth.tokens import no_token_in
 from .._aws.clients import Clients
 from .._aws.secrets import NoSecret, StoredToken, read_stages, read_token
 from .._aws.users import AWS_USER, DEFAULT_NAME, IAM, NO_PASSWORD, PASSWORD
 from .._core.errors import AuthError
 from .._core.tokens import unprintable
 from .rbac import checked_id, checked_tags
-from .tokens import no_token_in
 from .user_passwords import recorded
 
 AUTO, ALWAYS, ON_CREATE = "auto", "always", "on_create"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._auth.outcome import Outcome, Progress
 from .._aws import secrets as store
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of
@@ -34,7 +35,6 @@ from .._aws.secrets import (
 from .._core.errors import AuthError
 from .._core.tokens import MIN_LENGTH, generate
 from .._fan_out import fan_out
-from .outcome import Outcome, Progress
 from .secret_plan import MAX_TAKEN, Goal, Request, SecretOrder, SecretPlan, decide, given_token, token_if_any, unread
 
 #: In the place of the id of a version that is yet to be made.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, Token, TokenSet, collect, distinct
 from .._aws.clients import Clients
 from .._aws.secrets import (
     ABANDONED,
@@ -28,8 +29,7 @@ from .._core.journeys import GIVEN_UP_AFTER, GIVEN_UP_BEFORE, GIVEN_UP_DONE, Sto
 from .._core.secret_text import OPTION_PREFIX, token_in
 from .._core.tokens import in_force_violations
 from .._fan_out import fan_out
-from .secret_plan import names_of
-from .tokens import GIVEN, PREVIOUS_TOKEN, Token, TokenSet, collect, distinct
+from .._secret.secret_plan import names_of
 
 #: Up to this many secrets are read one by one; beyond, what is in AWSCURRENT in bulk.
 _READ_SINGLY = 5

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._auth import options
+from .._auth.tokens import Token, TokenSet, collect, label
 from .._aws.clients import Clients
 from .._aws.groups import OFF, PREFERRED, REQUIRED
 from .._aws.settings import SETTINGS
@@ -19,8 +21,6 @@ from .._aws.tags import ANSIBLES_OWN
 from .._core.errors import AuthError
 from .._core.record import TAG_KEY
 from .._core.tokens import rule_violations
-from . import options
-from .tokens import Token, TokenSet, collect, label
 
 #: Encryption in transit is wanted, in either mode.
 ON = "on"

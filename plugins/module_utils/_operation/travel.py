@@ -15,6 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._auth.carry_out import put_on_record, write_cutovers
+from .._auth.case import Case, Order
+from .._auth.change import bring_about
+from .._auth.observe import Observation, probe_groups
+from .._auth.outcome import Outcome, shown_states, standing
+from .._auth.place import told_by, with_role
+from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
+from .._auth.strategies import ROTATE, SET, order_for
+from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
 from .._aws import modify, records, secrets
 from .._aws.clients import Clients
 from .._aws.errors import explain
@@ -27,22 +36,13 @@ from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
 from .._core.states import State
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
 from .._fan_out import fan_out
+from .._secret.secret import bring_secrets_about
+from .._secret.secret_ahead import GOALS, goal_of
+from .._secret.secret_plan import Creation, SecretOrder
 from .batches import LEAST, Turn, batches_of, in_line
-from .carry_out import put_on_record, write_cutovers
-from .case import Case, Order
-from .change import bring_about
 from .journal import Teller
 from .journey import Planned, Request, plan_journeys
 from .journey_store import Kept, kept_after, read_kept
-from .observe import Observation, probe_groups
-from .outcome import Outcome, shown_states, standing
-from .place import told_by, with_role
-from .probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
-from .secret import bring_secrets_about
-from .secret_ahead import GOALS, goal_of
-from .secret_plan import Creation, SecretOrder
-from .strategies import ROTATE, SET, order_for
-from .tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
 
 #: The journeys that begin with a token in force, which is let in until SET.
 _HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .._auth.observe import check_preconditions
 from .._aws import settings
 from .._aws.groups import OFF, PREFERRED, REQUIRED, Group
 from .._aws.lifecycle import Step, as_tags, creation, modification, tagging
@@ -16,7 +17,6 @@ from .._aws.readings import Shown, version_of
 from .._core.errors import AuthError
 from .._core.record import TAG_KEY
 from .._core.states import CallKind
-from .observe import check_preconditions
 from .wanted import ON, TLS_AT_CREATION, Wanted
 
 #: The members of ModifyReplicationGroup from one mode of encryption in transit to the next (elasticache-facts §3).

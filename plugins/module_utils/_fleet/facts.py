@@ -10,14 +10,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._auth.observe import Observation, Probing, conclude, probe_groups
+from .._auth.outcome import Progress, shown_evidence, shown_states
+from .._auth.tokens import TokenSet
 from .._aws import records
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import Group, describe_members, require_all, sweep_groups, with_endpoints
 from .._core.errors import AuthError
-from .observe import Observation, Probing, conclude, probe_groups
-from .outcome import Progress, shown_evidence, shown_states
-from .tokens import TokenSet
 
 Facts = dict[str, Any]
 

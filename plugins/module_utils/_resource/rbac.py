@@ -19,6 +19,8 @@ from typing import Any, Generic, TypeVar
 
 from ansible.module_utils.common.warnings import warn
 
+from .._auth.outcome import Progress
+from .._auth.staleness import GRACE
 from .._aws import lifecycle
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of, explain, is_connection_error, is_denied, words_of
@@ -28,8 +30,6 @@ from .._aws.user_groups import UserGroup
 from .._aws.users import DELETING, SINGLY, User, read_tags
 from .._core.errors import AuthError
 from .lifecycle import Manner, Outcome
-from .outcome import Progress
-from .staleness import GRACE
 
 #: How often AWS is asked anew: a few calls, and a few that met a busy user or a broken connection.
 _MAX_ROUNDS = 24

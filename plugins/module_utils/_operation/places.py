@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._auth.place import for_each
 from .._aws.accounts import clients_of
 from .._aws.clients import Clients
 from .._core.errors import AuthError
 from .batches import side_by_side
 from .journal import Teller
 from .journey import Request
-from .place import for_each
 from .travel import Journeyed, travel
 
 #: Places at once. With more of them the processor is what is waited for: a process uses one core.

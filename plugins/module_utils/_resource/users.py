@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._auth.observe import ask_nodes
+from .._auth.outcome import Progress
 from .._aws import users
 from .._aws.clients import Clients
 from .._aws.errors import explain
@@ -26,8 +28,6 @@ from .._core.errors import AuthError
 from .._data_plane.probe import Credential, untrusted
 from .exclusive import other_user_groups, shared_user
 from .lifecycle import Manner
-from .observe import ask_nodes
-from .outcome import Progress
 from .rbac import Case, asked, own_tags, wait_until, warn_once, without_version
 from .user_passwords import (
     CHANGING,

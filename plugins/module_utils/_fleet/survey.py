@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._auth.observe import Probing, conclude
+from .._auth.outcome import shown_states
+from .._auth.tokens import TokenSet
 from .._aws import records
 from .._aws.accounts import account_of_role, assume_role, enabled_regions, regions_known_to_boto3
 from .._aws.clients import Clients
@@ -35,9 +38,6 @@ from .._core.evidence import Api, Evidence, believe
 from .._core.explain import describe
 from .._core.record import TAG_KEY, Entry
 from .._fan_out import fan_out
-from .observe import Probing, conclude
-from .outcome import shown_states
-from .tokens import TokenSet
 
 Facts = dict[str, Any]
 
