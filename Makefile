@@ -4,7 +4,7 @@
 #   make test      unit and integration tests          PYTEST_ARGS="-k rotate -x"
 #   make chaos     all journeys, killed everywhere     ARGS="--journeys rotate_token --conditions default"
 #   make bench     a rotation, six ways compared     ARGS="--sizes 10,100 --variants a,d --json bench.json"
-#   make lint      all linters, each also a target     lint-ruff lint-types lint-shell lint-ansible lint-docs
+#   make lint      all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible lint-docs
 #                  of its own                          lint-importer lint-sanity SANITY_ARGS="--test pylint"
 #   make emulator  a local ElastiCache                  ARGS="--port 5600"
 #   make build     the artifact, dist/elasticache-auth-VERSION.tar.gz
@@ -31,7 +31,7 @@ ARTIFACT := dist/elasticache-auth-$(VERSION).tar.gz
 # the repository that amazon.aws is in: ours, which ignores it, would have none of its files.
 IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/tree" \
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
-LINTERS := lint-ruff lint-types lint-shell lint-sanity lint-ansible lint-docs lint-importer
+LINTERS := lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-importer
 
 .PHONY: help setup demo test chaos bench emulator build lint $(LINTERS) tree changelog clean
 
@@ -116,6 +116,10 @@ lint-ruff: setup
 
 lint-types: setup
 	$(BIN)/mypy
+
+# What may import what: the contracts are in pyproject.toml.
+lint-imports: setup
+	PYTHONPATH=$(dir $(COLLECTIONS)) $(BIN)/lint-imports --no-cache --no-logo
 
 # A copy without caches, below its real name. The collection that it depends on is a link beside it, and once more in a
 # folder without this collection, for checks that bring their own copy of it.
