@@ -36,6 +36,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any that is free)")
     parser.add_argument("--region", default="us-east-1", help="region that the ready line names (all are served)")
     parser.add_argument("--modify-seconds", type=float, default=1.0, help="how long a change takes (default: 1)")
+    parser.add_argument(
+        "--modify-sigma",
+        type=float,
+        default=0.0,
+        help="above 0: a change of a group lasts as long as is drawn for it from a log-normal distribution with this "
+        "sigma and the median --modify-seconds (default: 0)",
+    )
+    parser.add_argument(
+        "--modify-max-seconds",
+        type=float,
+        default=86400.0,
+        help="no change that is drawn lasts longer (default: 86400)",
+    )
+    parser.add_argument("--modify-seed", type=int, default=0, help="other durations for the same ids (default: 0)")
     parser.add_argument("--create-seconds", type=float, default=0.2, help="how long a creation takes (default: 0.2)")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds added to every API call (default: 0)")
     parser.add_argument(
@@ -60,7 +74,14 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[Settings, Variants, bool]
     parser = _parser()
     parsed = parser.parse_args(arguments)
     try:
-        timing = Timing(parsed.modify_seconds, parsed.create_seconds, parsed.latency)
+        timing = Timing(
+            modify_seconds=parsed.modify_seconds,
+            create_seconds=parsed.create_seconds,
+            latency=parsed.latency,
+            modify_sigma=parsed.modify_sigma,
+            modify_max_seconds=parsed.modify_max_seconds,
+            modify_seed=parsed.modify_seed,
+        )
         chosen = dict(item.split("=", 1) if "=" in item else (item, "") for item in parsed.variant)
         variants = Variants(chosen)
     except (UnknownVariantError, ValueError) as error:

@@ -192,7 +192,7 @@ class Admin:
         if not isinstance(body, dict) or not set(body) <= set(names):
             raise AdminError(HTTPStatus.BAD_REQUEST, f"settings are a JSON object of: {', '.join(names)}")
         if any(isinstance(value, bool) or not isinstance(value, int | float) for value in body.values()):
-            raise AdminError(HTTPStatus.BAD_REQUEST, "settings are numbers of seconds")
+            raise AdminError(HTTPStatus.BAD_REQUEST, "settings are numbers")
         with self._world.lock:
             self._world.timing = dataclasses.replace(self._world.timing, **body)
         return dataclasses.asdict(self._world.timing)

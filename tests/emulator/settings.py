@@ -8,6 +8,8 @@ Each has a default, marked so in ``VARIANTS``, and can be changed on the command
 
 from __future__ import annotations
 
+import math
+import random
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -140,18 +142,45 @@ class Variants(Mapping[str, str]):
         return len(self._values)
 
 
+MAX_SIGMA = 5.0
+
+
 @dataclass(frozen=True)
 class Timing:
-    """How long things take, in seconds."""
+    """How long things take, in seconds.
 
-    modify_seconds: float = 1.0  #: a change to a group, a user or a user group
+    With a ``modify_sigma`` above 0 each change of a replication group has a duration of its own, as ``change_seconds``
+    draws it; a user's and a user group's takes ``modify_seconds`` still.
+    """
+
+    modify_seconds: float = 1.0  #: a change of a user or a user group, and of a group the same or the median
     create_seconds: float = 0.2  #: a group's creation and deletion, besides what starting its nodes takes
     latency: float = 0.0  #: added to every API call
+    modify_sigma: float = 0.0  #: sigma of the log-normal distribution; 0: all changes last equally long
+    modify_max_seconds: float = 86400.0  #: no change that is drawn lasts longer
+    modify_seed: int = 0  #: other durations for the same groups
 
     def __post_init__(self) -> None:
-        for name in ("modify_seconds", "create_seconds", "latency"):
+        for name in ("modify_seconds", "create_seconds", "latency", "modify_max_seconds"):
             if not 0 <= getattr(self, name) <= 86400:
                 raise ValueError(f"{name} must be between 0 and 86400 seconds")
+        if not 0 <= self.modify_sigma <= MAX_SIGMA:
+            raise ValueError(f"modify_sigma must be between 0 and {MAX_SIGMA:g}")
+        if not isinstance(self.modify_seed, int):
+            raise ValueError("modify_seed must be a whole number")
+
+
+def change_seconds(timing: Timing, group: str, number: int) -> float:
+    """How long the ``number``-th change (from 1) of the replication group with that id takes, in seconds.
+
+    The same for the same settings, id and number, in any process, and independent of all other groups' changes.
+    elasticache-facts §4: most changes end soon, and in a fleet some group always takes far longer.
+    """
+    if not timing.modify_sigma or not timing.modify_seconds:
+        return timing.modify_seconds
+    drawn = random.Random(f"{timing.modify_seed}/{group}/{number}")
+    seconds = drawn.lognormvariate(math.log(timing.modify_seconds), timing.modify_sigma)
+    return min(seconds, timing.modify_max_seconds)
 
 
 @dataclass(frozen=True)

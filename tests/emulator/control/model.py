@@ -88,11 +88,16 @@ class Change:
     access: AccessChange | None = None
     tls: TlsMode | None = None
     options: Mapping[str, Any] = field(default_factory=dict)  #: members of GroupOptions, by name
+    seconds: float | None = None  #: how long it takes; None where it has not begun
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One entry of a group's history: the whole truth from ``time`` (seconds since the epoch) on."""
+    """One entry of a group's history: the whole truth from ``time`` (seconds since the epoch) on.
+
+    ``change_seconds``: how long the change under way takes from its beginning to its end, unless it is held or never
+    ends; None where none is under way.
+    """
 
     time: float
     cause: str
@@ -100,6 +105,7 @@ class Moment:
     access: AccessState
     tls: TlsMode
     auth_token_status: str | None
+    change_seconds: float | None
 
 
 @dataclass
@@ -120,6 +126,7 @@ class Group:
     status: str = CREATING
     token_date: datetime | None = None
     change: Change | None = None
+    changes: int = 0  #: how many have begun, the one under way included
     deferred: Change | None = None  #: waits for the maintenance window, that is, for an ApplyImmediately
     global_id: str | None = None
     global_role: str | None = None

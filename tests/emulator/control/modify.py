@@ -13,6 +13,7 @@ from typing import Any
 
 from emulator.access import TlsMode
 from emulator.faults import FaultKind
+from emulator.settings import change_seconds
 
 from . import rules
 from .groups import check_failover, check_user_groups, parse_log_delivery, parse_tls_mode, set_status
@@ -193,7 +194,9 @@ def modify(world: World, store: Store, parameters: Parameters) -> dict[str, Any]
 
 
 def _start(world: World, store: Store, group: Group, change: Change) -> None:
-    group.change = change
+    group.changes += 1
+    seconds = change_seconds(world.timing, group.id, group.changes)
+    group.change = dataclasses.replace(change, seconds=seconds)
     set_status(group, MODIFYING)
     if change.access and change.access.moves_date and world.variants["date-moves"] == "start":
         group.token_date = now()
@@ -203,7 +206,7 @@ def _start(world: World, store: Store, group: Group, change: Change) -> None:
         store,
         "ModifyReplicationGroup",
         group.id,
-        world.timing.modify_seconds,
+        seconds,
         lambda: _finish(world, store, group, change, date_at_end=date_at_end),
     )
 

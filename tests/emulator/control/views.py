@@ -364,6 +364,7 @@ def truth(group: Group) -> dict[str, Any]:
                 "user_group_ids": list(moment.access.user_group_ids),
                 "tls": moment.tls.value,
                 "auth_token_status": moment.auth_token_status,
+                "change_seconds": moment.change_seconds,
             }
             for moment in group.history
         ],

@@ -158,7 +158,8 @@ class World:
         moment = time.time()
         change = group.change
         status = change.access.token_status if change and change.access else None
-        group.history.append(Moment(moment, cause, group.status, group.access, group.tls, status))
+        seconds = change.seconds if change else None
+        group.history.append(Moment(moment, cause, group.status, group.access, group.tls, status, seconds))
         group.views.append((moment, views.replication_group(group)))
         group.cluster_views = None
 
