@@ -12,7 +12,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,29 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmark import fleet
-from benchmark.figures import Failure, Figures, Outcome, Target, count_calls, extrapolate, largest_that_fits, targets
+from benchmark.figures import (
+    FIXED,
+    HEAVY_TAILED,
+    ROTATE_TOKEN,
+    Failure,
+    Figures,
+    Outcome,
+    Scenario,
+    Target,
+    count_calls,
+    extrapolate,
+    largest_that_fits,
+)
 from benchmark.measure import MEMORY_IS, run
 from benchmark.table import calls_table, duration, figures_table, targets_table
+from benchmark.targets import targets
+from benchmark.timeline import timeline
 from benchmark.variants import VARIANTS, Job, Variant
 from chaos.command import ansible_environment
+from emulator.settings import Timing
 
 _MISSED, _INTERRUPTED = 1, 130
-_WIDTH = 190
+_WIDTH = 230
 #: Groups that a slow variant begins with where the smallest number asked for is larger.
 _PILOT = 10
 #: How much longer than the limit a variant may take that was expected to keep it.
@@ -40,13 +55,26 @@ _LINES = 20
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is the same for all variants; times in seconds. ``regions``: in how many the groups are."""
+    """What is the same for all variants and scenarios; times in seconds.
+
+    ``modify_sigma``, ``modify_max_seconds`` and ``modify_seed`` are of heavy-tailed durations alone.
+    """
 
     modify_seconds: float
     latency: float
     poll_seconds: float
     time_limit: float
-    regions: int
+    modify_sigma: float = 1.0
+    modify_max_seconds: float = 120.0
+    modify_seed: int = 0
+
+    def timing(self, durations: str) -> dict[str, float]:
+        """The emulator's settings for a scenario with such durations."""
+        fixed = {"modify_seconds": self.modify_seconds, "latency": self.latency}
+        if durations == FIXED:
+            return fixed
+        drawn = {"modify_sigma": self.modify_sigma, "modify_max_seconds": self.modify_max_seconds}
+        return {**fixed, **drawn, "modify_seed": self.modify_seed}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,11 +91,22 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--variants", default=",".join(VARIANTS), help="some of: %(default)s")
     made.add_argument(
         "--regions",
-        type=int,
-        default=3,
-        help=f"in how many regions the groups are, 1 to {len(fleet.REGIONS)} (%(default)s)",
+        default="3",
+        help=f"in how many regions the groups are, 1 to {len(fleet.REGIONS)}; several with commas (%(default)s)",
     )
-    made.add_argument("--modify-seconds", type=float, default=5.0, help="how long a change takes (%(default)s)")
+    made.add_argument(
+        "--durations",
+        default=FIXED,
+        help=f"how long changes last: {FIXED}, {HEAVY_TAILED} (each group's own, log-normal), or both (%(default)s)",
+    )
+    made.add_argument(
+        "--modify-seconds", type=float, default=5.0, help="how long a change takes, or the median (%(default)s)"
+    )
+    made.add_argument("--modify-sigma", type=float, default=1.0, help="sigma of heavy-tailed durations (%(default)s)")
+    made.add_argument(
+        "--modify-max-seconds", type=float, default=120.0, help="the most that a heavy-tailed one is (%(default)s)"
+    )
+    made.add_argument("--modify-seed", type=int, default=0, help="other heavy-tailed durations (%(default)s)")
     made.add_argument("--latency", type=float, default=0.02, help="seconds that every API call takes (%(default)s)")
     made.add_argument(
         "--poll-seconds",
@@ -85,30 +124,41 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def rotate(variant: Variant, number: int, settings: Settings) -> Outcome:
-    """Rotate a fresh fleet of that many groups with an emulator of its own."""
+def run_once(variant: Variant, number: int, settings: Settings, scenario: Scenario) -> Outcome:
+    """Let a variant do its work once, on a fresh fleet of that many groups with an emulator of its own."""
     emulator = start_emulator("--data-plane", "light", "--create-seconds", "0")
     try:
         with tempfile.TemporaryDirectory(prefix="elasticache-auth-bench-") as name:
             folder = Path(name)
-            groups = fleet.create(emulator, number, fleet.REGIONS[: settings.regions])
+            groups = fleet.create(emulator, number, fleet.REGIONS[: scenario.regions])
             job = Job(groups, emulator.ca_bundle or "", folder, settings.poll_seconds)
             command, environment = variant.command(job), ansible_environment(emulator, folder)
-            fleet.begin(emulator, modify_seconds=settings.modify_seconds, latency=settings.latency)
+            fleet.begin(emulator, **settings.timing(scenario.durations))
             server = psutil.Process(emulator.process.pid)
             since, before = time.time(), _cpu(server)
             ran = run(command, folder, environment, settings.time_limit * _GRACE)
             emulator_cpu = _cpu(server) - before
             if ran.returncode is None:
-                return Failure(variant.name, number, f"not done after {ran.wall:.0f} s")
+                return Failure(variant.name, number, f"not done after {ran.wall:.0f} s", scenario)
             calls, refused = count_calls(emulator.calls(since=since))
+            found = timeline(emulator.groups(), since, time.time())
             wrong = fleet.problems(emulator, groups)
             if ran.returncode or wrong:
                 tail = "\n".join(ran.output.splitlines()[-_LINES:])
                 why = f"exit status {ran.returncode}, {len(wrong)} of {number} groups did not arrive"
-                return Failure(variant.name, number, "\n".join([why, *wrong[:5], tail]))
+                return Failure(variant.name, number, "\n".join([why, *wrong[:5], tail]), scenario)
             return Figures(
-                variant.name, number, ran.wall, ran.cpu, ran.memory, calls, refused, emulator_cpu, measured=(number,)
+                variant.name,
+                number,
+                ran.wall,
+                ran.cpu,
+                ran.memory,
+                calls,
+                refused,
+                emulator_cpu,
+                measured=(number,),
+                scenario=scenario,
+                timeline=found,
             )
     finally:
         emulator.close()
@@ -119,7 +169,7 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def measure(variant: Variant, sizes: Sequence[int], settings: Settings) -> Iterator[Outcome]:
+def measure(variant: Variant, sizes: Sequence[int], settings: Settings, scenario: Scenario) -> Iterator[Outcome]:
     """Measure with each number of groups, ascending; where that takes too long with as many as fit, and extrapolate."""
     measured: list[Figures] = []
     failed: Failure | None = None
@@ -127,18 +177,18 @@ def measure(variant: Variant, sizes: Sequence[int], settings: Settings) -> Itera
     for number in [*pilot, *sizes]:
         fits = largest_that_fits(measured, settings.time_limit) if measured else number
         if failed is None and fits < number and fits >= 2 * measured[-1].groups:
-            extra = rotate(variant, fits, settings)
+            extra = run_once(variant, fits, settings, scenario)
             yield extra
             if isinstance(extra, Failure):
                 failed = extra
             else:
                 measured.append(extra)
         if failed is not None:
-            yield Failure(variant.name, number, f"not tried: it failed with {failed.groups} groups")
+            yield Failure(variant.name, number, f"not tried: it failed with {failed.groups} groups", scenario)
         elif measured and largest_that_fits(measured, settings.time_limit) < number:
             yield extrapolate(measured, number)
         else:
-            outcome = rotate(variant, number, settings)
+            outcome = run_once(variant, number, settings, scenario)
             yield outcome
             if isinstance(outcome, Failure):
                 failed = outcome
@@ -147,10 +197,11 @@ def measure(variant: Variant, sizes: Sequence[int], settings: Settings) -> Itera
 
 
 def _told(one: Outcome) -> str:
+    about = f"{one.scenario}: {one.variant}, {one.groups} groups"
     if isinstance(one, Failure):
-        return f"{one.variant}, {one.groups} groups: [bold red]failed[/]: {escape(one.why)}"
+        return f"{about}: [bold red]failed[/]: {escape(one.why)}"
     how = "extrapolated" if one.extrapolated else "arrived"
-    return f"{one.variant}, {one.groups} groups: {how}, {duration(one.wall)}, {one.cpu:.1f} s of CPU"
+    return f"{about}: {how}, {duration(one.wall)}, {one.cpu:.1f} s of CPU"
 
 
 def _machine() -> dict[str, Any]:
@@ -172,6 +223,7 @@ def _written(one: Outcome) -> dict[str, Any]:
         "extrapolated": one.extrapolated,
         "cpu_a_group": one.cpu_a_group,
         "calls_a_group": one.calls_a_group,
+        "wall_times_own": one.wall_times_own,
     }
 
 
@@ -188,52 +240,89 @@ def report(
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is to be measured, and where it is written besides the terminal."""
+
+    settings: Settings
+    sizes: Sequence[int]
+    variants: Sequence[str]
+    scenarios: Sequence[Scenario]
+    file: Path | None
+
+
+def parse(arguments: Sequence[str] | None) -> Request:
+    """What the command line asks for. Exits with 2 where it is wrong."""
     made = parser()
     parsed = made.parse_args(arguments)
     try:
         sizes = sorted({int(size) for size in parsed.sizes.split(",")})
     except ValueError:
         made.error("--sizes are numbers, with commas between them")
-    names = list(dict.fromkeys(parsed.variants.split(",")))
-    unknown = [name for name in names if name not in VARIANTS]
-    if unknown:
-        made.error(f"no variant {', '.join(unknown)}; there are: {', '.join(VARIANTS)}")
+    try:
+        regions = list(dict.fromkeys(int(number) for number in parsed.regions.split(",")))
+    except ValueError:
+        made.error("--regions are numbers, with commas between them")
     if not 1 <= sizes[0] <= sizes[-1] <= 9999:
         made.error("--sizes are from 1 to 9999")
-    settings = Settings(parsed.modify_seconds, parsed.latency, parsed.poll_seconds, parsed.time_limit, parsed.regions)
-    if not 1 <= settings.regions <= len(fleet.REGIONS):
+    if not 1 <= min(regions) <= max(regions) <= len(fleet.REGIONS):
         made.error(f"--regions is from 1 to {len(fleet.REGIONS)}")
-    if settings.poll_seconds <= 0 or settings.time_limit <= 0 or min(settings.modify_seconds, settings.latency) < 0:
+    names = _named(made, "variant", parsed.variants, VARIANTS)
+    durations = _named(made, "durations", parsed.durations, (FIXED, HEAVY_TAILED))
+    if parsed.poll_seconds <= 0 or parsed.time_limit <= 0 or min(parsed.modify_seconds, parsed.latency) < 0:
         made.error("times are above zero")
+    settings = Settings(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(Settings)})
+    try:
+        Timing(**settings.timing(HEAVY_TAILED))  # type: ignore[arg-type]  # floats, and the seed
+    except ValueError as error:
+        made.error(str(error))
+    scenarios = [Scenario(ROTATE_TOKEN, kind, number) for kind in durations for number in regions]
+    return Request(settings, sizes, names, scenarios, parsed.json)
+
+
+def _named(made: argparse.ArgumentParser, what: str, given: str, known: Iterable[str]) -> list[str]:
+    names = list(dict.fromkeys(given.split(",")))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        made.error(f"no {what} {', '.join(unknown)}; there are: {', '.join(known)}")
+    return names
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    asked = parse(arguments)
+    settings = asked.settings
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH
     machine = _machine()
     console.print(
         f"{machine['system']}, {machine['cpus']} CPUs, Python {machine['python']}, load {machine['load_average'][0]}. "
-        f"A change takes {settings.modify_seconds:g} s, a call {settings.latency * 1000:g} ms and more; "
-        f"throttled {fleet.THROTTLE}, at rates that for ElastiCache are made up. Light data plane, two nodes a group, "
-        f"the groups of a fleet in {settings.regions} region{'s' * (settings.regions != 1)}."
+        f"A change takes {settings.modify_seconds:g} s ({HEAVY_TAILED}: the median of a log-normal distribution, "
+        f"sigma {settings.modify_sigma:g}, at most {settings.modify_max_seconds:g} s), "
+        f"a call {settings.latency * 1000:g} ms and more; "
+        f"throttled {fleet.THROTTLE}, at rates that for ElastiCache are made up. Light data plane, two nodes a group."
     )
     outcomes: list[Outcome] = []
     try:
-        for name in names:
-            for outcome in measure(VARIANTS[name], sizes, settings):
-                console.print(_told(outcome))
-                outcomes.append(outcome)
+        for scenario in asked.scenarios:
+            for name in asked.variants:
+                for outcome in measure(VARIANTS[name], asked.sizes, settings, scenario):
+                    console.print(_told(outcome))
+                    outcomes.append(outcome)
     except KeyboardInterrupt:
         return _INTERRUPTED
     reached = targets(outcomes)
     titles = {one.name: one.title for one in VARIANTS.values()}
-    console.print(figures_table(outcomes, titles, MEMORY_IS))
-    if any(isinstance(one, Figures) for one in outcomes):
-        console.print(calls_table(outcomes))
+    for scenario in dict.fromkeys(one.scenario for one in outcomes):
+        inside = [one for one in outcomes if one.scenario == scenario]
+        console.print(figures_table(scenario, inside, titles, MEMORY_IS))
+        if any(isinstance(one, Figures) for one in inside):
+            console.print(calls_table(inside))
     if reached:
         console.print(targets_table(reached))
-    if parsed.json:
-        parsed.json.write_text(json.dumps(report(outcomes, reached, settings, machine), indent=2) + "\n", "utf-8")
+    if asked.file:
+        asked.file.write_text(json.dumps(report(outcomes, reached, settings, machine), indent=2) + "\n", "utf-8")
     bad = any(isinstance(one, Failure) for one in outcomes) or any(one.met is False for one in reached)
     return _MISSED if bad else 0
 

@@ -8,14 +8,23 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-#: The targets of the variants that are this collection's.
-WALL_TIMES_FLOOR = {"a": 2.0, "a2": 6.0}
-WALL_TIMES_LESS = 20.0
-CPU_BEYOND_FLOOR = 0.015
-CPU_TIMES_LESS = 30.0
-CALLS = 9.0
-REFUSALS = 1.0
-MEMORY = 400e6
+from benchmark.timeline import Timeline
+
+#: How the durations of the groups' changes are: all the same, or drawn for each (the emulator's README says how).
+FIXED, HEAVY_TAILED = "fixed", "heavy-tailed"
+ROTATE_TOKEN = "rotate_token"
+
+
+@dataclass(frozen=True, order=True)
+class Scenario:
+    """What variants are compared in: what is done to the groups, how long changes last, and in how many regions."""
+
+    operation: str = ROTATE_TOKEN
+    durations: str = FIXED
+    regions: int = 3
+
+    def __str__(self) -> str:
+        return f"{self.operation}, {self.durations}, {self.regions} region{'s' * (self.regions != 1)}"
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,8 @@ class Figures:
     """One variant with one number of groups, all arrived; seconds, bytes, numbers of calls in all.
 
     ``calls`` by ``service:action`` are those that AWS took, ``refused`` those that it throttled. ``measured`` is the
-    number of groups that the figures were measured with: not ``groups`` where they are an extrapolation.
+    number of groups that the figures were measured with: not ``groups`` where they are an extrapolation. ``timeline``
+    is not extrapolated.
     """
 
     variant: str
@@ -35,6 +45,8 @@ class Figures:
     refused: Mapping[str, float]
     emulator_cpu: float
     measured: tuple[int, ...] = ()
+    scenario: Scenario = Scenario()
+    timeline: Timeline | None = None
 
     @property
     def extrapolated(self) -> bool:
@@ -52,6 +64,11 @@ class Figures:
         return sum(self.calls.values()) / self.groups
 
     @property
+    def wall_times_own(self) -> float | None:
+        """The wall time as a multiple of the slowest group's own changes."""
+        return self.wall / self.timeline.slowest_own if self.timeline and self.timeline.slowest_own else None
+
+    @property
     def worst_refused(self) -> tuple[str, float]:
         """The action that was throttled most, and how often on average before it was taken once."""
         shares = {action: number / max(self.calls.get(action, 0), 1) for action, number in self.refused.items()}
@@ -65,6 +82,7 @@ class Failure:
     variant: str
     groups: int
     why: str
+    scenario: Scenario = Scenario()
 
 
 Outcome = Figures | Failure
@@ -84,7 +102,7 @@ def extrapolate(measured: Sequence[Figures], groups: int) -> Figures:
     """The figures for ``groups``, by a straight line in the number of groups.
 
     It goes through the two largest that were measured, in ascending order, or through one and the origin. Memory is not
-    extrapolated: it is that of the largest, which is what it takes at least.
+    extrapolated: it is that of the largest, which is what it takes at least. There is no timeline.
     """
     last = measured[-1]
     known = measured[-2:]
@@ -104,6 +122,7 @@ def extrapolate(measured: Sequence[Figures], groups: int) -> Figures:
         refused=lines(lambda one: one.refused),
         emulator_cpu=line(lambda one: one.emulator_cpu),
         measured=tuple(one.groups for one in known),
+        timeline=None,
     )
 
 
@@ -132,7 +151,7 @@ def count_calls(calls: Iterable[Mapping[str, object]]) -> tuple[dict[str, float]
 class Target:
     """Something to reach; ``found`` and ``met`` are None where what it takes to say so was not measured, or failed.
 
-    ``extrapolated``: a figure that went into it is.
+    ``extrapolated``: a figure that went into it is. ``groups`` is 0 where nothing was measured that would say how many.
     """
 
     variant: str
@@ -142,6 +161,7 @@ class Target:
     at_least: bool = False  #: ``limit`` is the least that is good, otherwise the most
     found: float | None = None
     extrapolated: bool = False
+    scenario: Scenario = Scenario()
 
     @property
     def met(self) -> bool | None:
@@ -149,58 +169,3 @@ class Target:
         if self.found is None:
             return None
         return self.found >= self.limit if self.at_least else self.found <= self.limit
-
-
-def targets(outcomes: Iterable[Outcome]) -> list[Target]:
-    """What is wanted of the collection's variants, at the largest number of groups that there is an outcome for."""
-    outcomes = list(outcomes)
-    figures = {(one.variant, one.groups): one for one in outcomes if isinstance(one, Figures)}
-    sizes = sorted({one.groups for one in outcomes})
-    tried = {one.variant for one in outcomes}
-    most = sizes[-1] if sizes else 0
-    wanted: list[Target] = []
-
-    def want(variant: str, what: str, limit: float, value: Callable[..., float], *others: Figures | None) -> None:
-        """``value`` is of the variant's figures and those of ``others``, if there are all of them."""
-        target = Target(variant, most, what, limit, at_least="less than" in what)
-        known = [one for one in (figures.get((variant, most)), *others) if one is not None]
-        if len(known) == len(others) + 1:
-            extrapolated = any(one.extrapolated for one in known)
-            target = dataclasses.replace(target, found=value(*known), extrapolated=extrapolated)
-        wanted.append(target)
-
-    floor, usual = figures.get(("d", most)), figures.get(("b", most))
-    for variant, times in WALL_TIMES_FLOOR.items():
-        if variant not in tried:
-            continue
-        want(variant, "wall time, times d's", times, lambda mine, other: mine.wall / other.wall, floor)
-        want(variant, "calls a group that AWS took", CALLS, lambda mine: mine.calls_a_group)
-        want(variant, "refusals a call, most throttled action", REFUSALS, lambda mine: mine.worst_refused[1])
-        want(variant, "peak memory, MB", MEMORY / 1e6, lambda mine: mine.memory / 1e6)
-    if "a" in tried:
-        want("a", "wall time, times less than b's", WALL_TIMES_LESS, lambda mine, other: other.wall / mine.wall, usual)
-        want(
-            "a",
-            "ms of CPU a group beyond d's",
-            CPU_BEYOND_FLOOR * 1000,
-            lambda mine, other: (mine.cpu_a_group - other.cpu_a_group) * 1000,
-            floor,
-        )
-        want(
-            "a",
-            "CPU a group, times less than b's",
-            CPU_TIMES_LESS,
-            lambda mine, other: other.cpu_a_group / mine.cpu_a_group,
-            usual,
-        )
-        for smaller in sizes[-2:-1]:
-            before = figures.get(("a", smaller))
-            times = most / smaller
-            since = f"grown since {smaller} groups, times"
-            want("a", f"wall time {since}", times, lambda mine, other: mine.wall / other.wall, before)
-            want("a", f"calls {since}", times, lambda mine, other: _total(mine) / _total(other), before)
-    return wanted
-
-
-def _total(figures: Figures) -> float:
-    return sum(figures.calls.values())

@@ -71,9 +71,9 @@ def create(emulator: Emulator, number: int, regions: Sequence[str]) -> list[Grou
     return groups
 
 
-def begin(emulator: Emulator, *, modify_seconds: float, latency: float) -> None:
-    """From here on calls are throttled, and everything takes its time."""
-    emulator.settings(modify_seconds=modify_seconds, latency=latency)
+def begin(emulator: Emulator, **timing: float) -> None:
+    """From here on calls are throttled, and everything takes its time: ``timing`` are settings of the emulator."""
+    emulator.settings(**timing)
     emulator.admin("POST", "throttle", {"name": THROTTLE})
 
 

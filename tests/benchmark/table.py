@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
-from benchmark.figures import Failure, Figures, Outcome, Target
+from benchmark.figures import Failure, Figures, Outcome, Scenario, Target
 
 
 def number(value: float) -> str:
@@ -38,18 +38,33 @@ def state(one: Outcome) -> str:
     return f"[dim italic]extrapolated from {' and '.join(map(str, one.measured))}[/]" if one.extrapolated else "arrived"
 
 
-def figures_table(outcomes: Sequence[Outcome], titles: Mapping[str, str], memory_is: str) -> Table:
-    """A row for each variant and number of groups."""
-    shown = Table(title="Rotate the AUTH token of every group")
+def _gap(one: Figures) -> str:
+    timeline = one.timeline
+    if timeline is None or timeline.gap_mean is None or timeline.gap_max is None:
+        return "-"
+    return f"{number(timeline.gap_mean)} / {number(timeline.gap_max)}"
+
+
+def _unauthenticated(one: Figures) -> str:
+    found = one.timeline.unauthenticated if one.timeline else None
+    return "-" if found is None else number(found) if found else "0"
+
+
+def figures_table(scenario: Scenario, outcomes: Sequence[Outcome], titles: Mapping[str, str], memory_is: str) -> Table:
+    """A row for each variant and number of groups of one scenario."""
+    shown = Table(title=str(scenario))
     shown.add_column("Variant")
     shown.add_column("Groups", justify="right")
     shown.add_column("Wall time", justify="right")
     shown.add_column("CPU, s", justify="right")
-    shown.add_column("CPU a group, ms", justify="right")
-    shown.add_column(f"Peak {memory_is}, MB", justify="right")
-    shown.add_column("Calls a group", justify="right")
-    shown.add_column("Refused a call, worst", justify="right")
-    shown.add_column("Emulator CPU, s", justify="right")
+    shown.add_column("CPU a\ngroup, ms", justify="right")
+    shown.add_column(f"Peak\n{memory_is}, MB", justify="right")
+    shown.add_column("Calls a\ngroup", justify="right")
+    shown.add_column("Refused a call,\nworst", justify="right")
+    shown.add_column("ROTATE done to SET,\nmean / most, s", justify="right")
+    shown.add_column("Wall, times slowest\ngroup's changes", justify="right")
+    shown.add_column("Unauthenticated,\nmost, s", justify="right")
+    shown.add_column("Emulator\nCPU, s", justify="right")
     shown.add_column("End state")
     before = ""
     for one in outcomes:
@@ -68,10 +83,13 @@ def figures_table(outcomes: Sequence[Outcome], titles: Mapping[str, str], memory
                 f"[dim italic]≥ {memory}[/]" if one.extrapolated else memory,
                 _marked(one, number(one.calls_a_group)),
                 _marked(one, f"{refused:.2f} {action.rsplit(':', 1)[-1]}" if refused else "0"),
+                _gap(one),
+                "-" if one.wall_times_own is None else number(one.wall_times_own),
+                _unauthenticated(one),
                 _marked(one, number(one.emulator_cpu)),
             ]
         else:
-            cells += ["-"] * 7
+            cells += ["-"] * 10
         shown.add_row(*cells, state(one))
     return shown
 
@@ -99,6 +117,7 @@ def calls_table(outcomes: Iterable[Outcome]) -> Table:
 def targets_table(targets: Iterable[Target]) -> Table:
     """What is wanted, what was found, and whether that is met."""
     shown = Table(title="Targets")
+    shown.add_column("Scenario")
     shown.add_column("Variant")
     shown.add_column("Groups", justify="right")
     shown.add_column("What")
@@ -106,9 +125,13 @@ def targets_table(targets: Iterable[Target]) -> Table:
     shown.add_column("Found", justify="right")
     shown.add_column("")
     words = {True: "[green]met[/]", False: "[bold red]missed[/]", None: "[yellow]not measured[/]"}
+    before: Scenario | None = None
     for target in targets:
+        if before is not None and target.scenario != before:
+            shown.add_section()
         found = "-" if target.found is None else number(target.found)
         shown.add_row(
+            "" if target.scenario == before else str(target.scenario),
             target.variant,
             f"{target.groups:,}",
             target.what,
@@ -116,4 +139,5 @@ def targets_table(targets: Iterable[Target]) -> Table:
             f"[dim italic]≈ {found}[/]" if target.extrapolated else found,
             words[target.met],
         )
+        before = target.scenario
     return shown

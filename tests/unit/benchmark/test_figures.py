@@ -1,30 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Extrapolation, counting and targets, without a measurement."""
+"""Extrapolation and counting, without a measurement."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
 
 from benchmark.figures import (
-    Failure,
     Figures,
-    Outcome,
+    Scenario,
     Target,
     count_calls,
     extrapolate,
     largest_that_fits,
-    targets,
 )
+from benchmark.timeline import Timeline
 
 MODIFY, DESCRIBE = "elasticache:ModifyReplicationGroup", "elasticache:DescribeReplicationGroups"
 
 
 def figures(variant: str = "a", groups: int = 1000, **members: Any) -> Figures:
-    """Figures that meet every target, unless ``members`` say otherwise."""
+    """Some figures, with ``members`` as they say."""
     given: dict[str, Any] = {
         "wall": 100.0,
         "cpu": 10.0,
@@ -35,11 +33,6 @@ def figures(variant: str = "a", groups: int = 1000, **members: Any) -> Figures:
         "measured": (groups,),
     }
     return Figures(variant, groups, **{**given, **members})
-
-
-def met(outcomes: list[Outcome]) -> dict[tuple[str, str], bool | None]:
-    """Whether each target is met, by variant and what it is about."""
-    return {(target.variant, target.what): target.met for target in targets(outcomes)}
 
 
 class TestExtrapolation:
@@ -105,73 +98,29 @@ def test_by_group() -> None:
     assert figures(calls={}, refused={MODIFY: 3.0}).worst_refused == (MODIFY, 3.0)  # never taken at all
 
 
-GOOD: list[Outcome] = [
-    figures("a", 100, wall=11.0, calls={MODIFY: 250.0}),
-    figures("a", 1000, wall=100.0, cpu=10.0),
-    figures("a2", 1000, wall=200.0, cpu=20.0),
-    figures("b", 1000, wall=4000.0, cpu=3000.0, measured=(10,)),
-    figures("d", 1000, wall=60.0, cpu=4.0),
-]
+def test_the_wall_time_is_compared_with_the_slowest_groups_own_changes() -> None:
+    assert figures(wall=110.0, timeline=Timeline(1.0, 2.0, 100.0, 0.0, 2)).wall_times_own == 1.1
+    assert figures(wall=110.0, timeline=Timeline(None, None, 0.0, None, 0)).wall_times_own is None
+    assert figures().wall_times_own is None
 
 
-class TestTargets:
-    def test_all_met(self) -> None:
-        found = met(GOOD)
-        assert len(found) == 13
-        assert set(found.values()) == {True}
+def test_an_extrapolation_has_no_timeline() -> None:
+    assert extrapolate([figures(groups=10, timeline=Timeline(1.0, 2.0, 100.0, 0.0, 2))], 100).timeline is None
 
-    @pytest.mark.parametrize(
-        ("variant", "member", "value", "missed"),
-        [
-            ("a", "wall", 121.0, {"wall time, times d's", "wall time grown since 100 groups, times"}),
-            ("a", "cpu", 19.1, {"ms of CPU a group beyond d's"}),
-            ("a", "calls", {MODIFY: 9001.0}, {"calls a group that AWS took", "calls grown since 100 groups, times"}),
-            ("a", "refused", {MODIFY: 2001.0}, {"refusals a call, most throttled action"}),
-            ("a", "memory", 401e6, {"peak memory, MB"}),
-            ("a2", "wall", 361.0, {"wall time, times d's"}),
-            ("a2", "memory", 401e6, {"peak memory, MB"}),
-            ("b", "wall", 1999.0, {"wall time, times less than b's"}),
-            ("b", "cpu", 299.0, {"CPU a group, times less than b's"}),
-        ],
-    )
-    def test_each_can_be_missed(self, variant: str, member: str, value: Any, missed: set[str]) -> None:
-        changed = [
-            dataclasses.replace(one, **{member: value})
-            if isinstance(one, Figures) and (one.variant, one.groups) == (variant, 1000)
-            else one
-            for one in GOOD
-        ]
-        about = "a2" if variant == "a2" else "a"
-        assert {name for name, reached in met(changed).items() if reached is False} == {
-            (about, what) for what in missed
-        }
 
-    def test_what_failed_is_not_measured(self) -> None:
-        outcomes = [Failure("d", 1000, "no") if one.variant == "d" else one for one in GOOD]
-        unknown = {name for name, reached in met(outcomes).items() if reached is None}
-        assert unknown == {
-            ("a", "wall time, times d's"),
-            ("a2", "wall time, times d's"),
-            ("a", "ms of CPU a group beyond d's"),
-        }
+@pytest.mark.parametrize(
+    ("scenario", "said"),
+    [
+        (Scenario(), "rotate_token, fixed, 3 regions"),
+        (Scenario("enable_tls", "heavy-tailed", 1), "enable_tls, heavy-tailed, 1 region"),
+    ],
+)
+def test_a_scenarios_name(scenario: Scenario, said: str) -> None:
+    assert str(scenario) == said
 
-    def test_the_variant_itself_failed(self) -> None:
-        found = met([Failure("a", 1000, "no"), figures("d", 1000), figures("a", 100)])
-        assert found
-        assert set(found.values()) == {None}
 
-    def test_an_extrapolation_is_marked(self) -> None:
-        marked = {target.what for target in targets(GOOD) if target.extrapolated}
-        assert marked == {"wall time, times less than b's", "CPU a group, times less than b's"}
-
-    def test_at_the_largest_number_of_groups(self) -> None:
-        assert {target.groups for target in targets([figures("a", 10), figures("a", 100), figures("d", 10)])} == {100}
-
-    @pytest.mark.parametrize("outcomes", [[], [figures("c")], [figures("d"), figures("b")]])
-    def test_none_without_the_collections_variants(self, outcomes: list[Outcome]) -> None:
-        assert targets(outcomes) == []
-
-    def test_at_the_limit_it_is_met(self) -> None:
-        assert Target("a", 1, "x", 2.0, found=2.0).met
-        assert Target("a", 1, "x", 2.0, at_least=True, found=2.0).met
-        assert not Target("a", 1, "x", 2.0, at_least=True, found=1.9).met
+def test_at_the_limit_a_target_is_met() -> None:
+    assert Target("a", 1, "x", 2.0, found=2.0).met
+    assert Target("a", 1, "x", 2.0, at_least=True, found=2.0).met
+    assert not Target("a", 1, "x", 2.0, at_least=True, found=1.9).met
+    assert Target("a", 1, "x", 2.0).met is None

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import benchmark.__main__ as program
-from benchmark.figures import Failure, Figures, Outcome
+from benchmark.figures import Failure, Figures, Outcome, Scenario
 from benchmark.fleet import problem
 from benchmark.variants import VARIANTS
 
-SETTINGS = program.Settings(5.0, 0.02, 2.0, 600.0, 3)
+SETTINGS = program.Settings(5.0, 0.02, 2.0, 600.0)
 OLD, NEW = "Old-token-0000001", "New-token-0000001"
 
 
@@ -23,14 +23,14 @@ def planned(
     """The numbers that are run where a group takes that many seconds, and all outcomes."""
     run: list[int] = []
 
-    def rotate(variant: Any, number: int, settings: Any) -> Outcome:
+    def run_once(variant: Any, number: int, settings: Any, scenario: Any) -> Outcome:
         run.append(number)
         if number >= fails_at:
             return Failure(variant.name, number, "it broke")
         return Figures(variant.name, number, number * seconds, number * 1.0, 1.0, {}, {}, 0.0, measured=(number,))
 
-    monkeypatch.setattr(program, "rotate", rotate)
-    return run, list(program.measure(VARIANTS[variant], sizes, SETTINGS))
+    monkeypatch.setattr(program, "run_once", run_once)
+    return run, list(program.measure(VARIANTS[variant], sizes, SETTINGS, Scenario()))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,10 @@ def test_nothing_is_tried_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> No
         (["--sizes", "0"], "--sizes are from 1 to 9999"),
         (["--regions", "7"], "--regions is from 1 to 6"),
         (["--regions", "0"], "--regions is from 1 to 6"),
+        (["--regions", "1,7"], "--regions is from 1 to 6"),
+        (["--regions", "x"], "--regions are numbers"),
+        (["--durations", "long"], "no durations long; there are: fixed, heavy-tailed"),
+        (["--modify-sigma", "9"], "modify_sigma must be between 0 and 5"),
         (["--variants", "e"], "no variant e; there are: a, a2, b, c, c16, d"),
         (["--poll-seconds", "0"], "times are above zero"),
         (["--latency", "-1"], "times are above zero"),
@@ -102,3 +106,21 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str
 def test_the_end_state(truth: dict[str, Any], current: str, said: str) -> None:
     whole = {"id": "g", "status": "available", "mode": "required", "slots": [NEW], **truth}
     assert problem(whole, current, OLD) == (f"g: {said}" if said else "")
+
+
+def test_the_scenarios() -> None:
+    asked = program.parse(["--regions", "1,3", "--durations", "fixed,heavy-tailed", "--modify-sigma", "0.5"])
+    assert list(map(str, asked.scenarios)) == [
+        "rotate_token, fixed, 1 region",
+        "rotate_token, fixed, 3 regions",
+        "rotate_token, heavy-tailed, 1 region",
+        "rotate_token, heavy-tailed, 3 regions",
+    ]
+    assert asked.settings.timing("fixed") == {"modify_seconds": 5.0, "latency": 0.02}
+    assert asked.settings.timing("heavy-tailed") == {
+        "modify_seconds": 5.0,
+        "latency": 0.02,
+        "modify_sigma": 0.5,
+        "modify_max_seconds": 120.0,
+        "modify_seed": 0,
+    }

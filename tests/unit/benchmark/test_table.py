@@ -10,11 +10,16 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.figures import Failure, Figures, Outcome, Target, extrapolate
+from benchmark.figures import Failure, Figures, Outcome, Scenario, Target, extrapolate
 from benchmark.table import calls_table, duration, figures_table, number, targets_table
+from benchmark.timeline import Timeline
 
 MODIFY = "elasticache:ModifyReplicationGroup"
-MEASURED = Figures("b", 10, 40.0, 35.0, 123e6, {MODIFY: 20.0}, {MODIFY: 5.0}, 1.0, measured=(10,))
+MEASURED = Figures(
+    *("b", 10, 40.0, 35.0, 123e6, {MODIFY: 20.0}, {MODIFY: 5.0}, 1.0),
+    measured=(10,),
+    timeline=Timeline(1.5, 12.3, 32.0, 0.0, 2),
+)
 
 
 def lines(table: Table) -> list[list[str]]:
@@ -41,17 +46,17 @@ def test_number(value: float, said: str) -> None:
 
 def test_figures() -> None:
     outcomes: list[Outcome] = [MEASURED, extrapolate([MEASURED], 1000), Failure("c", 10, "why")]
-    found = lines(figures_table(outcomes, {"b": "usual", "c": "shell"}, "PSS"))
+    found = lines(figures_table(Scenario(), outcomes, {"b": "usual", "c": "shell"}, "PSS"))
     assert found == [
         [
             *("b) usual", "10", "40.0 s", "35.0", "3,500", "123", "2.00"),
-            *("0.25 ModifyReplicationGroup", "1.00", "arrived"),
+            *("0.25 ModifyReplicationGroup", "1.50 / 12.3", "1.25", "0", "1.00", "arrived"),
         ],
         [
             *("", "1,000", "≈ 1 h 07 min", "≈ 3,500", "≈ 3,500", "≥ 123", "≈ 2.00"),
-            *("≈ 0.25 ModifyReplicationGroup", "≈ 100", "extrapolated from 10"),
+            *("≈ 0.25 ModifyReplicationGroup", "-", "-", "-", "≈ 100", "extrapolated from 10"),
         ],
-        ["c) shell", "10", *["-"] * 7, "failed"],
+        ["c) shell", "10", *["-"] * 10, "failed"],
     ]
 
 
@@ -71,12 +76,12 @@ def test_targets() -> None:
             [
                 Target("a", 1000, "wall", 2.0, found=1.5),
                 Target("a", 1000, "cpu", 30.0, at_least=True, found=12.0, extrapolated=True),
-                Target("a", 1000, "calls", 9.0),
+                Target("a", 1000, "calls", 9.0, scenario=Scenario(regions=1)),
             ]
         )
     )
     assert found == [
-        ["a", "1,000", "wall", "≤ 2", "1.50", "met"],
-        ["a", "1,000", "cpu", "≥ 30", "≈ 12.0", "missed"],
-        ["a", "1,000", "calls", "≤ 9", "-", "not measured"],
+        ["rotate_token, fixed, 3 regions", "a", "1,000", "wall", "≤ 2", "1.50", "met"],
+        ["", "a", "1,000", "cpu", "≥ 30", "≈ 12.0", "missed"],
+        ["rotate_token, fixed, 1 region", "a", "1,000", "calls", "≤ 9", "-", "not measured"],
     ]
