@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Rotate fleets in several ways, on this machine and against the emulator, and say what each way took."""
+"""Change fleets in several ways, on this machine and against the emulator, and say what each way took."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from benchmark.figures import (
     largest_that_fits,
 )
 from benchmark.measure import MEMORY_IS, run
+from benchmark.operations import OPERATIONS
 from benchmark.table import calls_table, duration, figures_table, targets_table
 from benchmark.targets import targets
 from benchmark.timeline import timeline
@@ -64,6 +65,7 @@ class Settings:
     latency: float
     poll_seconds: float
     time_limit: float
+    soak: float = 0
     modify_sigma: float = 1.0
     modify_max_seconds: float = 120.0
     modify_seed: int = 0
@@ -81,13 +83,20 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="benchmark",
-        description="Rotate fleets in several ways and compare what it takes: time, CPU, memory and API calls.",
+        description="Rotate the tokens of fleets in several ways, or carry out other operations, and compare what it "
+        "takes: time, CPU, memory and API calls.",
         epilog="variants: "
         + "; ".join(f"{one.name}: {one.title}" for one in VARIANTS.values())
         + ". Exit status: 0 all targets met or not measured, 1 a variant failed or a target is missed, "
         "2 a wrong argument, 130 interrupted",
     )
     made.add_argument("--sizes", default="10,100,1000", help="numbers of groups (%(default)s)")
+    made.add_argument(
+        "--operations",
+        default=ROTATE_TOKEN,
+        help=f"some of {','.join(OPERATIONS)}; all but {ROTATE_TOKEN} with the variants "
+        f"{', '.join(one.name for one in VARIANTS.values() if one.any_operation)} alone (%(default)s)",
+    )
     made.add_argument("--variants", default=",".join(VARIANTS), help="some of: %(default)s")
     made.add_argument(
         "--regions",
@@ -107,6 +116,9 @@ def parser() -> argparse.ArgumentParser:
         "--modify-max-seconds", type=float, default=120.0, help="the most that a heavy-tailed one is (%(default)s)"
     )
     made.add_argument("--modify-seed", type=int, default=0, help="other heavy-tailed durations (%(default)s)")
+    made.add_argument(
+        "--soak", type=float, default=0, help="seconds that the roles are told to leave to the clients (%(default)s)"
+    )
     made.add_argument("--latency", type=float, default=0.02, help="seconds that every API call takes (%(default)s)")
     made.add_argument(
         "--poll-seconds",
@@ -126,12 +138,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run_once(variant: Variant, number: int, settings: Settings, scenario: Scenario) -> Outcome:
     """Let a variant do its work once, on a fresh fleet of that many groups with an emulator of its own."""
+    operation = OPERATIONS[scenario.operation]
     emulator = start_emulator("--data-plane", "light", "--create-seconds", "0")
     try:
         with tempfile.TemporaryDirectory(prefix="elasticache-auth-bench-") as name:
             folder = Path(name)
-            groups = fleet.create(emulator, number, fleet.REGIONS[: scenario.regions])
-            job = Job(groups, emulator.ca_bundle or "", folder, settings.poll_seconds)
+            groups = fleet.create(emulator, operation, number, fleet.REGIONS[: scenario.regions])
+            job = Job(groups, emulator.ca_bundle or "", folder, settings.poll_seconds, operation, settings.soak)
             command, environment = variant.command(job), ansible_environment(emulator, folder)
             fleet.begin(emulator, **settings.timing(scenario.durations))
             server = psutil.Process(emulator.process.pid)
@@ -142,7 +155,7 @@ def run_once(variant: Variant, number: int, settings: Settings, scenario: Scenar
                 return Failure(variant.name, number, f"not done after {ran.wall:.0f} s", scenario)
             calls, refused = count_calls(emulator.calls(since=since))
             found = timeline(emulator.groups(), since, time.time())
-            wrong = fleet.problems(emulator, groups)
+            wrong = fleet.problems(emulator, operation, groups)
             if ran.returncode or wrong:
                 tail = "\n".join(ran.output.splitlines()[-_LINES:])
                 why = f"exit status {ran.returncode}, {len(wrong)} of {number} groups did not arrive"
@@ -173,7 +186,8 @@ def measure(variant: Variant, sizes: Sequence[int], settings: Settings, scenario
     """Measure with each number of groups, ascending; where that takes too long with as many as fit, and extrapolate."""
     measured: list[Figures] = []
     failed: Failure | None = None
-    pilot = [_PILOT] if variant.slow and sizes[0] > _PILOT else []
+    slow = variant.slow or scenario.operation != ROTATE_TOKEN
+    pilot = [_PILOT] if slow and sizes[0] > _PILOT else []
     for number in [*pilot, *sizes]:
         fits = largest_that_fits(measured, settings.time_limit) if measured else number
         if failed is None and fits < number and fits >= 2 * measured[-1].groups:
@@ -269,14 +283,24 @@ def parse(arguments: Sequence[str] | None) -> Request:
         made.error(f"--regions is from 1 to {len(fleet.REGIONS)}")
     names = _named(made, "variant", parsed.variants, VARIANTS)
     durations = _named(made, "durations", parsed.durations, (FIXED, HEAVY_TAILED))
-    if parsed.poll_seconds <= 0 or parsed.time_limit <= 0 or min(parsed.modify_seconds, parsed.latency) < 0:
+    operations = _named(made, "operation", parsed.operations, OPERATIONS)
+    unable = [name for name in names if not VARIANTS[name].any_operation]
+    if unable == names and operations != [ROTATE_TOKEN]:
+        made.error(f"the variants {', '.join(unable)} can do nothing but {ROTATE_TOKEN}")
+    if (
+        parsed.poll_seconds <= 0
+        or parsed.time_limit <= 0
+        or min(parsed.modify_seconds, parsed.latency, parsed.soak) < 0
+    ):
         made.error("times are above zero")
     settings = Settings(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(Settings)})
     try:
         Timing(**settings.timing(HEAVY_TAILED))  # type: ignore[arg-type]  # floats, and the seed
     except ValueError as error:
         made.error(str(error))
-    scenarios = [Scenario(ROTATE_TOKEN, kind, number) for kind in durations for number in regions]
+    scenarios = [
+        Scenario(operation, kind, number) for operation in operations for kind in durations for number in regions
+    ]
     return Request(settings, sizes, names, scenarios, parsed.json)
 
 
@@ -307,6 +331,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for scenario in asked.scenarios:
             for name in asked.variants:
+                if scenario.operation != ROTATE_TOKEN and not VARIANTS[name].any_operation:
+                    continue
                 for outcome in measure(VARIANTS[name], asked.sizes, settings, scenario):
                     console.print(_told(outcome))
                     outcomes.append(outcome)

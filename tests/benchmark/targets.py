@@ -26,6 +26,8 @@ REFUSALS = 1.0
 MEMORY = {"a": 250e6, "a2": 400e6}
 #: Of the variant with one inventory host a group: times the floor's wall time, and seconds of CPU a host beyond a's.
 HOSTS_WALL_TIMES_FLOOR, HOSTS_CPU_BEYOND = 1.5, 0.060
+#: Seconds of CPU for each further group, by operation.
+CPU_FURTHER = {"enable_tls": 0.060, "migrate_auth_to_rbac": 0.060, "migrate_rbac_to_auth": 0.060}
 OURS = ("a", "a2")
 
 #: What a target needs: figures by variant and number of groups, of its own scenario.
@@ -73,13 +75,31 @@ def targets(outcomes: Iterable[Outcome]) -> list[Target]:
         return []
     most = max(one.groups for one in outcomes)
     found: list[Target] = []
-    for scenario in dict.fromkeys([*WALL_TIMES_FLOOR, *(one.scenario for one in outcomes)]):
+    tried = list(dict.fromkeys(one.scenario for one in outcomes))
+    others = [
+        next((one for one in tried if (one.operation, one.durations) == (name, FIXED)), Scenario(name, FIXED, 1))
+        for name in CPU_FURTHER
+    ]
+    for scenario in dict.fromkeys([*WALL_TIMES_FLOOR, *tried, *others]):
         inside = [one for one in outcomes if one.scenario == scenario]
         sizes = sorted({one.groups for one in inside})
-        if scenario.operation == ROTATE_TOKEN:
-            wanted = rotation(scenario, sizes, most, {one.variant for one in inside})
-            found += [_target(one, scenario, inside) for one in wanted]
+        wanted = rotation(scenario, sizes, most, {one.variant for one in inside})
+        if scenario.operation != ROTATE_TOKEN:
+            wanted = [further(CPU_FURTHER[scenario.operation], sizes, most)] if scenario in others else []
+        found += [_target(one, scenario, inside) for one in wanted]
     return found
+
+
+def further(limit: float, sizes: list[int], most: int) -> Wanted:
+    """What each group more may take, from the two largest numbers of groups."""
+
+    def found(get: Get) -> float:
+        if len(sizes) < 2:
+            raise NotMeasured
+        less, more = get("a", sizes[-2]), get("a", sizes[-1])
+        return 1000 * (more.cpu - less.cpu) / (more.groups - less.groups)
+
+    return Wanted("a", sizes[-1] if sizes else most, "ms of CPU for each further group", limit * 1000, found)
 
 
 def _target(wanted: Wanted, scenario: Scenario, outcomes: Iterable[Outcome]) -> Target:

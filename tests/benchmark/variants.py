@@ -11,42 +11,62 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.fleet import Group
+from benchmark.figures import ROTATE_TOKEN
+from benchmark.operations import (
+    OPERATIONS,
+    Group,
+    Operation,
+    hosts_of_groups,
+    listed_groups,
+    role_variables,
+)
+from benchmark.operations import playbook as playbook_of
 from chaos.command import playbook_arguments
 
 HERE = Path(__file__).resolve().parent
 #: What the variants that are Ansible have in ansible.cfg, as the guide advises for large fleets: otherwise its main
 #: process looks every millisecond whether a task has ended, for as long as the task takes.
 ANSIBLE_CFG = "[defaults]\ninternal_poll_interval = 0.05\n"
-ROTATE_TOKEN = "elasticache.auth.rotate_token"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a variant is to rotate, and where it may write. ``poll_seconds``: how often to look, where one can say."""
+    """What a variant is to do, and where it may write. ``poll_seconds``: how often to look, where one can say.
+
+    ``soak`` and ``wait_timeout``, in seconds, are what the roles are told.
+    """
 
     groups: Sequence[Group]
     ca_bundle: str
     folder: Path
     poll_seconds: float
+    operation: Operation = OPERATIONS[ROTATE_TOKEN]
+    soak: float = 0
+    wait_timeout: float = 3600
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to rotate. ``slow``: what it takes for many groups is hours, so it begins with few."""
+    """One way to rotate. ``slow``: what it takes for many groups is hours, so it begins with few.
+
+    ``any_operation``: it does the other operations, too.
+    """
 
     name: str
     title: str
     command: Callable[[Job], list[str]]
     slow: bool = False
+    any_operation: bool = False
 
 
 def _role_variables(job: Job) -> dict[str, Any]:
-    return {
-        "rotate_token_soak": 0,
-        "rotate_token_data_plane_ca_path": job.ca_bundle,
-        "rotate_token_wait_delay": job.poll_seconds,
-    }
+    return role_variables(
+        job.operation,
+        ca_bundle=job.ca_bundle,
+        poll_seconds=job.poll_seconds,
+        soak=job.soak,
+        wait_timeout=job.wait_timeout,
+    )
 
 
 def _inventory(job: Job) -> str:
@@ -64,18 +84,14 @@ def _ansible(job: Job, playbook: str | Path, variables: Mapping[str, Any]) -> li
 
 
 def _localhost(job: Job) -> list[str]:
-    regions: dict[str, list[str]] = {}
-    for group in job.groups:
-        regions.setdefault(group.region, []).append(group.id)
-    listed = [{"region": region, "replication_group_ids": ids} for region, ids in regions.items()]
-    variables = {**_role_variables(job), "rotate_token_replication_groups": listed}
+    variables = {**_role_variables(job), **listed_groups(job.operation, job.groups)}
     variables["ansible_python_interpreter"] = sys.executable
-    return [*_ansible(job, ROTATE_TOKEN, variables), "-i", "localhost,", "--connection", "local"]
+    return [*_ansible(job, playbook_of(job.operation), variables), "-i", "localhost,", "--connection", "local"]
 
 
 def _one_host_a_group(job: Job) -> list[str]:
-    variables = {**_role_variables(job), "rotate_token_hosts": "caches"}
-    return [*_ansible(job, ROTATE_TOKEN, variables), "-i", _inventory(job)]
+    variables = {**_role_variables(job), **hosts_of_groups(job.operation, "caches")}
+    return [*_ansible(job, playbook_of(job.operation), variables), "-i", _inventory(job)]
 
 
 def _one_call_a_group(job: Job) -> list[str]:
@@ -100,8 +116,8 @@ def _boto3(job: Job) -> list[str]:
 VARIANTS: Mapping[str, Variant] = {
     variant.name: variant
     for variant in (
-        Variant("a", "role rotate_token, localhost with a list", _localhost),
-        Variant("a2", "role rotate_token, one host a group", _one_host_a_group),
+        Variant("a", "the role, localhost with a list", _localhost, any_operation=True),
+        Variant("a2", "the role, one host a group", _one_host_a_group, any_operation=True),
         Variant("b", "one module call a group and step, 5 forks", _one_call_a_group, slow=True),
         Variant("c", "AWS CLI, one group after the other", _cli(1), slow=True),
         Variant("c16", "AWS CLI, 16 groups at a time", _cli(16), slow=True),

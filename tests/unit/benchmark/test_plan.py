@@ -10,15 +10,18 @@ import pytest
 
 import benchmark.__main__ as program
 from benchmark.figures import Failure, Figures, Outcome, Scenario
-from benchmark.fleet import problem
 from benchmark.variants import VARIANTS
 
 SETTINGS = program.Settings(5.0, 0.02, 2.0, 600.0)
-OLD, NEW = "Old-token-0000001", "New-token-0000001"
 
 
 def planned(
-    monkeypatch: pytest.MonkeyPatch, variant: str, sizes: list[int], seconds: float, fails_at: int = 10**6
+    monkeypatch: pytest.MonkeyPatch,
+    variant: str,
+    sizes: list[int],
+    seconds: float,
+    fails_at: int = 10**6,
+    operation: str = "rotate_token",
 ) -> tuple[list[int], list[Outcome]]:
     """The numbers that are run where a group takes that many seconds, and all outcomes."""
     run: list[int] = []
@@ -30,7 +33,7 @@ def planned(
         return Figures(variant.name, number, number * seconds, number * 1.0, 1.0, {}, {}, 0.0, measured=(number,))
 
     monkeypatch.setattr(program, "run_once", run_once)
-    return run, list(program.measure(VARIANTS[variant], sizes, SETTINGS, Scenario()))
+    return run, list(program.measure(VARIANTS[variant], sizes, SETTINGS, Scenario(operation)))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,14 @@ def test_what_is_measured(
         assert one.wall == pytest.approx(groups * seconds)
 
 
+def test_other_operations_begin_with_few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, outcomes = planned(monkeypatch, "a", [100, 1000], 5.0, operation="enable_tls")
+    assert run == [10, 100]
+    assert [one.groups for one in outcomes] == [10, 100, 1000]
+    assert isinstance(outcomes[2], Figures)
+    assert outcomes[2].extrapolated
+
+
 def test_nothing_is_tried_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     run, outcomes = planned(monkeypatch, "a", [10, 100, 1000], 0.1, fails_at=100)
     assert run == [10, 100]
@@ -76,6 +87,9 @@ def test_nothing_is_tried_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> No
         (["--regions", "1,7"], "--regions is from 1 to 6"),
         (["--regions", "x"], "--regions are numbers"),
         (["--durations", "long"], "no durations long; there are: fixed, heavy-tailed"),
+        (["--operations", "rotate"], "no operation rotate; there are: rotate_token, enable_auth, enable_tls,"),
+        (["--operations", "enable_tls", "--variants", "b,d"], "the variants b, d can do nothing but rotate_token"),
+        (["--soak", "-1"], "times are above zero"),
         (["--modify-sigma", "9"], "modify_sigma must be between 0 and 5"),
         (["--variants", "e"], "no variant e; there are: a, a2, b, c, c16, d"),
         (["--poll-seconds", "0"], "times are above zero"),
@@ -87,25 +101,6 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str
         program.main(arguments)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("truth", "current", "said"),
-    [
-        ({}, NEW, ""),
-        ({"slots": [OLD]}, OLD, "AWSCURRENT still is the old token"),
-        ({"status": "modifying"}, NEW, "it is modifying"),
-        (
-            {"mode": "rotating", "slots": [OLD, NEW]},
-            NEW,
-            "it is rotating, and not required with the token in AWSCURRENT",
-        ),
-        ({"slots": [OLD]}, NEW, "it is required, and not required with the token in AWSCURRENT"),
-    ],
-)
-def test_the_end_state(truth: dict[str, Any], current: str, said: str) -> None:
-    whole = {"id": "g", "status": "available", "mode": "required", "slots": [NEW], **truth}
-    assert problem(whole, current, OLD) == (f"g: {said}" if said else "")
 
 
 def test_the_scenarios() -> None:
@@ -124,3 +119,8 @@ def test_the_scenarios() -> None:
         "modify_max_seconds": 120.0,
         "modify_seed": 0,
     }
+
+
+def test_every_operation_is_a_scenario_of_its_own() -> None:
+    asked = program.parse(["--operations", "enable_tls,rotate_token", "--regions", "1"])
+    assert [(one.operation, one.regions) for one in asked.scenarios] == [("enable_tls", 1), ("rotate_token", 1)]

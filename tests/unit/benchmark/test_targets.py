@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmark.figures import Failure, Figures, Outcome, Scenario
-from benchmark.targets import ONE_REGION, ONE_REGION_HEAVY_TAILED, THREE_REGIONS, targets
+from benchmark.targets import CPU_FURTHER, ONE_REGION, ONE_REGION_HEAVY_TAILED, THREE_REGIONS, targets
 from benchmark.timeline import Timeline
 
 MODIFY = "elasticache:ModifyReplicationGroup"
@@ -33,7 +33,10 @@ def figures(variant: str, groups: int = 1000, scenario: Scenario = THREE_REGIONS
     return Figures(variant, groups, scenario=scenario, **{**given, **members})
 
 
+OPERATIONS = [Scenario(name) for name in CPU_FURTHER]
 GOOD: list[Outcome] = [
+    *(figures("a", 10, one, cpu=6.0) for one in OPERATIONS),
+    *(figures("a", 100, one, cpu=11.0) for one in OPERATIONS),
     figures("a", 100, wall=11.0, calls={MODIFY: 250.0}),
     figures("a"),
     figures("a2", wall=130.0, cpu=20.0),
@@ -115,6 +118,7 @@ def test_all_met_but_for_the_variant_that_was_not_run() -> None:
             {"wall time, times the slowest group's own changes"},
         ),
         ("a", 1000, ONE_REGION_HEAVY_TAILED, {"wall": 101.0}, {"wall time, times d's"}),
+        *(("a", 100, one, {"cpu": 11.5}, {"ms of CPU for each further group"}) for one in OPERATIONS),
     ],
 )
 def test_each_can_be_missed(
@@ -159,7 +163,18 @@ def test_the_scenarios_that_matter_are_named_although_not_measured() -> None:
         assert found[(scenario, "a", "wall time, times d's")] is None
     assert found[(FIXED_1, "a", "s from ROTATE done to SET, mean")] is None
     assert found[(FIXED_3, "a2", "ms of CPU a host beyond a's")] is None
+    assert found[("enable_tls, fixed, 1 region", "a", "ms of CPU for each further group")] is None
     assert found[("rotate_token, fixed, 2 regions", "a", "calls a group that AWS took")] is True
+
+
+def test_further_groups_need_two_sizes() -> None:
+    found = met([figures("a", 100, Scenario("enable_tls", regions=2))])
+    assert found[("enable_tls, fixed, 2 regions", "a", "ms of CPU for each further group")] is None
+
+
+def test_nothing_is_wanted_of_the_other_operations() -> None:
+    other = Scenario("disable_access_control")
+    assert str(other) not in {str(target.scenario) for target in targets([figures("a", scenario=other)])}
 
 
 def test_an_extrapolation_is_marked() -> None:
