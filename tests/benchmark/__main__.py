@@ -23,9 +23,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmark import fleet
+from benchmark.cases import CASES, NEIGHBOUR_GROUPS
 from benchmark.figures import (
+    FAULTS,
     FIXED,
+    FLEET,
     HEAVY_TAILED,
+    NEIGHBOUR,
     ROTATE_TOKEN,
     Failure,
     Figures,
@@ -37,10 +41,10 @@ from benchmark.figures import (
     largest_that_fits,
 )
 from benchmark.measure import MEMORY_IS, run
-from benchmark.operations import OPERATIONS
+from benchmark.operations import OPERATIONS, Group
 from benchmark.table import calls_table, duration, figures_table, targets_table
 from benchmark.targets import targets
-from benchmark.timeline import timeline
+from benchmark.timeline import Timeline, timeline
 from benchmark.variants import VARIANTS, Job, Variant
 from chaos.command import ansible_environment
 from emulator.settings import Timing
@@ -58,7 +62,8 @@ _LINES = 20
 class Settings:
     """What is the same for all variants and scenarios; times in seconds.
 
-    ``modify_sigma``, ``modify_max_seconds`` and ``modify_seed`` are of heavy-tailed durations alone.
+    ``modify_sigma``, ``modify_max_seconds`` and ``modify_seed`` are of heavy-tailed durations alone,
+    ``neighbour_timeout`` and ``fault_groups`` of these two cases.
     """
 
     modify_seconds: float
@@ -69,6 +74,8 @@ class Settings:
     modify_sigma: float = 1.0
     modify_max_seconds: float = 120.0
     modify_seed: int = 0
+    neighbour_timeout: float = 45.0
+    fault_groups: int = 40
 
     def timing(self, durations: str) -> dict[str, float]:
         """The emulator's settings for a scenario with such durations."""
@@ -132,21 +139,51 @@ def parser() -> argparse.ArgumentParser:
         default=600.0,
         help="seconds above which a variant is extrapolated from fewer groups (%(default)s)",
     )
+    made.add_argument(
+        "--cases",
+        default=FLEET,
+        help=f"some of {','.join((FLEET, *CASES))}: {FLEET} is all of the above, {NEIGHBOUR} {NEIGHBOUR_GROUPS} groups "
+        f"of which one never ends its change, {FAULTS} dropped answers and every fifth call throttled; these two "
+        "have one region and variant a alone (%(default)s)",
+    )
+    made.add_argument(
+        "--neighbour-timeout",
+        type=float,
+        default=45.0,
+        help="seconds that the role is told to wait for a change, in that case (%(default)s)",
+    )
+    made.add_argument("--fault-groups", type=int, default=40, help="groups in that case (%(default)s)")
+    made.add_argument(
+        "--before",
+        type=Path,
+        metavar="FILE",
+        help="what --json has written on this machine before a change: the wall time of the case "
+        f"{FAULTS} is compared with it",
+    )
     made.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
     return made
 
 
 def run_once(variant: Variant, number: int, settings: Settings, scenario: Scenario) -> Outcome:
     """Let a variant do its work once, on a fresh fleet of that many groups with an emulator of its own."""
-    operation = OPERATIONS[scenario.operation]
+    operation, case = OPERATIONS[scenario.operation], CASES.get(scenario.case)
     emulator = start_emulator("--data-plane", "light", "--create-seconds", "0")
     try:
         with tempfile.TemporaryDirectory(prefix="elasticache-auth-bench-") as name:
             folder = Path(name)
             groups = fleet.create(emulator, operation, number, fleet.REGIONS[: scenario.regions])
             job = Job(groups, emulator.ca_bundle or "", folder, settings.poll_seconds, operation, settings.soak)
+            timing, free = settings.timing(scenario.durations), groups
+            if case is not None:
+                timing = {**timing, **case.timing}
+                job = dataclasses.replace(job, soak=settings.soak if case.soak is None else case.soak)
+            if case is not None and case.stuck:
+                job = dataclasses.replace(job, wait_timeout=settings.neighbour_timeout)
+                free = groups[:-1]
             command, environment = variant.command(job), ansible_environment(emulator, folder)
-            fleet.begin(emulator, **settings.timing(scenario.durations))
+            fleet.begin(emulator, **timing)
+            if case is not None:
+                emulator.faults(*case.faults(groups))
             server = psutil.Process(emulator.process.pid)
             since, before = time.time(), _cpu(server)
             ran = run(command, folder, environment, settings.time_limit * _GRACE)
@@ -154,9 +191,11 @@ def run_once(variant: Variant, number: int, settings: Settings, scenario: Scenar
             if ran.returncode is None:
                 return Failure(variant.name, number, f"not done after {ran.wall:.0f} s", scenario)
             calls, refused = count_calls(emulator.calls(since=since))
-            found = timeline(emulator.groups(), since, time.time())
-            wrong = fleet.problems(emulator, operation, groups)
-            if ran.returncode or wrong:
+            emulator.clear_faults()
+            truths = [truth for truth in emulator.groups() if Group(truth["region"], truth["id"]) in set(free)]
+            found = timeline(truths, since, time.time())
+            wrong = fleet.problems(emulator, operation, free)
+            if wrong or (ran.returncode and free == groups):
                 tail = "\n".join(ran.output.splitlines()[-_LINES:])
                 why = f"exit status {ran.returncode}, {len(wrong)} of {number} groups did not arrive"
                 return Failure(variant.name, number, "\n".join([why, *wrong[:5], tail]), scenario)
@@ -241,6 +280,23 @@ def _written(one: Outcome) -> dict[str, Any]:
     }
 
 
+def read_figures(written: Any) -> list[Figures]:
+    """The figures in what ``report`` made. Raises KeyError, TypeError or ValueError where it is something else."""
+    names = [field.name for field in dataclasses.fields(Figures)]
+    return [
+        Figures(
+            **{
+                **{name: one[name] for name in names},
+                "measured": tuple(one["measured"]),
+                "scenario": Scenario(**one["scenario"]),
+                "timeline": one["timeline"] and Timeline(**one["timeline"]),
+            }
+        )
+        for one in written["outcomes"]
+        if not one["failed"]
+    ]
+
+
 def report(
     outcomes: Sequence[Outcome], reached: Sequence[Target], settings: Settings, machine: dict[str, Any]
 ) -> dict[str, Any]:
@@ -263,6 +319,7 @@ class Request:
     variants: Sequence[str]
     scenarios: Sequence[Scenario]
     file: Path | None
+    before: Sequence[Figures] = ()
 
 
 def parse(arguments: Sequence[str] | None) -> Request:
@@ -287,11 +344,11 @@ def parse(arguments: Sequence[str] | None) -> Request:
     unable = [name for name in names if not VARIANTS[name].any_operation]
     if unable == names and operations != [ROTATE_TOKEN]:
         made.error(f"the variants {', '.join(unable)} can do nothing but {ROTATE_TOKEN}")
-    if (
-        parsed.poll_seconds <= 0
-        or parsed.time_limit <= 0
-        or min(parsed.modify_seconds, parsed.latency, parsed.soak) < 0
-    ):
+    cases = _named(made, "case", parsed.cases, (FLEET, *CASES))
+    if not 1 <= parsed.fault_groups <= 9999:
+        made.error("--fault-groups is from 1 to 9999")
+    least = min(parsed.modify_seconds, parsed.latency, parsed.soak)
+    if min(parsed.poll_seconds, parsed.time_limit, parsed.neighbour_timeout) <= 0 or least < 0:
         made.error("times are above zero")
     settings = Settings(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(Settings)})
     try:
@@ -301,7 +358,14 @@ def parse(arguments: Sequence[str] | None) -> Request:
     scenarios = [
         Scenario(operation, kind, number) for operation in operations for kind in durations for number in regions
     ]
-    return Request(settings, sizes, names, scenarios, parsed.json)
+    scenarios = [*scenarios * (FLEET in cases), *(CASES[name].scenario for name in cases if name != FLEET)]
+    before: Sequence[Figures] = ()
+    if parsed.before is not None:
+        try:
+            before = read_figures(json.loads(parsed.before.read_text("utf-8")))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            made.error(f"--before {parsed.before} can't be read: {type(error).__name__}: {error}")
+    return Request(settings, sizes, names, scenarios, parsed.json, before)
 
 
 def _named(made: argparse.ArgumentParser, what: str, given: str, known: Iterable[str]) -> list[str]:
@@ -310,6 +374,17 @@ def _named(made: argparse.ArgumentParser, what: str, given: str, known: Iterable
     if unknown:
         made.error(f"no {what} {', '.join(unknown)}; there are: {', '.join(known)}")
     return names
+
+
+def measure_scenario(scenario: Scenario, asked: Request) -> Iterator[Outcome]:
+    """Measure all variants that were asked for and can do it; in a case where something goes wrong variant a alone."""
+    if scenario.case != FLEET:
+        number = NEIGHBOUR_GROUPS if scenario.case == NEIGHBOUR else asked.settings.fault_groups
+        yield run_once(VARIANTS["a"], number, asked.settings, scenario)
+        return
+    for name in asked.variants:
+        if scenario.operation == ROTATE_TOKEN or VARIANTS[name].any_operation:
+            yield from measure(VARIANTS[name], asked.sizes, asked.settings, scenario)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -330,15 +405,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcomes: list[Outcome] = []
     try:
         for scenario in asked.scenarios:
-            for name in asked.variants:
-                if scenario.operation != ROTATE_TOKEN and not VARIANTS[name].any_operation:
-                    continue
-                for outcome in measure(VARIANTS[name], asked.sizes, settings, scenario):
-                    console.print(_told(outcome))
-                    outcomes.append(outcome)
+            for outcome in measure_scenario(scenario, asked):
+                console.print(_told(outcome))
+                outcomes.append(outcome)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    reached = targets(outcomes)
+    reached = targets(outcomes, asked.before)
     titles = {one.name: one.title for one in VARIANTS.values()}
     for scenario in dict.fromkeys(one.scenario for one in outcomes):
         inside = [one for one in outcomes if one.scenario == scenario]

@@ -13,18 +13,23 @@ from benchmark.timeline import Timeline
 #: How the durations of the groups' changes are: all the same, or drawn for each (the emulator's README says how).
 FIXED, HEAVY_TAILED = "fixed", "heavy-tailed"
 ROTATE_TOKEN = "rotate_token"
+#: What happens to the groups meanwhile: nothing, or what ``cases.py`` says.
+FLEET, NEIGHBOUR, FAULTS = "fleet", "neighbour", "faults"
+_CASE_WORDS = {FLEET: "", NEIGHBOUR: ", a neighbour never ends", FAULTS: ", dropped answers and throttling"}
 
 
 @dataclass(frozen=True, order=True)
 class Scenario:
-    """What variants are compared in: what is done to the groups, how long changes last, and in how many regions."""
+    """What variants are compared in: what is done to groups in how many regions, and how long changes last there."""
 
     operation: str = ROTATE_TOKEN
     durations: str = FIXED
     regions: int = 3
+    case: str = FLEET
 
     def __str__(self) -> str:
-        return f"{self.operation}, {self.durations}, {self.regions} region{'s' * (self.regions != 1)}"
+        regions = f"{self.regions} region{'s' * (self.regions != 1)}"
+        return f"{self.operation}, {self.durations}, {regions}{_CASE_WORDS[self.case]}"
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def targets_table(targets: Iterable[Target]) -> Table:
         shown.add_row(
             "" if target.scenario == before else str(target.scenario),
             target.variant,
-            f"{target.groups:,}",
+            f"{target.groups:,}" if target.groups else "-",
             target.what,
             f"{'≥' if target.at_least else '≤'} {target.limit:g}",
             f"[dim italic]≈ {found}[/]" if target.extrapolated else found,

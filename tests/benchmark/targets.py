@@ -8,7 +8,19 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from benchmark.figures import FIXED, HEAVY_TAILED, ROTATE_TOKEN, Figures, Outcome, Scenario, Target
+from benchmark.cases import CASES
+from benchmark.figures import (
+    FAULTS,
+    FIXED,
+    FLEET,
+    HEAVY_TAILED,
+    NEIGHBOUR,
+    ROTATE_TOKEN,
+    Figures,
+    Outcome,
+    Scenario,
+    Target,
+)
 
 #: Rotation, in the three scenarios that are always among the targets, measured or not.
 ONE_REGION = Scenario(ROTATE_TOKEN, FIXED, 1)
@@ -28,6 +40,9 @@ MEMORY = {"a": 250e6, "a2": 400e6}
 HOSTS_WALL_TIMES_FLOOR, HOSTS_CPU_BEYOND = 1.5, 0.060
 #: Seconds of CPU for each further group, by operation.
 CPU_FURTHER = {"enable_tls": 0.060, "migrate_auth_to_rbac": 0.060, "migrate_rbac_to_auth": 0.060}
+#: Beyond the group's own two changes, in seconds.
+UNAUTHENTICATED_BEYOND = 2.0
+FAULTS_TIMES_BEFORE, FAULTS_CHANGES = 0.7, 2
 OURS = ("a", "a2")
 
 #: What a target needs: figures by variant and number of groups, of its own scenario.
@@ -65,29 +80,69 @@ class _Measured:
         return found
 
 
-def targets(outcomes: Iterable[Outcome]) -> list[Target]:
+def targets(outcomes: Iterable[Outcome], before: Iterable[Figures] = ()) -> list[Target]:
     """What is wanted of the collection's variants, at the largest number of groups that there is an outcome for.
 
-    Empty where none of them was tried.
+    ``before`` are the figures of an earlier program on the same machine. Empty where no such variant was tried.
     """
     outcomes = list(outcomes)
     if not any(one.variant in OURS for one in outcomes):
         return []
-    most = max(one.groups for one in outcomes)
+    most = max((one.groups for one in outcomes if one.scenario.case == FLEET), default=0)
     found: list[Target] = []
     tried = list(dict.fromkeys(one.scenario for one in outcomes))
     others = [
-        next((one for one in tried if (one.operation, one.durations) == (name, FIXED)), Scenario(name, FIXED, 1))
+        next(
+            (one for one in tried if (one.operation, one.durations, one.case) == (name, FIXED, FLEET)),
+            Scenario(name, FIXED, 1),
+        )
         for name in CPU_FURTHER
     ]
     for scenario in dict.fromkeys([*WALL_TIMES_FLOOR, *tried, *others]):
         inside = [one for one in outcomes if one.scenario == scenario]
         sizes = sorted({one.groups for one in inside})
         wanted = rotation(scenario, sizes, most, {one.variant for one in inside})
+        if scenario.case != FLEET:
+            continue
         if scenario.operation != ROTATE_TOKEN:
             wanted = [further(CPU_FURTHER[scenario.operation], sizes, most)] if scenario in others else []
         found += [_target(one, scenario, inside) for one in wanted]
+    for case, of_case in ((NEIGHBOUR, beside_a_neighbour), (FAULTS, with_faults)):
+        scenario = CASES[case].scenario
+        inside = [one for one in outcomes if one.scenario == scenario]
+        groups = inside[0].groups if inside else 0
+        earlier = next((one for one in before if (one.scenario, one.groups) == (scenario, groups)), None)
+        found += [_target(one, scenario, inside) for one in of_case(groups, earlier)]
     return found
+
+
+def beside_a_neighbour(groups: int, _before: Figures | None) -> list[Wanted]:
+    """What is wanted where the change of another group never ends."""
+
+    def beyond(get: Get) -> float | None:
+        found = get("a", groups).timeline
+        if found is None or found.unauthenticated is None:
+            return None
+        return found.unauthenticated - found.slowest_own
+
+    what = "s of unauthenticated access beyond the group's own changes"
+    return [Wanted("a", groups, what, UNAUTHENTICATED_BEYOND, beyond)]
+
+
+def with_faults(groups: int, before: Figures | None) -> list[Wanted]:
+    """What is wanted where answers are dropped and calls are throttled."""
+
+    def times(get: Get) -> float | None:
+        return get("a", groups).wall / before.wall if before else None
+
+    def changes(get: Get) -> float | None:
+        found = get("a", groups).timeline
+        return found.changes if found else None
+
+    return [
+        Wanted("a", groups, "wall time, times that of --before", FAULTS_TIMES_BEFORE, times),
+        Wanted("a", groups, "modifies a group, most", FAULTS_CHANGES, changes),
+    ]
 
 
 def further(limit: float, sizes: list[int], most: int) -> Wanted:

@@ -9,20 +9,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 TESTS = Path(__file__).resolve().parents[1]
 MODIFY = "elasticache:ModifyReplicationGroup"
 
 
-def test_three_groups(tmp_path: Path) -> None:
-    file = tmp_path / "bench.json"
-    arguments = ["--sizes", "3", "--variants", "a,a2,b,c16,d", "--modify-seconds", "0.2", "--poll-seconds", "0.1"]
-    arguments += ["--durations", "heavy-tailed", "--modify-max-seconds", "0.5"]
-    environment = {**os.environ, "TERM": "dumb", "COLUMNS": "200"}
+def measured(folder: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
+    """What the benchmark prints, and what it writes."""
+    file = folder / "bench.json"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmark", *arguments, "--json", str(file)],
+        [sys.executable, "-m", "benchmark", *arguments, "--poll-seconds", "0.1", "--json", str(file)],
         cwd=TESTS,
-        env=environment,
+        env={**os.environ, "TERM": "dumb", "COLUMNS": "200"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -30,14 +29,23 @@ def test_three_groups(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode in (0, 1), done.stdout  # 1: so few groups need not reach the targets
-    found = json.loads(file.read_text("utf-8"))
+    text = file.read_text("utf-8")
+    assert "Old-token-of-" not in done.stdout + text
+    assert "Password-of-" not in done.stdout + text
+    return done.stdout, json.loads(text)
+
+
+def test_three_groups(tmp_path: Path) -> None:
+    arguments = ["--sizes", "3", "--variants", "a,a2,b,c16,d", "--modify-seconds", "0.2"]
+    arguments += ["--durations", "heavy-tailed", "--modify-max-seconds", "0.5"]
+    printed, found = measured(tmp_path, *arguments)
     assert [(one["variant"], one["groups"], one["failed"]) for one in found["outcomes"]] == [
         ("a", 3, False),
         ("a2", 3, False),
         ("b", 3, False),
         ("c16", 3, False),
         ("d", 3, False),
-    ], done.stdout
+    ], printed
     for one in found["outcomes"]:
         assert one["calls"][MODIFY] == 6
         assert one["cpu"] > 0
@@ -55,5 +63,23 @@ def test_three_groups(tmp_path: Path) -> None:
     assert {("heavy-tailed", False), ("fixed", True)} <= durations
     assert ("fixed", False) not in durations
     for said in ("rotate_token, heavy-tailed, 3 regions", MODIFY, "Targets"):
-        assert said in done.stdout
-    assert "Old-token-of-" not in done.stdout + file.read_text("utf-8")
+        assert said in printed
+
+
+def test_two_cases(tmp_path: Path) -> None:
+    # The neighbour's time limit is the others' too: they must keep it on a busy machine.
+    arguments = ["--cases", "neighbour,faults", "--neighbour-timeout", "15", "--fault-groups", "2"]
+    printed, found = measured(tmp_path, *arguments, "--modify-seconds", "0.2")
+    neighbour, faults = found["outcomes"]
+    assert not neighbour["failed"], printed
+    assert not faults["failed"], printed
+    assert (neighbour["scenario"]["operation"], neighbour["groups"]) == ("migrate_rbac_to_auth", 3)
+    history = neighbour["timeline"]
+    assert history["slowest_own"] == 2.0  # of the groups that arrive, a second for each of two changes
+    assert history["gap_max"] < history["unauthenticated"] < neighbour["wall"]
+    assert faults["groups"] == 2
+    assert faults["timeline"]["changes"] == 2
+    assert sum(faults["refused"].values()) > 0
+    known = {one["what"]: one["met"] for one in found["targets"] if one["found"] is not None}
+    assert set(known) == {"s of unauthenticated access beyond the group's own changes", "modifies a group, most"}
+    assert known["modifies a group, most"]

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import benchmark.__main__ as program
 from benchmark.figures import Failure, Figures, Outcome, Scenario
+from benchmark.timeline import Timeline
 from benchmark.variants import VARIANTS
 
 SETTINGS = program.Settings(5.0, 0.02, 2.0, 600.0)
@@ -90,6 +93,10 @@ def test_nothing_is_tried_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> No
         (["--operations", "rotate"], "no operation rotate; there are: rotate_token, enable_auth, enable_tls,"),
         (["--operations", "enable_tls", "--variants", "b,d"], "the variants b, d can do nothing but rotate_token"),
         (["--soak", "-1"], "times are above zero"),
+        (["--neighbour-timeout", "0"], "times are above zero"),
+        (["--cases", "storm"], "no case storm; there are: fleet, neighbour, faults"),
+        (["--fault-groups", "0"], "--fault-groups is from 1 to 9999"),
+        (["--before", "/nowhere/before.json"], "--before /nowhere/before.json can't be read: FileNotFoundError"),
         (["--modify-sigma", "9"], "modify_sigma must be between 0 and 5"),
         (["--variants", "e"], "no variant e; there are: a, a2, b, c, c16, d"),
         (["--poll-seconds", "0"], "times are above zero"),
@@ -124,3 +131,42 @@ def test_the_scenarios() -> None:
 def test_every_operation_is_a_scenario_of_its_own() -> None:
     asked = program.parse(["--operations", "enable_tls,rotate_token", "--regions", "1"])
     assert [(one.operation, one.regions) for one in asked.scenarios] == [("enable_tls", 1), ("rotate_token", 1)]
+
+
+def test_the_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[tuple[str, int, str]] = []
+
+    def run_once(variant: Any, number: int, settings: Any, scenario: Any) -> Outcome:
+        run.append((variant.name, number, scenario.case))
+        return Failure(variant.name, number, "not really", scenario)
+
+    monkeypatch.setattr(program, "run_once", run_once)
+    asked = program.parse(["--cases", "faults,neighbour", "--fault-groups", "7", "--variants", "d"])
+    for scenario in asked.scenarios:
+        list(program.measure_scenario(scenario, asked))
+    assert run == [("a", 7, "faults"), ("a", 3, "neighbour")]
+    assert [one.case for one in program.parse(["--cases", "neighbour,fleet"]).scenarios] == ["fleet", "neighbour"]
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    scenario = Scenario("enable_tls", regions=1, case="faults")
+    written = Figures(
+        *("a", 40, 30.5, 4.0, 1e8, {"x:Y": 80.0}, {}, 1.0),
+        measured=(40,),
+        scenario=scenario,
+        timeline=Timeline(1.0, 2.0, 10.0, None, 2),
+    )
+    outcomes: list[Outcome] = [written, Failure("d", 40, "no"), Figures("a", 1, 1.0, 1.0, 1.0, {}, {}, 1.0)]
+    file = tmp_path / "before.json"
+    file.write_text(json.dumps(program.report(outcomes, [], SETTINGS, {})), "utf-8")
+    assert program.parse(["--before", str(file)]).before == [outcomes[0], outcomes[2]]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"outcomes": [{"failed": false}]}', '{"outcomes": 1}'])
+def test_what_is_no_report_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    file = tmp_path / "before.json"
+    file.write_text(text, "utf-8")
+    with pytest.raises(SystemExit) as ended:
+        program.main(["--before", str(file)])
+    assert ended.value.code == 2
+    assert "can't be read" in capsys.readouterr().err

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.figures import Failure, Figures, Outcome, Scenario
+from benchmark.cases import CASES
+from benchmark.figures import FAULTS, FLEET, NEIGHBOUR, Failure, Figures, Outcome, Scenario
 from benchmark.targets import CPU_FURTHER, ONE_REGION, ONE_REGION_HEAVY_TAILED, THREE_REGIONS, targets
 from benchmark.timeline import Timeline
 
@@ -33,10 +34,14 @@ def figures(variant: str, groups: int = 1000, scenario: Scenario = THREE_REGIONS
     return Figures(variant, groups, scenario=scenario, **{**given, **members})
 
 
+NEVER_ENDS, DROPPED = CASES[NEIGHBOUR].scenario, CASES[FAULTS].scenario
+BEFORE = [figures("a", 40, DROPPED, wall=50.0), figures("a", 10, DROPPED, wall=1.0), figures("a", 40, wall=2.0)]
 OPERATIONS = [Scenario(name) for name in CPU_FURTHER]
 GOOD: list[Outcome] = [
     *(figures("a", 10, one, cpu=6.0) for one in OPERATIONS),
     *(figures("a", 100, one, cpu=11.0) for one in OPERATIONS),
+    figures("a", 3, NEVER_ENDS, timeline=Timeline(1.0, 1.0, 2.0, 3.9, 2)),
+    figures("a", 40, DROPPED, wall=30.0),
     figures("a", 100, wall=11.0, calls={MODIFY: 250.0}),
     figures("a"),
     figures("a2", wall=130.0, cpu=20.0),
@@ -52,7 +57,7 @@ GOOD: list[Outcome] = [
 
 def met(outcomes: list[Outcome]) -> dict[Name, bool | None]:
     """Whether each target is met, by scenario, variant and what it is about."""
-    return {(str(target.scenario), target.variant, target.what): target.met for target in targets(outcomes)}
+    return {(str(target.scenario), target.variant, target.what): target.met for target in targets(outcomes, BEFORE)}
 
 
 def changed(variant: str, groups: int, scenario: Scenario, **members: Any) -> list[Outcome]:
@@ -118,6 +123,12 @@ def test_all_met_but_for_the_variant_that_was_not_run() -> None:
             {"wall time, times the slowest group's own changes"},
         ),
         ("a", 1000, ONE_REGION_HEAVY_TAILED, {"wall": 101.0}, {"wall time, times d's"}),
+        (
+            *("a", 3, NEVER_ENDS, {"timeline": Timeline(1.0, 1.0, 2.0, 4.1, 2)}),
+            {"s of unauthenticated access beyond the group's own changes"},
+        ),
+        ("a", 40, DROPPED, {"wall": 36.0}, {"wall time, times that of --before"}),
+        ("a", 40, DROPPED, {"timeline": Timeline(1.0, 1.0, 2.0, 0.0, 3)}, {"modifies a group, most"}),
         *(("a", 100, one, {"cpu": 11.5}, {"ms of CPU for each further group"}) for one in OPERATIONS),
     ],
 )
@@ -153,7 +164,7 @@ def test_what_failed_is_not_measured() -> None:
 
 def test_the_variant_itself_failed() -> None:
     found = met([Failure("a", 1000, "no"), figures("d"), figures("a", 100)])
-    assert found
+    assert (FIXED_3, "a", "wall time, times d's") in found
     assert set(found.values()) == {None}
 
 
@@ -170,6 +181,19 @@ def test_the_scenarios_that_matter_are_named_although_not_measured() -> None:
 def test_further_groups_need_two_sizes() -> None:
     found = met([figures("a", 100, Scenario("enable_tls", regions=2))])
     assert found[("enable_tls, fixed, 2 regions", "a", "ms of CPU for each further group")] is None
+
+
+def test_without_an_earlier_run_nothing_is_said_of_its_wall_time() -> None:
+    found = {target.what: target.met for target in targets(GOOD) if target.scenario == DROPPED}
+    assert found == {"wall time, times that of --before": None, "modifies a group, most": True}
+
+
+def test_a_case_alone() -> None:
+    found = targets([figures("a", 3, NEVER_ENDS, timeline=Timeline(1.0, 1.0, 2.0, 3.0, 2))])
+    assert {(target.what, target.groups) for target in found if target.met is not None} == {
+        ("s of unauthenticated access beyond the group's own changes", 3)
+    }
+    assert {target.groups for target in found if target.met is None} == {0, 100}
 
 
 def test_nothing_is_wanted_of_the_other_operations() -> None:
@@ -192,7 +216,7 @@ def test_an_extrapolated_run_has_no_gap() -> None:
 
 def test_at_the_largest_number_of_groups() -> None:
     found = targets([figures("a", 10), figures("a", 100), figures("d", 10)])
-    assert {target.groups for target in found} == {100}
+    assert {target.groups for target in found if target.scenario.case == FLEET} == {100}
 
 
 @pytest.mark.parametrize("outcomes", [[], [figures("c")], [figures("d"), figures("b")]])
