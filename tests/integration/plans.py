@@ -41,6 +41,36 @@ def made(
     return found
 
 
+def sent(calls: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> list[str]:
+    """The mutating calls that came in, each as ``service:Action(Member=value, Other=[value, value])``, members by name.
+
+    ``labels``: as :func:`made` has them. A version of the secret is called by all labels that it has before the call.
+    """
+    labels = dict(labels)
+    found = []
+    for call in calls:
+        if not call["mutating"]:
+            continue
+        members: dict[str, list[str]] = {}
+        for name, value in _flat(dict(_made(call, labels, {}))):
+            said = sorted(label for label, version in labels.items() if version == value)
+            members.setdefault(name, []).append(
+                f"that of {' and '.join(said) or 'no label'}" if name in _VERSIONS else value
+            )
+        found.append(written(f"{call['service']}:{call['action']}", members))
+        labels = _after(call, labels)
+    return found
+
+
+def written(action: str, members: Mapping[str, Sequence[str]]) -> str:
+    """A call as one line of text."""
+    parts = (
+        f"{name}={values[0] if len(values) == 1 else '[' + ', '.join(values) + ']'}"
+        for name, values in sorted(members.items())
+    )
+    return f"{action}({', '.join(parts)})"
+
+
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():

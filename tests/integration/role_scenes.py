@@ -156,18 +156,23 @@ def promote(emulator: Emulator, group: str = GROUP) -> None:
     client.update_secret_version_stage(SecretId=name, VersionStage="AWSPENDING", RemoveFromVersionId=at["AWSPENDING"])
 
 
+def version_ids(emulator: Emulator, group: str = GROUP) -> dict[str, str]:
+    """The truth: the version's id at each staging label of the group's secret; empty where there is no secret."""
+    client = emulator.client("secretsmanager")
+    try:
+        versions = client.describe_secret(SecretId=secret_name(group)).get("VersionIdsToStages", {})
+    except client.exceptions.ResourceNotFoundException:
+        return {}
+    return {stage: version for version, stages in versions.items() for stage in stages}
+
+
 def labelled(emulator: Emulator, group: str = GROUP) -> dict[str, str]:
     """The truth: the token at each staging label of the group's secret; empty where there is no secret."""
     client = emulator.client("secretsmanager")
-    try:
-        versions = client.describe_secret(SecretId=secret_name(group))["VersionIdsToStages"]
-    except client.exceptions.ResourceNotFoundException:
-        return {}
     found = {}
-    for version, stages in versions.items():
-        for stage in stages:
-            text = client.get_secret_value(SecretId=secret_name(group), VersionId=version)["SecretString"]
-            found[stage] = str(json.loads(text).get(KEY, ""))
+    for stage, version in version_ids(emulator, group).items():
+        text = client.get_secret_value(SecretId=secret_name(group), VersionId=version)["SecretString"]
+        found[stage] = str(json.loads(text).get(KEY, ""))
     return found
 
 

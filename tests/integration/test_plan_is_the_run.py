@@ -15,6 +15,7 @@ import pytest
 from integration.direct import ModuleRun, run
 from integration.plans import made, planned
 from integration.role_scenes import KEY, promote, put_token, run_role, secret_name, secret_text
+from integration.role_scenes import version_ids as labels
 from integration.scenes import GROUP, A, B, C, create, scene
 from integration.test_roles import half_rotated, rotated
 from integration.test_roles_bad_input import TEMPLATE, WITH_USERS
@@ -51,16 +52,6 @@ def journey(emulator: Emulator, operation: str, *, check: bool, **options: Any) 
     }
     given = {name: value for name, value in args.items() if value is not None}
     return run(emulator, "auth_journey", given, check=check)
-
-
-def labels(emulator: Emulator) -> dict[str, str]:
-    """The version ids by staging label of GROUP's secret, none where there is no secret."""
-    client = emulator.client("secretsmanager")
-    try:
-        versions = client.describe_secret(SecretId=SECRET).get("VersionIdsToStages", {})
-    except client.exceptions.ResourceNotFoundException:
-        return {}
-    return {stage: version for version, stages in versions.items() for stage in stages}
 
 
 def stored(prepare: Prepare, current: str, pending: str | None = None) -> Prepare:
