@@ -17,6 +17,7 @@ import functools
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -276,5 +277,11 @@ def emulator(request: pytest.FixtureRequest, emulators: Callable[[str], Emulator
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and start programs as from a terminal, also below nohup or behind an ``&``.
+
+    There hangups or interrupts are ignored, and what is started inherits that; a handler it does not.
+    """
     config.addinivalue_line("markers", f"emulator({', '.join(MARKER_MEMBERS)}): what the fixture emulator is to be")
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)

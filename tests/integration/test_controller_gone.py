@@ -202,7 +202,7 @@ def test_a_signal_ends_it_and_it_says_what_remains(
     assert "the run was interrupted. Run this again" in told["msg"]
     assert told["left"] == ["clients", "set", "prove_alone"]
     assert late_calls(emulator, gone_at) == []
-    run(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP))
+    run(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP, take_over=True))
     assert slots(emulator) == [labelled(emulator, GROUP)["AWSCURRENT"]] != [A]
 
 
