@@ -124,7 +124,7 @@ def bring_secrets_about(
     known = known if known is None or singly else _as_listed(clients, order, known)
 
     def work(key: str) -> SecretProgress:
-        progress = SecretProgress(key, secret_name=order.names[key])
+        progress = SecretProgress(id=key, secret_name=order.names[key])
         try:
             case = _Case(_request(order, key, hide), progress, singly=singly)
             if known is not None and key in known:
