@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from unit.benchmark.made_up import MODIFY, figures
 
 from benchmark.figures import (
-    Figures,
     Scenario,
     Target,
     count_calls,
@@ -18,21 +16,7 @@ from benchmark.figures import (
 )
 from benchmark.timeline import Timeline
 
-MODIFY, DESCRIBE = "elasticache:ModifyReplicationGroup", "elasticache:DescribeReplicationGroups"
-
-
-def figures(variant: str = "a", groups: int = 1000, **members: Any) -> Figures:
-    """Some figures, with ``members`` as they say."""
-    given: dict[str, Any] = {
-        "wall": 100.0,
-        "cpu": 10.0,
-        "memory": 200e6,
-        "calls": {MODIFY: 2.0 * groups},
-        "refused": {},
-        "emulator_cpu": 5.0,
-        "measured": (groups,),
-    }
-    return Figures(variant, groups, **{**given, **members})
+DESCRIBE = "elasticache:DescribeReplicationGroups"
 
 
 class TestExtrapolation:

@@ -8,30 +8,23 @@ import dataclasses
 from typing import Any
 
 import pytest
+from unit.benchmark import made_up
+from unit.benchmark.made_up import MODIFY
 
 from benchmark.cases import CASES
 from benchmark.figures import FAULTS, FLEET, NEIGHBOUR, Failure, Figures, Outcome, Scenario
 from benchmark.targets import CPU_FURTHER, ONE_REGION, ONE_REGION_HEAVY_TAILED, THREE_REGIONS, targets
 from benchmark.timeline import Timeline
 
-MODIFY = "elasticache:ModifyReplicationGroup"
 Name = tuple[str, str, str]
 FIXED_1, HEAVY_1, FIXED_3 = map(str, (ONE_REGION, ONE_REGION_HEAVY_TAILED, THREE_REGIONS))
 
 
 def figures(variant: str, groups: int = 1000, scenario: Scenario = THREE_REGIONS, **members: Any) -> Figures:
     """Figures that meet every target, unless ``members`` say otherwise."""
-    given: dict[str, Any] = {
-        "wall": 100.0,
-        "cpu": 10.0,
-        "memory": 200e6,
-        "calls": {MODIFY: 2.0 * groups},
-        "refused": {},
-        "emulator_cpu": 5.0,
-        "measured": (groups,),
-        "timeline": Timeline(4.0, 9.0, 95.0, 0.0, 2),
-    }
-    return Figures(variant, groups, scenario=scenario, **{**given, **members})
+    return made_up.figures(
+        variant, groups, **{"scenario": scenario, "timeline": Timeline(4.0, 9.0, 95.0, 0.0, 2), **members}
+    )
 
 
 NEVER_ENDS, DROPPED = CASES[NEIGHBOUR].scenario, CASES[FAULTS].scenario
