@@ -19,10 +19,9 @@ from waiting import PATIENCE
 if TYPE_CHECKING:
     from conftest import Emulator
 
-#: The module in a process of its own, which heeds an interrupt also where what started it does not, as behind a "&".
+#: The module in a process of its own.
 PROGRAM = """
-import runpy, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import runpy
 runpy.run_module("ansible_collections.elasticache.auth.plugins.modules.auth_journey", run_name="__main__")
 """
 #: The calls of a rotation that change something: three records, two changes, one token stored, its labels moved twice.
