@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Account
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import Account
 from ansible_collections.elasticache.auth.plugins.plugin_utils._controller import TiedToController
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
@@ -100,6 +100,6 @@ class _Told:
     def glance(self) -> Glance | None:
         self._account.read(self._journal)
         account = self._account
-        if not account.what:
+        if not account.groups:
             return None
-        return Glance(account.what, account.groups, account.through, account.words(time.time()))
+        return Glance("through", account.groups, account.through, account.words(time.time()))

@@ -51,12 +51,18 @@ class Stop:
         """Nothing speaks against going on."""
         self._event = threading.Event()
         self._why = INTERRUPTED
+        self._lock = threading.Lock()
+        self._waiting: set[threading.Event] = set()
 
     def set(self, why: str = INTERRUPTED) -> None:
         """Have the run end, whichever thread does what. The first reason counts. Not for use in a signal handler."""
-        if not self._event.is_set():
+        with self._lock:
+            if self._event.is_set():
+                return
             self._why = why
             self._event.set()
+            for event in self._waiting:
+                event.set()
 
     @property
     def reason(self) -> str:
@@ -67,6 +73,22 @@ class Stop:
         """Wait so many seconds. Raises :class:`Stopped` as soon as the run must end."""
         if self._event.wait(max(seconds, 0.0)):
             raise Stopped(self._why)
+
+    def wait_for(self, event: threading.Event, seconds: float | None = None) -> bool:
+        """Return whether ``event`` is set, which is waited for, so many ``seconds`` at most.
+
+        Raises :class:`Stopped` as soon as the run must end.
+        """
+        with self._lock:
+            stopped = self._event.is_set()
+            self._waiting.add(event)
+        try:
+            happened = not stopped and event.wait(seconds)
+        finally:
+            with self._lock:
+                self._waiting.discard(event)
+        self.check()
+        return happened
 
     def check(self) -> None:
         """Raise :class:`Stopped` where the run must end."""

@@ -482,7 +482,12 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts imp
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TOKEN_STEPS, Journey, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Journal, Teller
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.engine import (
+    Target,
+    run_everywhere,
+    run_here,
+)
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_run import GroupRun
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import (
     NEWEST,
     WITH_USERS,
@@ -490,12 +495,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._operation.journe
     check_request,
     diff_of_plans,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.places import Place, travel_everywhere
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.travel import (
-    Journeyed,
-    travel,
-    travel_on,
-)
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import ProgressFile, ProgressSink
 
 SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
 #: What is said of groups that were changed, or in check mode would be.
@@ -563,22 +563,22 @@ def steps_of(module: AnsibleAWSModule, ids: list[str]) -> dict[str, list[Step]]:
     return steps
 
 
-def journal_at(path: str | None) -> Teller:
-    """Return the journal that is kept in a file, if any. Raises AuthError where that can't be written to."""
+def progress_at(path: str | None) -> ProgressSink:
+    """Return what writes progress to a file, if any. Raises AuthError where that can't be written to."""
     if not path:
-        return Teller()
+        return ProgressSink()
     try:
-        return Journal(path)
+        return ProgressFile(path)
     except OSError as error:
         raise AuthError(f"progress_path: {error}. Name a file that can be written to, or leave it out.") from error
 
 
-def places_of(module: AnsibleAWSModule) -> list[Place]:
+def places_of(module: AnsibleAWSModule) -> list[Target]:
     """Return the places that are given. Raises AuthError for groups that can't be meant so."""
-    places: list[Place] = []
+    places: list[Target] = []
     for number, one in enumerate(module.params["places"]):
         option = f"places[{number}].replication_group_ids"
-        place = Place(
+        place = Target(
             ids=options.group_ids(one["replication_group_ids"], option=option),
             region=one["region"] or module.region,
             role=one["assume_role_arn"] or module.params["assume_role_arn"],
@@ -591,36 +591,35 @@ def places_of(module: AnsibleAWSModule) -> list[Place]:
     return places
 
 
-def handed_over(groups: list[Journeyed]) -> Iterator[Journeyed]:
+def handed_over(groups: list[GroupRun]) -> Iterator[GroupRun]:
     """Yield the groups in order, and keep none."""
     while groups:
         yield groups.pop(0)
 
 
 def here(module: AnsibleAWSModule) -> None:
-    """Bring the groups on their way, and end the module. Raises AuthError as :func:`travel` does."""
+    """Do what is left for the groups, and end the module. Raises AuthError for what concerns no single group."""
     ids, request = options.group_ids(module.params["replication_group_ids"]), request_of(module)
     check_request(request, module.params, ids)
-    clients, hide, told = clients_of(module), module.no_log_values.add, journal_at(module.params["progress_path"])
+    progress = progress_at(module.params["progress_path"])
     steps = None if module.params["steps"] is None else steps_of(module, ids)
 
-    def go() -> list[Journeyed]:
-        if steps is None:
-            return travel(clients, request, module.params, ids, hide=hide, told=told)
-        return travel_on(clients, request, module.params, steps, hide=hide, told=told)
+    def go() -> list[GroupRun]:
+        hide = module.no_log_values.add
+        return run_here(clients_of(module), request, module.params, ids, hide=hide, progress=progress, steps=steps)
 
-    groups = for_each(module.params, ids, lambda key, error: Journeyed(key, error=error), go)
+    groups = for_each(module.params, ids, lambda key, error: GroupRun(key, error=error), go)
     diff = diff_of_plans(groups) if module.check_mode else None
     finish(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff)
 
 
 def in_places(module: AnsibleAWSModule) -> None:
-    """Bring the groups of all places on their way, and end the module. Raises AuthError before any call is made."""
+    """Do what is left for the groups of all places, and end the module. Raises AuthError before any call is made."""
     places, request = places_of(module), request_of(module)
     for place in places:
         check_request(request, module.params, place.ids)
-    told = journal_at(module.params["progress_path"])
-    fared = travel_everywhere(module, request, places, hide=module.no_log_values.add, told=told)
+    progress = progress_at(module.params["progress_path"])
+    fared = run_everywhere(module, request, places, hide=module.no_log_values.add, progress=progress)
     diff = None
     if module.check_mode:
         names = map(str, places) if len(places) > 1 else [""]

@@ -19,11 +19,6 @@ from waiting import PATIENCE
 if TYPE_CHECKING:
     from conftest import Emulator
 
-#: The module in a process of its own.
-PROGRAM = """
-import runpy
-runpy.run_module("ansible_collections.elasticache.auth.plugins.modules.auth_journey", run_name="__main__")
-"""
 #: The calls of a rotation that change something: three records, two changes, one token stored, its labels moved twice.
 CALLS = 8
 _POINTS = 8
@@ -50,10 +45,10 @@ def points(groups: int) -> list[Any]:
     return [pytest.param(number, when, id=f"{when}-{number}") for number, when in turns]
 
 
-def kill_at(emulator: Emulator, args: Mapping[str, Any], number: int, when: str, *, program: str = PROGRAM) -> None:
+def kill_at(emulator: Emulator, args: Mapping[str, Any], number: int, when: str) -> None:
     """Run it, and kill it where that call that changes something stands still; its other threads go on meanwhile."""
     emulator.faults({"kind": "halt", "mutating": True, "nth": number, "when": when})
-    process = start(emulator, "auth_journey", args, program=program)
+    process = start(emulator, "auth_journey", args)
     deadline = time.monotonic() + PATIENCE
     while not any(one["struck"] for one in emulator.faults()):
         assert process.poll() is None, process.communicate()[0]
@@ -69,12 +64,10 @@ def ends_soon(
     args: Mapping[str, Any],
     groups: int,
     interrupt: Callable[[subprocess.Popen[str]], None],
-    *,
-    program: str = PROGRAM,
 ) -> None:
     """Run it, ``interrupt`` it while it waits for the changes of all groups, and see that it ends and calls no more."""
     emulator.hold()
-    process = start(emulator, "auth_journey", {**args, "wait_timeout": 86400}, program=program)
+    process = start(emulator, "auth_journey", {**args, "wait_timeout": 86400})
     try:
         emulator.wait_held(action="ModifyReplicationGroup", count=groups, timeout=PATIENCE)
         interrupt(process)

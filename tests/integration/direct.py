@@ -127,12 +127,10 @@ def start(
     args: Mapping[str, Any],
     *,
     environment: Mapping[str, str] | None = None,
-    program: str = "",
 ) -> subprocess.Popen[str]:
-    """Start ``module`` in a process group of its own, to be killed or waited for. ``program``: Python that runs it."""
-    how = ["-c", program] if program else ["-m", f"{_PACKAGE}.{module}"]
+    """Start ``module`` in a process group of its own, to be killed or waited for."""
     process = subprocess.Popen(
-        [sys.executable, *how],
+        [sys.executable, "-m", f"{_PACKAGE}.{module}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

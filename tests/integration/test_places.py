@@ -18,10 +18,9 @@ from integration.role_scenes import KEY, RoleRun, run_role, secret_name, secret_
 from integration.scenes import A, create
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
-from ansible_collections.elasticache.auth.plugins.module_utils._operation import journal as journaling
-from ansible_collections.elasticache.auth.plugins.module_utils._operation import places as everywhere
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Account
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.travel import Journeyed, travel
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import engine, progress
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import Planned, plan_journeys
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import Account
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -123,14 +122,14 @@ def test_a_place_that_cant_be_used_stops_no_other(fleet: Emulator, going_on: boo
 
 def test_an_error_that_nobody_expects_is_its_place_s_own(fleet: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its words may hold anything, and are not told."""
-    own = travel
+    own = plan_journeys
 
-    def breaks(clients: Clients, *arguments: Any, **more: Any) -> list[Journeyed]:
+    def breaks(clients: Clients, *arguments: Any, **more: Any) -> list[Planned]:
         if clients.region == THERE:
             raise KeyError(A)
         return own(clients, *arguments, **more)
 
-    monkeypatch.setattr(everywhere, "travel", breaks)
+    monkeypatch.setattr(engine, "plan_journeys", breaks)
     ended = rotate(fleet, continue_on_error=True)
     for group, why in told(ended, "msg")[1].items():
         assert why == f"{group}: the module met an error that it does not know, KeyError."
@@ -213,7 +212,7 @@ def test_no_places_at_all(emulator: Emulator) -> None:
 
 
 def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journaling, "_EVERY", 0.0)
+    monkeypatch.setattr(progress, "_EVERY", 0.0)
     path = tmp_path / "progress"
     path.touch()
     rotate(fleet, progress_path=str(path))

@@ -43,9 +43,9 @@ def act(clients: Clients, order: Order, cases: Mapping[str, Case]) -> list[str]:
     """
 
     def work(key: str) -> bool:
-        return _act_on(clients, order, cases[key], len(cases))
+        return _act_on(clients, order, cases[key])
 
-    results = fan_out(cases, clients.counted("called", work))
+    results = fan_out(cases, work)
     again = []
     for key, result in results.items():
         if isinstance(result, Exception):
@@ -55,8 +55,8 @@ def act(clients: Clients, order: Order, cases: Mapping[str, Case]) -> list[str]:
     return again
 
 
-def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
-    """Write ahead and call; ``among``: of so many groups. Returns whether to look again.
+def _act_on(clients: Clients, order: Order, case: Case) -> bool:
+    """Write ahead and call. Returns whether to look again.
 
     Raises :class:`AuthError` where AWS refuses, or could not be asked whether the group is as it was planned for.
     """
@@ -72,7 +72,7 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
     ahead = None
     if order.record and announced:
         try:
-            ahead = _record(clients, case, announced, among)
+            ahead = _record(clients, case, announced)
         except Exception as error:
             if isinstance(error, ChangedSince) or classify(error) is Kind.BUSY:
                 _overtaken(case, before, error)
@@ -87,7 +87,7 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
     attempted = float("-inf")
 
     def check() -> None:
-        check_unchanged(clients, group, among, since=attempted)
+        check_unchanged(clients, group, since=attempted)
 
     def make() -> None:
         nonlocal attempted
@@ -112,7 +112,7 @@ def _act_on(clients: Clients, order: Order, case: Case, among: int) -> bool:
             _overtaken(case, before, error)
             return True
         if order.record and ahead:
-            _take_back(clients, case, before, among)
+            _take_back(clients, case, before)
         if isinstance(error, AuthError):
             raise
         text = explain(error, f"elasticache:{modify.ACTION}", clients.region)
@@ -138,7 +138,7 @@ def _without_call(entry: record.Entry | None) -> record.Entry | None:
     return replace(entry, call=None) if entry is not None and entry.call else None
 
 
-def _take_back(clients: Clients, case: Case, before: record.Entry | None, among: int) -> None:
+def _take_back(clients: Clients, case: Case, before: record.Entry | None) -> None:
     """Say in the record that the call which AWS refused was not made. The refusal is what the user must hear of.
 
     It speaks against what was assumed: then the earlier record is put back, if that was none of an assumption too.
@@ -147,7 +147,7 @@ def _take_back(clients: Clients, case: Case, before: record.Entry | None, among:
         earlier = case.seen.earlier or case.seen.entry
         before = None if earlier is None or earlier.assumed else earlier
     try:
-        _record(clients, case, before, among)
+        _record(clients, case, before)
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", clients.region)
         case.progress.warnings.append(f"{case.progress.id}: the record still names the refused call. {text}")
@@ -190,9 +190,9 @@ def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
     if order.record and order.write_down:
 
         def work(key: str) -> None:
-            _write_down(clients, called[key], len(arrived))
+            _write_down(clients, called[key])
 
-        fan_out(arrived, clients.counted("written down", work))
+        fan_out(arrived, work)
 
 
 def note_sent(key: str, case: Case) -> None:
@@ -209,9 +209,8 @@ def _wait(clients: Clients, order: Order, sent: Mapping[str, Sent], deadline: fl
     begun = time.time()
     after = max(one.at for one in sent.values()) + clients.known.least(kind) - begun
     ended = wait_for(clients, lacks, timeout=deadline - time.monotonic(), delay=order.delay, after=after)
-    clients.known.learn(
-        kind, [begun + end.lacking - sent[key].at for key, end in ended.items() if end.lacking is not None]
-    )
+    for key, end in ended.items():
+        clients.known.learn(kind, None if end.lacking is None else begun + end.lacking - sent[key].at)
     return ended
 
 
@@ -271,7 +270,7 @@ def write_cutovers(clients: Clients, cases: Mapping[str, Case], seconds: float, 
         before = 0 if take_over else case.seen.cutover_until
         entry = replace(entry, cutover_until=max(int(time.time() + seconds), before))
         try:
-            _record(clients, case, entry, len(cases))
+            _record(clients, case, entry)
         except Exception as error:  # pylint: disable=broad-exception-caught
             text = explain(error, "elasticache:AddTagsToResource", clients.region)
             case.progress.warnings.append(
@@ -280,10 +279,10 @@ def write_cutovers(clients: Clients, cases: Mapping[str, Case], seconds: float, 
             return
         case.seen = replace(case.seen, entry=entry, recorded=frozenset(case.recorded))
 
-    fan_out(cases, clients.counted("recorded", work))
+    fan_out(cases, work)
 
 
-def _write_down(clients: Clients, case: Case, among: int) -> None:
+def _write_down(clients: Clients, case: Case) -> None:
     """Record what is in force now. A failure is a warning: the call written ahead tells as much to the next run."""
     if case.seen is None or case.progress.error:
         return
@@ -291,7 +290,7 @@ def _write_down(clients: Clients, case: Case, among: int) -> None:
     if entry is None:
         return
     try:
-        _record(clients, case, entry, among)
+        _record(clients, case, entry)
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", clients.region)
         case.progress.warnings.append(f"{case.progress.id}: the record was not brought up to date. {text}")
@@ -309,20 +308,20 @@ def _entry_of(seen: Observation, belief: Belief, call: Call | None) -> record.En
     return record.Entry(state, call, seen.group.token_date, int(time.time()), assumed=belief.assumed)
 
 
-def _record(clients: Clients, case: Case, entry: record.Entry | None, among: int) -> record.Entry | None:
+def _record(clients: Clients, case: Case, entry: record.Entry | None) -> record.Entry | None:
     """Write ``entry`` (``None``: that nothing is known), its tokens by reference, and return it so.
 
     Raises botocore's exceptions, and :class:`ChangedSince` where another run has changed the group, or written a
     record, since this one looked.
 
     A token that the record names already keeps that name, and names that came from a record are references.
-    ``among``: of so many groups; of a few of them the record is read again. Of many it costs a call each, and a record
-    that another run has acted upon shows in the group itself.
+    Of a few groups the record is read again. Of many it costs a call each, and a record that another run has acted upon
+    shows in the group itself.
     """
     if case.seen is None:
         return None
     referring = entry and _referring(case.seen, case.tokens, entry)
-    _write(clients, case.seen.group, referring, case.recorded, among)
+    _write(clients, case.seen.group, referring, case.recorded)
     return referring
 
 
@@ -334,12 +333,12 @@ def _referring(seen: Observation, tokens: TokenSet, entry: record.Entry) -> reco
     return record.translate(entry, names)
 
 
-def _write(clients: Clients, group: Group, entry: record.Entry | None, recorded: set[record.Entry], among: int) -> None:
+def _write(clients: Clients, group: Group, entry: record.Entry | None, recorded: set[record.Entry]) -> None:
     """Write ``entry``, or that nothing is known. ``recorded``: the records that this run has read or written."""
 
     def check() -> None:
-        check_unchanged(clients, group, among)
-        if among <= records.READ_SINGLY:
+        check_unchanged(clients, group)
+        if clients.concurrent_groups <= records.READ_SINGLY:
             _check_record(clients, recorded, group)
 
     if entry is not None:
@@ -347,7 +346,7 @@ def _write(clients: Clients, group: Group, entry: record.Entry | None, recorded:
     records.write(clients, group, entry, check=check)
 
 
-def put_on_record(clients: Clients, seen: Observation, among: int) -> Observation:
+def put_on_record(clients: Clients, seen: Observation) -> Observation:
     """Write down what a group accepts as it was seen, if that is certain, and return what was seen with that record.
 
     Raises as :func:`_record` does.
@@ -357,7 +356,7 @@ def put_on_record(clients: Clients, seen: Observation, among: int) -> Observatio
         return seen
     entry = replace(entry, cutover_until=seen.cutover_until or None)
     recorded = set(seen.recorded)
-    _write(clients, seen.group, _referring(seen, seen.tokens, entry), recorded, among)
+    _write(clients, seen.group, _referring(seen, seen.tokens, entry), recorded)
     return replace(seen, entry=entry, recorded=frozenset(recorded), earlier=seen.earlier or seen.entry)
 
 

@@ -26,8 +26,6 @@ from .tokens import TokenSet
 
 #: How often a group is looked at anew after a call that may or may not have been carried out.
 _MAX_ROUNDS = 6
-#: While a client cutover is waited for, that is told as often, seconds.
-_SAID_EVERY = 5.0
 
 
 def bring_about(
@@ -43,6 +41,7 @@ def bring_about(
     """
     begun = time.monotonic()
     deadline = begun + order.timeout
+    clients.concurrent_groups = max(clients.concurrent_groups, len(tokens))
     cases = {}
     for key, given in tokens.items():
         case = Case(Change(key), given if isinstance(given, TokenSet) else TokenSet(), begun)
@@ -118,14 +117,8 @@ def _rest(clients: Clients, cases: Mapping[str, Case], ends: Mapping[str, int]) 
     if not ends:
         return 0.0
     begun = time.monotonic()
-    if clients.waits:
-        clients.waits()
     while (left := max(ends.values()) - time.time()) > 0:
-        if clients.watch:
-            clients.watch({key: _cutover(until) for key, until in ends.items()})
-        clients.pause(min(left, _SAID_EVERY))
-    if clients.watch:
-        clients.watch({})
+        clients.pause(left)
     rested = time.monotonic() - begun
     for key, case in cases.items():
         case.progress.warnings.append(

@@ -170,12 +170,17 @@ def probe_groups(
     groups = [group for group in groups if group.nodes]
     if probing.mode == "never" or not groups:
         return {}
+    if probing.mode == "auto" and clients.known.nodes_reachable is False:
+        return {}
     answers: dict[str, tuple[NodeAnswer, ...]] = {}
     credentials = {key: {token.name: Credential(token.value) for token in given.all} for key, given in tokens.items()}
     for some in (groups[:_SCOUTS], groups[_SCOUTS:]):
-        if probing.mode == "auto" and answers and not any(_heard(told) for told in answers.values()):
-            break
         answers |= ask_nodes(clients, some, credentials, probing)
+        heard = any(_heard(told) for told in answers.values())
+        if heard or len(answers) >= _SCOUTS:
+            clients.known.nodes_reachable = heard
+        if probing.mode == "auto" and not heard:
+            break
     return answers
 
 

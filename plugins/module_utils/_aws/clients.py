@@ -11,13 +11,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.errors import AuthError
 from .._fan_out import MAX_THREADS
@@ -26,6 +25,9 @@ from .errors import THROTTLING_PATIENCE, Kind, classify, riding_out_throttling
 from .known import Known
 from .pace import Pace
 
+if TYPE_CHECKING:
+    from .sweep import Sweep
+
 with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
     import botocore.config
     import botocore.exceptions
@@ -33,7 +35,6 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
     import botocore.session
     import botocore.utils
 
-K = TypeVar("K")
 T = TypeVar("T")
 
 #: How long a connection may take unless aws_config says otherwise: botocore's minute, four times over, is too long to
@@ -140,12 +141,12 @@ class Clients:
         self._held = _Held(stop=stop or Stop())
         #: What has been learnt of the region.
         self.known = Known()
-        #: Is told, at every look, what the groups that are waited for lack, by id.
-        self.watch: Callable[[Mapping[str, str]], None] | None = None
-        #: Is told, while something is done for many groups, for how many it has been done, and what that is in a word.
-        self.tally: Callable[[int, str], None] | None = None
-        #: Is told when it begins to wait for groups, so that another part may make its calls meanwhile.
-        self.waits: Callable[[], None] | None = None
+        #: How many groups are changed side by side: for many of them looks at the region are shared.
+        self.concurrent_groups = 1
+        #: What finishes a group has a lower rank than what begins another, and goes first wherever calls queue.
+        self.rank = 0
+        #: Looks at the region for all who wait; without it each looks for itself.
+        self.sweep: Sweep | None = None
 
     def elsewhere(
         self,
@@ -162,10 +163,12 @@ class Clients:
         )
 
     def part(self) -> Clients:
-        """Return the same clients for a thread of its own, to be watched apart. Paces and what is known are shared."""
-        part = copy.copy(self)
-        part.watch = part.tally = part.waits = None
-        return part
+        """Return the same clients for a thread with a rank of its own. Paces and what is known are shared."""
+        return copy.copy(self)
+
+    def wait_for(self, event: threading.Event, seconds: float | None = None) -> bool:
+        """Return whether ``event`` is set, waiting so many seconds. Raises :class:`Stopped` once the run must end."""
+        return self._held.stop.wait_for(event, seconds)
 
     def stop(self) -> None:
         """Let no part wait any longer, nor make a changing call: each of them raises :class:`Stopped` instead."""
@@ -242,7 +245,7 @@ class Clients:
 
     def pace(self, *actions: str, limit: float) -> None:
         """Make at most so many calls a second of these actions together, for those made with :meth:`paced`."""
-        self._held.paces |= dict.fromkeys(actions, Pace(limit, sleep=self.pause))
+        self._held.paces |= dict.fromkeys(actions, Pace(limit, wait=self.wait_for))
 
     def paced(self, action: str, call: Callable[[], T], *, check: Callable[[], object] | None = None) -> T:
         """Return ``call()``, which is an ``action``, as :meth:`patiently` does, and no faster than its pace is.
@@ -254,7 +257,7 @@ class Clients:
 
         def in_turn() -> T:
             if pace:
-                pace.wait()
+                pace.wait(self.rank)
             self.pause(0.0)
             if check:
                 check()
@@ -269,20 +272,6 @@ class Clients:
             return answer
 
         return self.patiently(in_turn)
-
-    def counted(self, what: str, work: Callable[[K], T]) -> Callable[[K], T]:
-        """Return ``work``, whose calls, also in threads, are counted and told to :attr:`tally` as ``what``."""
-        done, lock = itertools.count(1), threading.Lock()
-
-        def counting(key: K) -> T:
-            try:
-                return work(key)
-            finally:
-                if self.tally:
-                    with lock:
-                        self.tally(next(done), what)
-
-        return counting
 
     def _client(self, name: str, service: str, *, max_attempts: int) -> Any:
         # Threads may come here together, and amazon.aws ends the module itself where a client can't be made: once.

@@ -170,16 +170,16 @@ class ChangedSince(AuthError):
     """The group is not as it was when the call on it was decided upon, so that the call was not made."""
 
 
-def check_unchanged(clients: Clients, seen: Group, among: int = 1, *, since: float = float("-inf")) -> None:
+def check_unchanged(clients: Clients, seen: Group, *, since: float = float("-inf")) -> None:
     """Raise :class:`ChangedSince` unless the group is as it was ``seen``; to be called right before a call on it.
 
-    ``among``: of so many groups that calls are being made on. One alone is described now. For many a look at all groups
-    of the region serves whoever comes within :func:`look_counts_for` seconds, if it is not from before ``since`` (of
+    One of a few groups that are changed side by side is described now. For many a look at all groups of the region
+    serves whoever comes within :func:`look_counts_for` seconds, if it is not from before ``since`` (of
     ``time.monotonic()``). AWS offers no conditional change, so that what changes after the look goes unseen.
     Raises :class:`AuthError` where AWS can't be asked: that is no answer.
     """
     try:
-        if are_swept(clients, among):
+        if are_swept(clients, clients.concurrent_groups):
             found = clients.known.groups.lately(
                 look_counts_for(clients), lambda: {group.id: group for group in sweep_groups(clients)}, since=since
             )

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import collections
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +16,9 @@ T = TypeVar("T")
 
 #: After this part of the time for which an answer counts one thread asks anew.
 _MOST = 0.75
-#: Where nothing tells how long changes take at least, this part of what was believed is believed on.
+#: The shortest of so many latest changes of a kind tells how long one takes at least.
+_LATEST = 16
+#: A change that had ended at its first look took this part of the time until then at least, as far as one knows.
 _EARLIER = 0.8
 
 
@@ -95,15 +98,21 @@ class Known:
     groups: Shared[Any] = field(default_factory=Shared)
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
     detailed: bool = True
-    _changes: dict[str, float] = field(default_factory=dict)
+    #: The secrets of the run by name, as far as they are listed, and the names: of many a list serves them all.
+    secrets: Shared[Any] = field(default_factory=Shared)
+    secret_names: frozenset[str] = frozenset()
+    #: Whether the network leads to nodes; ``None`` where too few were asked to tell.
+    nodes_reachable: bool | None = None
+    _changes: dict[str, collections.deque[float]] = field(default_factory=dict)
 
     def least(self, kind: str) -> float:
         """Return how long a change of that kind takes at least, going by the latest ones, in seconds."""
-        return self._changes.get(kind, 0.0)
+        return min(self._changes.get(kind, ()), default=0.0)
 
-    def learn(self, kind: str, under_way: Collection[float]) -> None:
-        """Take note for how long changes of one batch were seen to be still under way, each from its call, in seconds.
+    def learn(self, kind: str, under_way: float | None) -> None:
+        """Take note for how many seconds from its call a change was seen to be still under way.
 
-        Where none was seen so, all had ended before: the next ones are looked at somewhat earlier.
+        ``None``: it had ended at its first look, so that the next ones are looked at somewhat earlier.
         """
-        self._changes[kind] = max(min(under_way), 0.0) if under_way else self.least(kind) * _EARLIER
+        seconds = self.least(kind) * _EARLIER if under_way is None else max(under_way, 0.0)
+        self._changes.setdefault(kind, collections.deque(maxlen=_LATEST)).append(seconds)

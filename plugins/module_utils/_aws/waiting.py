@@ -72,6 +72,53 @@ def carried_out(call: Call, seen: str | None) -> Lack:
     return lack
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """Why a look told nothing, in words, and whether that may pass by itself."""
+
+    words: str
+    passing: bool
+
+
+def trouble_of(error: Exception, region: str, *, is_first: bool) -> Trouble:
+    """Return what a look failed with. A connection that could not be made passes, but not at the first look."""
+    passing = classify(error) in (Kind.THROTTLED, Kind.AMBIGUOUS) or (not is_first and is_connection_error(error))
+    return Trouble(explain(error, "elasticache:DescribeReplicationGroups", region), passing)
+
+
+def judge(
+    key: str, lack: Lack, group: Group | None, trouble: Trouble | None, elapsed: float, lacking: float | None
+) -> Waited | str:
+    """Return how the wait for a group ended, by a look at it, or what it still lacks, in words.
+
+    ``group``: ``None`` where it was not seen, because of ``trouble`` or as it is gone. Times in seconds since the wait
+    began; ``lacking``: when it was last seen not to be there.
+    """
+    if trouble is not None:
+        return trouble.words if trouble.passing else Waited(group, "", f"{key}: {trouble.words}", elapsed)
+    if group is None:
+        return Waited(None, "", f"{key}: it was deleted while it was waited for.", elapsed)
+    try:
+        words = lack(group)
+    except AuthError as error:
+        return Waited(group, "", str(error), elapsed)
+    return words or Waited(group, "", "", elapsed, lacking)
+
+
+def given_up(key: str, group: Group | None, why: str, elapsed: float) -> Waited:
+    """Return the end of a wait whose time is over."""
+    told = (
+        f"{key}: not done after {elapsed:.0f} s: {why}. "
+        "What is under way goes on at AWS: run this again, or raise wait_timeout."
+    )
+    return Waited(group, why, told, elapsed)
+
+
+def between_looks(clients: Clients, groups: int, delay: float) -> float:
+    """Return the seconds from one look at so many groups to the next."""
+    return max(delay, clients.known.pages / _CALLS_A_SECOND) if are_swept(clients, groups) else delay
+
+
 def wait_for(
     clients: Clients,
     lacks: Mapping[str, Lack],
@@ -85,73 +132,43 @@ def wait_for(
     less often where each look at all groups of the region takes many calls.
 
     ``after``: none can be there yet for so many seconds, in which they are not looked at.
-    ``known`` are groups just described: their first look is saved. From the second one on, a look of another part of
-    the clients serves too, if it is not much older. Throttling and dropped connections are ridden out;
+    ``known`` are groups just described: their first look is saved. Throttling and dropped connections are ridden out;
     what still fails at the end is told, and so is what never passes: it ends the wait, but not what the caller knows.
     """
+    if clients.sweep is not None and len(lacks) == 1:
+        ((key, lack),) = lacks.items()
+        return {key: clients.sweep.until(key, lack, timeout=timeout, after=after)}
     begin = time.monotonic()
-    if clients.waits:
-        clients.waits()
-    if after > 0 and clients.watch:
-        clients.watch(dict.fromkeys(lacks, "it has not been looked at yet"))
     clients.pause(min(after, timeout))
     done: dict[str, Waited] = {}
     pending = dict(lacks)
     words: dict[str, str] = dict.fromkeys(pending, "it has not been looked at yet")
     latest: dict[str, Group] = {group.id: group for group in known if group.id in pending}
     lacking: dict[str, float] = {}
-    trouble = ""
-    first, looked, pause = True, begin, delay
+    first = True
     while pending:
-        try:
-            if not first or len(latest) < len(pending):
-                now = time.monotonic()
-                left = max(timeout - (now - begin), 0.0)
-                oldest = now if first else max(now - pause / 2, looked)
-                latest = describe_groups(clients, pending, within=left, oldest=oldest)
-            trouble = ""
-        except Exception as error:  # pylint: disable=broad-exception-caught
-            passing = classify(error) in (Kind.THROTTLED, Kind.AMBIGUOUS) or (not first and is_connection_error(error))
-            trouble = explain(error, "elasticache:DescribeReplicationGroups", clients.region)
-            if not passing:
-                elapsed = time.monotonic() - begin
-                done |= {key: Waited(latest.get(key), "", f"{key}: {trouble}", elapsed) for key in pending}
-                break
-            latest = {}
-        first, looked = False, time.monotonic()
-        elapsed = time.monotonic() - begin
-        for key in list(pending):
-            group = latest.get(key)
-            if group is None:
-                if not trouble:
-                    done[key] = Waited(None, "", f"{key}: it was deleted while it was waited for.", elapsed)
-                    del pending[key]
-                continue
+        trouble = None
+        if not first or len(latest) < len(pending):
+            left = max(timeout - (time.monotonic() - begin), 0.0)
             try:
-                words[key] = pending[key](group)
-            except AuthError as error:
-                done[key] = Waited(group, "", str(error), elapsed)
+                latest = describe_groups(clients, pending, within=left)
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                latest, trouble = {}, trouble_of(error, clients.region, is_first=first)
+        first = False
+        elapsed = time.monotonic() - begin
+        for key, lack in list(pending.items()):
+            waited = judge(key, lack, latest.get(key), trouble, elapsed, lacking.get(key))
+            if isinstance(waited, Waited):
+                done[key] = waited
                 del pending[key]
-                continue
-            if not words[key]:
-                done[key] = Waited(group, "", "", elapsed, lacking.get(key))
-                del pending[key]
-        lacking |= dict.fromkeys(pending, elapsed)
-        if clients.watch:
-            clients.watch({key: words[key] for key in pending})
+            elif trouble is None:
+                words[key], lacking[key] = waited, elapsed
         if not pending:
             break
         if elapsed >= timeout:
-            for key in pending:
-                why = trouble or words[key]
-                told = (
-                    f"{key}: not done after {elapsed:.0f} s: {why}. "
-                    "What is under way goes on at AWS: run this again, or raise wait_timeout."
-                )
-                done[key] = Waited(latest.get(key), why, told, elapsed)
+            why = trouble.words if trouble else ""
+            done |= {key: given_up(key, latest.get(key), why or words[key], elapsed) for key in pending}
             break
-        swept = are_swept(clients, len(pending))
-        pause = max(delay, clients.known.pages / _CALLS_A_SECOND) if swept else delay
         # The last pause is cut short: what arrives in it counts.
-        clients.pause(min(pause, timeout - elapsed))
+        clients.pause(min(between_looks(clients, len(pending), delay), timeout - elapsed))
     return {key: done[key] for key in lacks}

@@ -30,7 +30,7 @@ from .._aws.secrets import (
     STAGES,
     Secret,
     SecretCall,
-    list_secrets,
+    list_lately,
 )
 from .._core.errors import AuthError
 from .._core.tokens import MIN_LENGTH, generate
@@ -120,7 +120,7 @@ def bring_secrets_about(
     """
     begun = time.monotonic()
     dummy = clients.secrets  # where no client can be made, it is told once
-    singly = len(order.names) <= _SINGLY
+    singly = max(len(order.names), clients.concurrent_groups) <= _SINGLY
     known = known if known is None or singly else _as_listed(clients, order, known)
 
     def work(key: str) -> SecretProgress:
@@ -138,7 +138,7 @@ def bring_secrets_about(
         progress.duration = time.monotonic() - begun
         return progress
 
-    done = fan_out(order.names, clients.counted("through", work))
+    done = fan_out(order.names, work)
     return [one for one in done.values() if isinstance(one, SecretProgress)]
 
 
@@ -149,7 +149,7 @@ def _as_listed(clients: Clients, order: SecretOrder, known: Mapping[str, Secret 
     """
     if order.goal not in _TAKING:
         return dict(known)
-    listed = list_secrets(clients, [order.names[key] for key in known])
+    listed = list_lately(clients, [order.names[key] for key in known])
 
     def moved(key: str, secret: Secret | None) -> bool:
         now = listed.get(order.names[key])

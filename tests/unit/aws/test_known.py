@@ -128,9 +128,13 @@ def test_those_who_come_meanwhile_share_the_next_answer() -> None:
 def test_the_least_time_of_a_change_follows_the_latest_ones() -> None:
     known = Known()
     assert known.least("set") == 0.0
-    known.learn("set", [4.0, 2.0, 9.0])  # nobody was done before two seconds had gone
+    for seconds in (4.0, 2.0, 9.0):  # nobody was done before two seconds had gone
+        known.learn("set", seconds)
     assert (known.least("set"), known.least("rotate")) == (2.0, 0.0)
-    known.learn("set", [])  # all were done at the first look: it may have been too late
+    known.learn("set", None)  # it was done at the first look, which may have been too late
     assert known.least("set") == pytest.approx(1.6)
-    known.learn("set", [-0.1])  # clocks may be set back
+    for dummy in range(16):  # changes take longer by now
+        known.learn("set", 30.0)
+    assert known.least("set") == 30.0
+    known.learn("set", -0.1)  # clocks may be set back
     assert known.least("set") == 0.0

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Batches of groups, one on the heels of the other: all arrive, none waits for a slow one, a kill anywhere is mended.
-
-Batches hold twenty groups or more on average; here it is two, so that seven groups are three batches of 3, 3 and 1.
-"""
+"""A script for each group, side by side: all arrive, none waits for a slow one, a kill anywhere is mended."""
 
 from __future__ import annotations
 
@@ -18,16 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.cut_off import PROGRAM, ends_soon, kill_at, points, rotation
+from integration.cut_off import ends_soon, kill_at, points, rotation
 from integration.direct import ModuleRun, run, start
 from integration.meanwhile import Once, meanwhile
 from integration.role_scenes import due_fleet, labelled, secret_name
 from integration.scenes import A, slots
 from waiting import PATIENCE
 
-from ansible_collections.elasticache.auth.plugins.module_utils._operation import journal as journaling
-from ansible_collections.elasticache.auth.plugins.module_utils._operation import travel
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journal import Account
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import progress
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import Account
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -35,16 +31,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
 
 FLEET = [f"group-{number}" for number in range(7)]
-#: The module in a process of its own, with batches of two.
-IN_TWOS = f"""
-from ansible_collections.elasticache.auth.plugins.module_utils._operation import travel
-travel.LEAST = 2
-{PROGRAM}"""
-
-
-@pytest.fixture(autouse=True)
-def _of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(travel, "LEAST", 2)
 
 
 @pytest.fixture
@@ -79,16 +65,13 @@ def failed(ended: ModuleRun) -> list[str]:
     return [key for key, one in ended.outcomes.items() if one["failed"]]
 
 
-def test_all_arrive_in_their_order_and_with_no_more_calls(fleet: Emulator) -> None:
+def test_all_arrive_with_no_more_calls_and_are_told_of_in_their_order(fleet: Emulator) -> None:
     ended = rotate(fleet)
     assert not ended.failed, ended.msg
     assert list(ended.outcomes) == FLEET
     arrived(fleet)
     calls = Counter((call["id"], call["action"]) for call in fleet.calls(mutating="true"))
     assert sum(calls[group, "ModifyReplicationGroup"] for group in FLEET) == 2 * len(FLEET)
-    first = list(dict.fromkeys(modified(fleet)))
-    for done in (FLEET[:3], FLEET[:6]):
-        assert set(first[: len(done)]) == set(done)
     assert all(one["made"][-1] == "prove_alone" and not one["left"] for one in ended.outcomes.values())
 
 
@@ -101,19 +84,19 @@ def test_a_second_run_has_nothing_to_do(fleet: Emulator) -> None:
     assert len(fleet.calls(mutating="true")) == fleet_calls
 
 
-def test_one_that_takes_for_ever_holds_up_only_its_own_batch(fleet: Emulator) -> None:
+def test_one_that_takes_for_ever_holds_up_nobody_else(fleet: Emulator) -> None:
     slow = FLEET[0]
     fleet.faults({"kind": "never-ends", "id": slow})
     ended = rotate(fleet, wait_timeout=20)
     assert failed(ended) == [slow]
     assert "not done after" in ended.outcomes[slow]["msg"]
     arrived(fleet, slow)
-    # The other batches had arrived long before it was given up.
-    assert max(ended.outcomes[key]["duration"] for key in FLEET[3:]) < ended.outcomes[slow]["duration"]
+    # The others had arrived long before it was given up.
+    assert max(ended.outcomes[key]["duration"] for key in FLEET[1:]) < ended.outcomes[slow]["duration"]
 
 
 def test_one_that_is_busy_when_its_turn_comes_holds_up_nobody_else(fleet: Emulator) -> None:
-    """Someone changes it after it was looked at for the plan, and before its batch looks again."""
+    """Someone changes it after it was looked at for the plan, and before its script looks again."""
     busy = FLEET[0]
     fleet.faults({"kind": "pause", "action": "PutSecretValue", "nth": 1})
 
@@ -125,7 +108,7 @@ def test_one_that_is_busy_when_its_turn_comes_holds_up_nobody_else(fleet: Emulat
         fleet.clear_faults()
 
     def of_others() -> list[list[str | None]]:
-        return [slots(fleet, group) for group in FLEET[3:]]
+        return [slots(fleet, group) for group in FLEET[1:]]
 
     with meanwhile(
         Once(lambda: any(fault["struck"] for fault in fleet.faults()), make_busy),
@@ -136,12 +119,12 @@ def test_one_that_is_busy_when_its_turn_comes_holds_up_nobody_else(fleet: Emulat
     arrived(fleet)
 
 
-def test_what_fails_in_one_batch_is_its_own(fleet: Emulator) -> None:
+def test_what_fails_is_the_group_s_own(fleet: Emulator) -> None:
     refused = {"kind": "error", "code": "InvalidParameterValue", "message": "Not today.", "status": 400, "times": 100}
     fleet.faults(
         {**refused, "action": "ModifyReplicationGroup", "id": FLEET[2]},
         {**refused, "action": "PutSecretValue", "id": secret_name(FLEET[3])},
-        {**refused, "action": "ModifyReplicationGroup", "id": FLEET[6]},  # all of the last batch
+        {**refused, "action": "ModifyReplicationGroup", "id": FLEET[6]},
     )
     ended = rotate(fleet)
     assert failed(ended) == [FLEET[2], FLEET[3], FLEET[6]]
@@ -153,7 +136,7 @@ def test_what_fails_in_one_batch_is_its_own(fleet: Emulator) -> None:
     arrived(fleet)
 
 
-def test_the_clients_turn_is_each_batch_s_own(fleet: Emulator) -> None:
+def test_the_client_cutover_is_each_group_s_own(fleet: Emulator) -> None:
     """Every group's clients have all of their time."""
     ended = rotate(fleet, soak=3)
     assert not ended.failed, ended.msg
@@ -162,9 +145,9 @@ def test_the_clients_turn_is_each_batch_s_own(fleet: Emulator) -> None:
     assert all(second - first >= 3 for first, second in calls)
 
 
-def test_no_batch_waits_for_the_clients_of_another(fleet: Emulator) -> None:
-    """All come to their clients' turn, which none of them ends."""
-    process = start(fleet, "auth_journey", options(fleet, soak=86400), program=IN_TWOS)
+def test_no_group_waits_for_the_clients_of_another(fleet: Emulator) -> None:
+    """All come to their client cutover, which none of them ends."""
+    process = start(fleet, "auth_journey", options(fleet, soak=86400))
     try:
         for group in FLEET:
             fleet.wait_until(group, lambda found: found["mode"] == "rotating", PATIENCE)
@@ -175,7 +158,7 @@ def test_no_batch_waits_for_the_clients_of_another(fleet: Emulator) -> None:
 
 
 def test_going_on_from_given_steps(fleet: Emulator) -> None:
-    """As the roles do where the clients' turn is one of their tasks."""
+    """As the roles do where the client cutover is one of their tasks."""
     begun = rotate(fleet, phase="begin")
     assert not begun.failed, begun.msg
     ended = rotate(fleet, steps={group: ["set", "prove_alone", "abandon"] for group in FLEET})
@@ -184,7 +167,7 @@ def test_going_on_from_given_steps(fleet: Emulator) -> None:
 
 
 def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journaling, "_EVERY", 0.0)
+    monkeypatch.setattr(progress, "_EVERY", 0.0)
     path = tmp_path / "progress"
     path.touch()
     rotate(fleet, progress_path=str(path))
@@ -195,7 +178,7 @@ def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pyt
         said.append(account.line(json.loads(line)["at"]))
     assert (account.through, account.groups) == (len(FLEET), len(FLEET))
     assert any("0 of 7 groups through; 7 to begin" in line for line in said)
-    assert any(" at rotate, " in line and "to begin" in line for line in said)
+    assert any(" at rotate" in line for line in said)
     assert said[-1].startswith("7 of 7 groups through (")
 
 
@@ -204,7 +187,7 @@ def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize(("number", "when"), points(len(FLEET)))
 def test_a_kill_anywhere_is_finished_by_the_next_run(fleet: Emulator, number: int, when: str) -> None:
-    kill_at(fleet, options(fleet), number, when, program=IN_TWOS)
+    kill_at(fleet, options(fleet), number, when)
     # Nobody is locked out meanwhile: each group takes what its secret hands out.
     for group in FLEET:
         fleet.wait_available(group)
@@ -229,4 +212,4 @@ def test_an_interrupt_ends_it_soon_and_no_call_follows(fleet: Emulator, to_main:
         thread = process.pid if to_main else next(one for one in threads if one != process.pid)
         assert ctypes.CDLL(None).tgkill(process.pid, thread, signal.SIGINT) == 0
 
-    ends_soon(fleet, options(fleet), len(FLEET), interrupt, program=IN_TWOS)
+    ends_soon(fleet, options(fleet), len(FLEET), interrupt)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One look at a region, again and again, for all threads of a run that wait for a group there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from .clients import Clients
+from .groups import Group, describe_groups
+from .waiting import Lack, Trouble, Waited, between_looks, given_up, judge, trouble_of
+
+
+@dataclass
+class _Waiter:
+    """A thread that waits for one group. Times are of ``time.monotonic()``; ``look_at``: when a look can first tell."""
+
+    id: str
+    lack: Lack
+    begun: float
+    look_at: float
+    deadline: float
+    words: str = "it has not been looked at yet"
+    lacking: float | None = None
+    waited: Waited | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+class Sweep:
+    """Looks at the groups that are waited for, every ``delay`` seconds, less often where a look takes many calls.
+
+    Throttling and broken connections are ridden out for as long as each wait may last. ``watch`` is told after each
+    look what the groups lack, by id, in words.
+    """
+
+    def __init__(
+        self, clients: Clients, delay: float, watch: Callable[[Mapping[str, str]], None] | None = None
+    ) -> None:
+        """Look for nobody yet."""
+        self._clients, self._delay, self._watch = clients, delay, watch
+        self._lock = threading.Lock()
+        self._waiters: list[_Waiter] = []
+        self._came = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._last = float("-inf")
+
+    def until(self, key: str, lack: Lack, *, timeout: float, after: float = 0.0) -> Waited:
+        """Wait until the group lacks nothing, for ``timeout`` seconds at most, and return how that ended.
+
+        ``after``: it can't be there yet for so many seconds. Raises :class:`Stopped` once the run must end.
+        """
+        now = time.monotonic()
+        waiter = _Waiter(key, lack, now, now + min(after, timeout), now + timeout)
+        with self._lock:
+            self._waiters.append(waiter)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
+                self._thread.start()
+        self._came.set()
+        try:
+            self._clients.wait_for(waiter.ended)
+        finally:
+            self._remove([waiter])
+        if waiter.waited is None:
+            raise RuntimeError(f"{key}: the wait for it ended without a result")
+        return waiter.waited
+
+    def _remove(self, waiters: Iterable[_Waiter]) -> None:
+        with self._lock:
+            self._waiters = [one for one in self._waiters if one not in waiters]
+        self._came.set()
+
+    def _run(self) -> None:
+        """Look for as long as anybody waits."""
+        while True:
+            self._came.clear()
+            with self._lock:
+                waiters = list(self._waiters)
+                if not waiters:
+                    self._thread = None
+                    return
+            now = time.monotonic()
+            pause = between_looks(self._clients, len(waiters), self._delay)
+            next_look = max(self._last + pause, min(one.look_at for one in waiters))
+            # What arrives just before a wait ends counts: there is a look then.
+            next_look = min(next_look, *(one.deadline for one in waiters))
+            if now < next_look:
+                self._came.wait(next_look - now)
+                continue
+            try:
+                self._look([one for one in waiters if min(one.look_at, one.deadline) <= now], now)
+            except BaseException as error:  # pylint: disable=broad-exception-caught
+                for one in waiters:
+                    end(one, Waited(None, "", f"{one.id}: it could not be looked at ({type(error).__name__}).", 0.0))
+            self._last = now
+
+    def _look(self, due: list[_Waiter], now: float) -> None:
+        found: Mapping[str, Group] = {}
+        trouble: Trouble | None = None
+        try:
+            within = max(max(one.deadline for one in due) - now, 0.0)
+            found = describe_groups(self._clients, [one.id for one in due], within=within)
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            trouble = trouble_of(error, self._clients.region, is_first=False)
+        seen_at = time.monotonic()
+        for one in due:
+            elapsed = seen_at - one.begun
+            waited = judge(one.id, one.lack, found.get(one.id), trouble, elapsed, one.lacking)
+            if isinstance(waited, Waited):
+                end(one, waited)
+                continue
+            one.words, one.lacking = waited or one.words, one.lacking if trouble else elapsed
+            if seen_at >= one.deadline:
+                end(one, given_up(one.id, found.get(one.id), trouble.words if trouble else one.words, elapsed))
+        if self._watch:
+            with self._lock:
+                left = [one for one in self._waiters if one.waited is None]
+            self._watch({one.id: one.words for one in left})
+
+
+def end(waiter: _Waiter, waited: Waited) -> None:
+    """Let the waiting thread go on."""
+    if waiter.waited is None:
+        waiter.waited = waited
+        waiter.ended.set()

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One operation on many groups, in one region or in many: a script for each group, side by side.
+
+A thread a group, and no coroutine: nearly all that a script does is to wait, which threads do as well, and each step
+stays the plain code that a module for one group runs, too. What keeps the groups apart is shared by region: one look
+serves all who wait there, plans are made together, and a queue for each rate lets first what finishes a group.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from .._auth.place import for_each, with_role
+from .._aws import modify, records, secrets
+from .._aws.accounts import clients_of
+from .._aws.clients import Clients
+from .._aws.groups import Group, require_all
+from .._aws.sweep import Sweep
+from .._core.errors import AuthError
+from .._core.journeys import Step
+from .._core.secret_text import OPTION_PREFIX
+from .._secret.secret_plan import names_of
+from .group_run import GroupRun
+from .journey import Planned, Request, plan_journeys
+from .journey_store import Kept, read_kept
+from .loader import Loader
+from .progress import ProgressSink
+from .script import Services, run_group, run_steps
+
+T = TypeVar("T")
+
+#: Scripts at once, each in a thread; the others follow as these end. A group that waits holds one, and no processor.
+_SCRIPTS = 2000
+#: What a thread's stack may grow to, bytes: the usual 8 MB of a thousand threads is more than some machines allow.
+_STACK = 1024 * 1024
+#: A record is written more often than a group is changed, and is a lighter call.
+_TAGS_A_MODIFY = 2.0
+#: Secrets Manager takes 50 calls a second of all actions together that change a secret ("AWS Secrets Manager quotas").
+_SECRET_RATE = 40.0
+#: How soon an interrupt is heeded, seconds.
+_SIGNALS = 0.5
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where groups are, and their ids. ``region``: ``None`` where there is none to be found. ``role``: its ARN."""
+
+    ids: Sequence[str]
+    region: str | None = None
+    role: str | None = None
+
+    def is_at(self, other: Target) -> bool:
+        """Whether both are the same region and account, as far as one can tell without asking AWS."""
+        return (self.region, self.role) == (other.region, other.role)
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.region, self.role)))
+
+
+def run_here(
+    clients: Clients,
+    request: Request,
+    params: Mapping[str, Any],
+    ids: Sequence[str],
+    *,
+    hide: Callable[[str], None],
+    progress: ProgressSink,
+    steps: Mapping[str, Sequence[Step]] | None = None,
+) -> list[GroupRun]:
+    """Do what is left of the operation for each group in one region, and return how they fared, in order.
+
+    ``steps``: those that an earlier run planned for each group; otherwise they are planned. In check mode, and with
+    ``plan_only``, that is all. Raises :class:`AuthError` for what concerns no single group, before anything is changed.
+    """
+    progress.targets([len(ids)])
+    region = _Region(clients, request, params, Target(ids), hide, progress, 0)
+    region.prepare()
+    groups = region.run() if steps is None else region.run_steps(steps)
+    if any(group.changed for group in groups):
+        return groups
+    for group in groups:
+        if group.common:
+            raise group.common
+    return groups
+
+
+def run_everywhere(
+    module: Any, request: Request, targets: Sequence[Target], *, hide: Callable[[str], None], progress: ProgressSink
+) -> list[list[GroupRun]]:
+    """Do what is left of the operation for the groups of all targets, and return how those of each fared, in order.
+
+    What concerns a whole target is the error of each of its groups: it stops no other.
+    """
+    progress.targets([len(target.ids) for target in targets])
+    regions: list[_Region] = []
+    for number, target in enumerate(targets):
+        # Calls to one region and account have one pace.
+        same = next((one.clients.part() for one in regions if one.target.is_at(target)), None)
+        clients = same or clients_of(module, region=target.region, role=target.role)
+        params = {**module.params, "assume_role_arn": target.role, "continue_on_error": True}
+        regions.append(_Region(clients, request, params, target, hide, progress, number))
+    # amazon.aws ends the module where there are no credentials at all. It does so here, before anything is begun.
+    failed: dict[int, AuthError] = {}
+    for number, region in enumerate(regions):
+        try:
+            region.prepare()
+        except AuthError as error:
+            failed[number] = error
+
+    def go(number: int) -> list[GroupRun]:
+        region = regions[number]
+        failure = failed.get(number)
+
+        def work() -> list[GroupRun]:
+            if failure:
+                raise failure
+            return region.run()
+
+        return for_each(region.params, region.target.ids, lambda key, error: GroupRun(key, error=error), work)
+
+    def stop() -> None:
+        for region in regions:
+            region.clients.stop()
+
+    return side_by_side([functools.partial(go, number) for number in range(len(regions))], stop)
+
+
+class _Region:
+    """The groups of one target, and what their scripts share."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        request: Request,
+        params: Mapping[str, Any],
+        target: Target,
+        hide: Callable[[str], None],
+        progress: ProgressSink,
+        number: int,
+    ) -> None:
+        self.clients, self.target, self.params = clients, target, params
+        self._request, self._hide, self._progress, self._number = request, hide, progress, number
+        self._begun = time.monotonic()
+
+    def prepare(self) -> None:
+        """Make the first client, and hold back the calls that change something. Raises :class:`AuthError`."""
+        clients, request = self.clients, self._request
+        clients.prepare()
+        clients.known.detailed = False  # of groups no more is kept than the operations need
+        clients.concurrent_groups = len(self.target.ids)
+        clients.pace(modify.ACTION, limit=request.max_rate)
+        clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_rate)
+        clients.pace(secrets.PUT, secrets.LABEL, limit=_SECRET_RATE)
+        source = self.params.get("auth_token_secret")
+        if source:
+            names = names_of(source["name"], list(self.target.ids), option=OPTION_PREFIX)
+            clients.known.secret_names |= frozenset(names.values())
+
+    def run(self) -> list[GroupRun]:
+        """Return how each group fared. Raises :class:`AuthError` for what concerns no single group in check mode."""
+        ids, request = list(self.target.ids), self._request
+        if request.check_mode or request.plan_only:
+            return [GroupRun(**vars(planned)) for planned in self._plan(ids).values()]
+        loader = Loader(self._plan)
+        services = self._services(loader.load)
+        busy = self._busy() if request.busy_last else set()
+        at_once = [key for key in ids if key not in busy]
+        by_id: dict[str, GroupRun] = {}
+        for some in filter(None, (at_once, [key for key in ids if key in busy])):
+            by_id |= self._scripts(functools.partial(run_group, services, key) for key in some)
+        return [by_id[key] for key in ids]
+
+    def run_steps(self, steps: Mapping[str, Sequence[Step]]) -> list[GroupRun]:
+        """Make those ``steps`` of each group that an earlier run planned, and return how each fared."""
+        services = self._services(None)
+        kept = read_kept(self.clients, self.params, steps, may_be_made=self._request.create_secret, hide=self._hide)
+        groups = {key: self._planned_earlier(key, steps[key], one) for key, one in kept.items()}
+        if not self._request.check_mode:
+            ready = [group for group in groups.values() if not group.error]
+            groups |= self._scripts(functools.partial(run_steps, services, group) for group in ready)
+        return [groups[key] for key in steps]
+
+    def _planned_earlier(self, key: str, steps: Sequence[Step], kept: Kept | AuthError) -> GroupRun:
+        group = GroupRun(key, heard=True)
+        group.way = replace(group.way, steps=tuple(steps))
+        if isinstance(kept, AuthError):
+            text = str(kept)
+            group.error = with_role(text, self.params.get("assume_role_arn")) if "credentials" in text else text
+        else:
+            group.kept, group.secret = kept, kept.store.name
+        return group
+
+    def _services(self, plan: Callable[[str], Planned] | None) -> Services:
+        clients = self.clients.part()
+        watch = functools.partial(self._progress.waiting, self._number)
+        clients.sweep = Sweep(self.clients, self._request.inquiry.delay, watch)
+        return Services(
+            clients,
+            self._request,
+            self.params,
+            tuple(self.target.ids),
+            plan,
+            self._hide,
+            self._progress,
+            self._number,
+            self._begun,
+        )
+
+    def _plan(self, ids: Iterable[str]) -> dict[str, Planned]:
+        planned = plan_journeys(self.clients, self._request, self.params, list(ids), hide=self._hide)
+        return {one.id: one for one in planned}
+
+    def _busy(self) -> set[str]:
+        """Return the ids of those groups on which something is under way. Raises :class:`AuthError`."""
+        found = require_all(self.clients, self.target.ids)
+        return {key for key, group in found.items() if isinstance(group, Group) and not group.settled}
+
+    def _scripts(self, works: Iterable[Callable[[], GroupRun]]) -> dict[str, GroupRun]:
+        return {group.id: group for group in side_by_side(list(works), self.clients.stop)}
+
+
+def side_by_side(works: Sequence[Callable[[], T]], stop: Callable[[], None]) -> list[T]:
+    """Return what each of the ``works`` returns, each done in a thread of its own; a single one needs none.
+
+    Raises what one of them raised. Then, and where this thread is interrupted, ``stop`` is called and those that were
+    begun are waited for: it has to end them soon.
+    """
+    if len(works) == 1:
+        return [works[0]()]
+    before = threading.stack_size(_STACK)
+    try:
+        pool = ThreadPoolExecutor(min(len(works), _SCRIPTS) or 1, thread_name_prefix="group")
+        with pool:
+            try:
+                futures = [pool.submit(work) for work in works]
+                running = set(futures)
+                while running:
+                    # The system may give a signal to any thread, but it is this one that acts on it, once it runs.
+                    done, running = wait(running, timeout=_SIGNALS, return_when=FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
+                return [future.result() for future in futures]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                stop()
+                raise
+    finally:
+        threading.stack_size(before)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One group in an operation: what was planned, done and seen so far, and how the module's result tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._auth.observe import Observation
+from .._auth.outcome import Outcome, shown_states, standing
+from .._auth.tokens import TokenSet
+from .._core import record
+from .._core.errors import AuthError
+from .._core.evidence import Belief
+from .._core.journeys import Step
+from .._core.states import State
+from .journey import Planned
+from .journey_store import Kept
+
+
+@dataclass
+class GroupRun(Planned):
+    """One group's run. ``made``: the steps of this run; ``left``: those after them; ``changes``: what each
+    step came to, as the module of its own would tell it. ``stood``: where it stood when it was planned for; where it
+    stands is what was seen after the last call. ``overtaken``: somebody else has changed it since, and what is left is
+    to be planned anew; ``earlier``: the steps that were made before that. ``common``: the error, where it is one that
+    concerns no single group.
+    """
+
+    made: list[Step] = field(default_factory=list)
+    changes: list[Outcome] = field(default_factory=list)
+    stood: str = ""
+    overtaken: bool = False
+    earlier: tuple[Step, ...] = ()
+    common: AuthError | None = None
+
+    def __post_init__(self) -> None:
+        self.stood, self.after = self.stood or self.stands, None
+
+    @property
+    def left(self) -> tuple[Step, ...]:
+        """The steps that this run has not made."""
+        return self.way.steps[len(self.made) :]
+
+    def outcome(self) -> Outcome:
+        """Return the entry of RV(outcomes) for this group."""
+        return {
+            **super().outcome(),
+            "steps": [step.value for step in (*self.earlier, *self.way.steps)],
+            "stood": self.stood,
+            "after": self.after,
+            "actions": self.actions,
+            "made": [step.value for step in (*self.earlier, *self.made)],
+            "left": [step.value for step in self.left],
+            "changes": self.changes,
+        }
+
+    def through(self, step: Step, told: Outcome | None = None) -> None:
+        """Take note that ``step`` has been made, and of what the module of its own would tell."""
+        self.made.append(step)
+        if told is not None:
+            self._add(step, told)
+
+    def fail_at(self, step: Step, message: str, told: Outcome | None = None) -> None:
+        """Take note that ``step`` failed."""
+        self.error = message
+        if told is not None:
+            self._add(step, told)
+
+    def _add(self, step: Step, told: Outcome) -> None:
+        # Each thing is told once, the evidence that of the last step: a thousand groups make a large result.
+        kept = {name: value for name, value in told.items() if name not in ("evidence", "before", "actions")}
+        self.changes.append({"step": step.value, **kept})
+        self.changed = self.changed or bool(told["changed"])
+        self.actions += [{"step": step.value, **action} for action in told["actions"]]
+        self.msg = told["msg"]
+        self.drift = self.drift or bool(told.get("drift"))
+        if (told.get("after") or {}).get("possible_states"):
+            self._now(told["after"])
+        self.evidence = told.get("evidence") or self.evidence
+
+    def planned_anew(self, plan: Planned) -> GroupRun:
+        """Return it with a new plan, and with what was done before that."""
+        new = GroupRun(**vars(plan))
+        new.changed, new.drift = self.changed or plan.changed, self.drift or plan.drift
+        new.actions, new.changes = self.actions, self.changes
+        new.warnings = self.warnings + [warning for warning in plan.warnings if warning not in self.warnings]
+        new.before, new.stood, new.after = self.before, self.stood, plan.after if self.changed else None
+        new.stands = plan.stands or "unknown"
+        new.earlier = (*self.earlier, *self.made)
+        return new
+
+    def renamed(self, kept: Kept) -> None:
+        """Take over what is in the secret now: tokens are called by the staging labels that they have by then."""
+        seen = self.seen and _renamed(self.seen, self.kept.tokens, kept.tokens)
+        if seen and self.after and self.seen and self.after == shown_states(self.seen.belief.states, self.seen.group):
+            self._now(shown_states(seen.belief.states, seen.group))
+        self.seen, self.kept = seen, kept
+
+    def _now(self, after: dict[str, Any]) -> None:
+        self.after, self.stands = after, standing(after)
+
+
+def _renamed(seen: Observation, before: TokenSet, after: TokenSet) -> Observation | None:
+    """Return ``seen`` with the tokens by their names in ``after``; ``None`` where one that may be in force has none."""
+    by_value = {token.value: token.name for token in after.all}
+    names = {token.name: by_value[token.value] for token in before.all if token.value in by_value}
+    in_force = {token for state in seen.belief.states for token in state.tokens}
+    if in_force & set(before.names) - set(names):
+        return None
+
+    def renamed(belief: Belief) -> Belief:
+        states = (
+            State(state.mode, tuple(names.get(token, token) for token in state.tokens), state.user_groups)
+            for state in belief.states
+        )
+        return replace(belief, states=frozenset(states))
+
+    return Observation(
+        seen.group,
+        after,
+        renamed(seen.belief),
+        seen.entry and record.translate(seen.entry, names),
+        tuple(
+            replace(answer, accepted={names[name]: ok for name, ok in answer.accepted.items() if name in names})
+            for answer in seen.answers
+        ),
+        {names.get(name, name): reference for name, reference in seen.references.items()},
+        seen.recorded,
+        seen.unassumed and renamed(seen.unassumed),
+        seen.earlier and record.translate(seen.earlier, names),
+    )

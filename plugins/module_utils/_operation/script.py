@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One group's operation, from the first look to the last proof: it knows no other group.
+
+It runs in a thread of its own. What many of them need is shared by the services of their region: looks, plans, rates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._auth.carry_out import put_on_record, write_cutovers
+from .._auth.case import Case, Order
+from .._auth.change import bring_about
+from .._auth.observe import probe_groups
+from .._auth.place import told_by, with_role
+from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
+from .._auth.strategies import ROTATE, SET, order_for
+from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
+from .._aws import records
+from .._aws.clients import Clients
+from .._aws.errors import explain
+from .._aws.groups import require_all
+from .._aws.secrets import CURRENT, PENDING, PREVIOUS
+from .._core.errors import AuthError
+from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
+from .._data_plane.probe import NodeAnswer, unreachable, untrusted
+from .._secret.secret import bring_secrets_about
+from .._secret.secret_ahead import goal_of
+from .._secret.secret_plan import Creation, SecretOrder
+from .group_run import GroupRun
+from .journey import Planned, Request
+from .journey_store import Kept, kept_after
+from .progress import ProgressSink
+
+#: The journeys that begin with a token in force, which is accepted until SET.
+_HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
+#: How often a group is planned for where somebody else changes it between the plan and a call.
+_MAX_PLANS = 3
+#: For so long nodes may answer otherwise than they have to, seconds; and how long from one time they are asked to the
+#: next.
+_NODES_GRACE, _NODES_PAUSE = 30.0, 0.5
+
+#: The steps that change a group.
+_CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the scripts of one region and account share, and what is wanted of all their groups.
+
+    ``ids``: of all groups. ``plan`` returns a group's plan, which may be made together with those of others that ask at
+    the same time; ``None``: the steps are those of an earlier run, and nothing is planned anew. ``region``: the number
+    of the target for the ``progress``. ``begun``: when the run began, of ``time.monotonic()``.
+    """
+
+    clients: Clients
+    request: Request
+    params: Mapping[str, Any]
+    ids: Sequence[str]
+    plan: Callable[[str], Planned] | None
+    hide: Callable[[str], None]
+    progress: ProgressSink
+    region: int
+    begun: float
+
+    @property
+    def role(self) -> str | None:
+        """The ARN of the role that the credentials are those of."""
+        return self.params.get("assume_role_arn")
+
+    def planned(self, key: str) -> Planned:
+        """Return the plan of a group. Raises :class:`AuthError` for what concerns no single group."""
+        if self.plan is None:
+            raise RuntimeError("nothing is planned where the steps are given")
+        return self.plan(key)
+
+
+def run_group(services: Services, key: str) -> GroupRun:
+    """Plan what is left of the operation for one group, do it, and return how that went."""
+    group = GroupRun(key)
+    with _told(services, group) as told:
+        told.group = group = GroupRun(**vars(services.planned(key)))
+        for plans_left in reversed(range(_MAX_PLANS)):
+            if group.error:
+                break
+            _go(services, group)
+            if not group.overtaken:
+                break
+            if not plans_left:
+                group.error = (
+                    f"{key}: somebody else changed it at each of {_MAX_PLANS} tries, between the look at it and the "
+                    "call. Run this again when nobody else is at work on it."
+                )
+                break
+            told.group = group = group.planned_anew(services.planned(key))
+    return told.group
+
+
+def run_steps(services: Services, group: GroupRun) -> GroupRun:
+    """Make the steps of ``group``, which an earlier run planned, and return how that went."""
+    with _told(services, group):
+        _go(services, group)
+    return group
+
+
+class _told:  # noqa: N801 - a context manager
+    """Make whatever ends a script the group's own error, and tell of the end."""
+
+    def __init__(self, services: Services, group: GroupRun) -> None:
+        self.services, self.group = services, group
+
+    def __enter__(self) -> _told:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> bool:
+        services, group = self.services, self.group
+        if isinstance(error, AuthError):
+            group.error, group.common = told_by(group.id, error, services.ids, services.role), error
+        elif isinstance(error, Exception):
+            # What was done so far is told all the same; the error's own words may hold anything.
+            group.error = f"{group.id}: the module met an error that it does not know, {type(error).__name__}."
+        if "credentials" in group.error:
+            group.error = with_role(group.error, services.role)
+        group.duration = time.monotonic() - services.begun
+        services.progress.ends(services.region, group.id, failed=bool(group.error))
+        return isinstance(error, Exception)
+
+
+def _go(services: Services, group: GroupRun) -> None:
+    """Make the steps of the plan, up to a client cutover that tasks of the role's user make."""
+    steps = in_one_go(group.way.steps, soaking=services.request.soak is not None)
+    for number, step in enumerate(steps):
+        left = len(steps) - number
+        services.progress.begins(services.region, group.id, step.value, left)
+        clients = services.clients.part()
+        clients.rank = left  # what finishes a group goes before what begins another
+        try:
+            _Steps(services, clients, group).make(step)
+        except AuthError as error:
+            why = str(error)
+            group.fail_at(step, why if why.startswith(f"{group.id}:") else f"{group.id}: {why}")
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            group.fail_at(step, f"{group.id}: the module met an error that it does not know, {type(error).__name__}.")
+        if group.error or group.overtaken:
+            return
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What each step does."""
+
+    services: Services
+    clients: Clients
+    group: GroupRun
+
+    def make(self, step: Step) -> None:
+        """Make one step. Raises :class:`AuthError`; what AWS refuses is the group's error."""
+        if step in _CHANGES:
+            self._change(step)
+        elif step is Step.UPDATE_RECORD:
+            self._update_record(step)
+        elif step in (Step.PROVE, Step.PROVE_ALONE):
+            self._prove(step)
+        elif step in TURNS:
+            self._cut_over(step)
+        else:
+            self._keep(step)
+
+    # --- Where tokens are kept ------------------------------------------------------------------------------------
+
+    def _keep(self, step: Step) -> None:
+        group, request, source = self.group, self.services.request, self.services.params["auth_token_secret"]
+        order = SecretOrder(
+            goal=goal_of(request.journey, step),
+            names={group.id: group.kept.store.name},
+            key=source.get("key"),
+            creation=Creation() if request.create_secret else None,
+            versions={group.id: group.kept.staged} if group.kept.staged else {},
+        )
+        hide = self.services.hide
+        (done,) = bring_secrets_about(self.clients, order, hide=hide, known={group.id: group.kept.secret})
+        group.warnings += done.warnings
+        if done.error or done.secret is None:
+            group.fail_at(step, done.error, done.outcome())
+            return
+        try:
+            kept = kept_after(self.clients, group.id, group.kept, source.get("key"), done.secret, hide)
+        except AuthError as error:
+            group.fail_at(step, str(error), done.outcome())
+            return
+        group.renamed(kept)
+        group.through(step, done.outcome())
+
+    # --- What the group accepts -----------------------------------------------------------------------------------
+
+    def _change(self, step: Step) -> None:
+        group = self.group
+        known = {group.id: group.seen} if group.seen else {}
+        (change,) = bring_about(self.clients, self._order(step), {group.id: _wanting(group.kept, step)}, known)
+        group.warnings += change.warnings
+        group.seen = change.seen
+        if change.overtaken and not change.changed and self.services.plan:
+            group.overtaken = True
+        elif change.error:
+            group.fail_at(step, change.error, change.outcome())
+        else:
+            group.through(step, change.outcome())
+
+    def _order(self, step: Step) -> Order:
+        request = self.services.request
+        soaking = request.soak is not None
+        leaving = {
+            Step.ROTATE: request.journey is Journey.MIGRATE_RBAC_TO_AUTH,
+            Step.ROTATE_CURRENT: request.journey is not Journey.ENABLE_AUTH,
+        }.get(step, False)
+        return order_for(
+            SET if step is Step.SET else ROTATE,
+            remove_user_groups=leaving,
+            probing=request.inquiry.probing,
+            timeout=request.inquiry.timeout,
+            delay=request.inquiry.delay,
+            write_down=not sets_at_once(self.group.left, soaking=soaking),
+            soak=request.soak or 0.0,
+            take_over=request.take_over,
+        )
+
+    def _cut_over(self, step: Step) -> None:
+        """Give the clients their time; what is on record of it keeps another run from cutting it short."""
+        soak = self.services.request.soak or 0.0
+        if step is Step.CLIENTS and soak > 0:
+            self._record_cutover(soak)
+        self.clients.pause(soak)
+        self.group.through(step)
+
+    def _record_cutover(self, soak: float) -> None:
+        group = self.group
+        if group.seen is None or Step.SET not in group.left:
+            return
+        case = Case(group, group.kept.tokens, time.monotonic(), seen=group.seen, recorded=set(group.seen.recorded))
+        write_cutovers(self.clients, {group.id: case}, soak, take_over=self.services.request.take_over)
+        group.seen = case.seen
+
+    def _update_record(self, step: Step) -> None:
+        """Write down what was found out or assumed: what was on record before is kept for as long as this run lasts."""
+        group = self.group
+        try:
+            if group.seen is not None:
+                group.seen = put_on_record(self.clients, group.seen)
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            text = explain(error, f"elasticache:{records.WRITE}", self.clients.region)
+            group.fail_at(step, f"{group.id}: the record could not be written. {text} Run this again.")
+        else:
+            group.changed = True
+            group.through(step)
+
+    # --- Verification on the nodes --------------------------------------------------------------------------------
+
+    def _prove(self, step: Step) -> None:
+        """Compare what every node answered last with what it has to; where that differs, ask again for a while."""
+        group = self.group
+        if not group.heard:
+            group.through(step)  # nobody answers there: the API's word has to do
+            return
+        expected = _expected(self.services.request.journey, step, group.kept)
+        give_up = time.monotonic() + _NODES_GRACE
+        # A run that goes on from another one's plan has not looked at the group itself.
+        answers = (group.seen.answers if group.seen else ()) or self._ask()
+        while (doubt := _doubt(group, answers, expected)) and time.monotonic() < give_up:
+            self.clients.pause(_NODES_PAUSE)
+            answers = self._ask()
+        if doubt:
+            group.fail_at(step, doubt)
+        else:
+            group.through(step)
+
+    def _ask(self) -> tuple[NodeAnswer, ...]:
+        group = self.group
+        if group.seen:
+            found = group.seen.group
+        else:
+            described = require_all(self.clients, [group.id])[group.id]
+            if isinstance(described, AuthError):
+                raise described
+            found = described
+        probing = replace(self.services.request.inquiry.probing, mode="always")
+        return probe_groups(self.clients, [found], {group.id: group.kept.tokens}, probing).get(group.id, ())
+
+
+def _doubt(group: GroupRun, answers: Sequence[NodeAnswer], expected: Mapping[str, str]) -> str:
+    """Return what speaks against the proof; empty where nothing does."""
+    if not answers:
+        return f"{group.id}: no node has been asked."
+    missing = unreachable(group.id, answers)
+    found = untrusted(group.id, answers) or (f"{missing}." if missing else "")
+    if not found and any(set(expected) - {UNAUTHENTICATED, *answer.accepted} for answer in answers):
+        return f"{group.id}: its nodes have not been asked about each token."
+    return found or unmet(group.id, summarize(answers, group.kept.tokens.names), expected)
+
+
+def _expected(journey: Journey, step: Step, kept: Kept) -> dict[str, str]:
+    """Return what every node has to answer, by the names of the tokens at hand."""
+    had = journey in _HAD_TOKEN
+    if kept.store.kept:
+        new, old = (PENDING, CURRENT) if step is Step.PROVE else (CURRENT, PREVIOUS)
+    else:
+        new, old = GIVEN, PREVIOUS_TOKEN
+    alone = step is Step.PROVE_ALONE
+    expected = {UNAUTHENTICATED: REFUSED if had or alone else ACCEPTED, new: ACCEPTED if had or alone else NOT_REFUSED}
+    if had and old in kept.tokens.names:
+        expected[old] = REFUSED if alone else ACCEPTED
+    return expected
+
+
+def _wanting(kept: Kept, step: Step) -> TokenSet | AuthError:
+    """Return the tokens, the one that ``step`` is about as the one that is wanted."""
+    if not kept.store.kept:
+        return kept.tokens
+    name = PENDING if step is Step.ROTATE else CURRENT
+    wanted = next((token for token in kept.tokens.all if token.name == name), None)
+    if wanted is None:
+        return AuthError(f"the secret {kept.store.name} holds no token in {name}. Run this again.")
+    return TokenSet(wanted, tuple(token for token in kept.tokens.all if token is not wanted), kept.tokens.complete)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""What the module writes down as it goes is what the user is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import Account, ProgressFile
+
+Event = dict[str, Any]
+
+
+def account_of(*events: Event) -> Account:
+    account = Account()
+    account.read(f"{json.dumps(event)}\n" for event in events)
+    return account
+
+
+def targets(*groups: int) -> Event:
+    return {"at": 100.0, "targets": list(groups)}
+
+
+def step(at: float, key: str, name: str, left: int, region: int = 0) -> Event:
+    return {"at": at, "region": region, "id": key, "step": name, "left": left}
+
+
+def end(at: float, key: str, *, failed: bool = False, region: int = 0) -> Event:
+    return {"at": at, "region": region, "id": key, "ended": True, "failed": failed}
+
+
+def waiting(at: float, region: int = 0, **lacks: str) -> Event:
+    return {"at": at, "region": region, "waiting": lacks}
+
+
+def test_nothing_is_said_of_nothing() -> None:
+    assert Account().line(100.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("events", "line"),
+    [
+        ([targets(10)], "0 of 10 groups through; 10 to begin (30 s gone)"),
+        ([targets(1)], "0 of 1 group through; 1 to begin (30 s gone)"),
+        (
+            [targets(3), step(110, "a", "rotate", 4), step(110, "b", "rotate", 4)],
+            "0 of 3 groups through; 2 at rotate, 1 to begin (30 s gone)",
+        ),
+        # What has fewest steps left comes first, and one step of four of a third of the groups took ten seconds.
+        (
+            [targets(3), step(110, "a", "rotate", 4), step(112, "b", "rotate", 4), step(120, "a", "set", 3)],
+            "0 of 3 groups through; 1 at set, 1 at rotate, 1 to begin; about 4 min to go (30 s gone)",
+        ),
+        (
+            [
+                targets(2),
+                step(110, "a", "rotate", 1),
+                step(110, "b", "rotate", 1),
+                waiting(112, a="its token is ROTATING", b="its token is ROTATING"),
+                waiting(120, a="its status is modifying", b="its token is ROTATING"),
+            ],
+            (
+                "0 of 2 groups through; 2 at rotate; 1: its status is modifying; 1: its token is ROTATING; "
+                "the slowest is a, 18 s (30 s gone)"
+            ),
+        ),
+        (
+            [targets(2), step(110, "a", "rotate", 1), waiting(112, a="x"), step(114, "a", "set", 1), end(120, "b")],
+            "1 of 2 groups through; 1 at set; about 7 s to go (30 s gone)",
+        ),
+        (
+            [targets(2, 2), step(110, "a", "set", 1), end(120, "a", failed=True), end(120, "a", region=1)],
+            "2 of 4 groups through; 2 to begin; about 20 s to go; 1 failed so far (30 s gone)",
+        ),
+        ([targets(1), step(110, "a", "set", 1), end(120, "a")], "1 of 1 group through (30 s gone)"),
+    ],
+)
+def test_line(events: list[Event], line: str) -> None:
+    assert account_of(*events).line(130.0) == line
+
+
+def test_what_a_live_line_is_made_of() -> None:
+    account = account_of(
+        targets(4),
+        step(110, "a", "set", 2),
+        step(111, "b", "rotate", 4),
+        end(112, "c", failed=True),
+        waiting(120, b="its token is ROTATING"),
+    )
+    assert (account.through, account.groups) == (1, 4)
+    assert account.words(130.0) == (
+        "30 s, about 60 s to go",
+        "1 at set, 1 at rotate, 1 to begin",
+        "1 failed so far",
+        "1: its token is ROTATING",
+        "slowest b, 10 s",
+    )
+
+
+def test_lines_that_make_no_sense_are_passed_over() -> None:
+    account = account_of(targets(2))
+    account.read(['{"at": 1, "st', "[]", "null", '{"at": "x", "step": "set"}', '{"at": 5, "region": 0, "step": "set"}'])
+    assert account.line(130.0) == "0 of 2 groups through; 2 to begin (30 s gone)"
+
+
+def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    path.touch()
+    written, account = ProgressFile(str(path)), Account()
+    with path.open(encoding="utf-8") as reading:
+        written.targets([2, 1])
+        account.read(reading)
+        assert (account.through, account.groups) == (0, 3)
+        written.begins(0, "a", "rotate", 2)
+        written.begins(1, "a", "set", 1)
+        written.waiting(0, {"a": "its token is ROTATING"})
+        written.ends(1, "a", failed=True)
+        account.read(reading)
+    words = account.words(account.told_at)
+    assert words[1:4] == ("1 at rotate, 1 to begin", "1 failed so far", "1: its token is ROTATING")
+
+
+def test_waiting_is_written_now_and_then_only(tmp_path: Path) -> None:
+    path = tmp_path / "progress"
+    path.touch()
+    written = ProgressFile(str(path))
+    for dummy in range(50):
+        written.waiting(0, {"a": "x"})
+        written.waiting(1, {"a": "x"})
+    regions = [json.loads(line)["region"] for line in path.read_text("utf-8").splitlines()]
+    assert {0, 1} == set(regions)
+    assert len(regions) < 20
+
+
+def test_a_file_that_is_not_there_to_write_to(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        ProgressFile(str(tmp_path / "none" / "progress"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_no_failure() -> None:
+    ProgressFile("/dev/full").targets([1])
