@@ -76,7 +76,7 @@ options:
   soak:
     description:
       - The clients' turn is this time, in seconds, and what comes after it is made at once.
-      - Forty groups and more go in up to five batches, one on the heels of the other; each has this time for itself.
+      - Each group has this time for itself.
       - Without it the steps end where it is the clients' turn.
     type: float
   busy:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,28 +96,51 @@ def test_one_that_takes_for_ever_holds_up_nobody_else(fleet: Emulator) -> None:
     assert max(ended.outcomes[key]["duration"] for key in FLEET[1:]) < ended.outcomes[slow]["duration"]
 
 
-def test_one_that_is_busy_when_its_turn_comes_holds_up_nobody_else(fleet: Emulator) -> None:
-    """Someone changes it after it was looked at for the plan, and before its script looks again."""
+def make_busy(emulator: Emulator, group: str) -> None:
+    """Have a change begin that lasts until it is released."""
+    emulator.hold(group)
+    emulator.client("elasticache").modify_replication_group(
+        ReplicationGroupId=group, CacheNodeType="cache.r7g.large", ApplyImmediately=True
+    )
+
+
+def have_arrived(emulator: Emulator, groups: Sequence[str]) -> bool:
+    accepted = [slots(emulator, group) for group in groups]
+    return all(A not in tokens and len(tokens) == 1 for tokens in accepted)
+
+
+def test_one_that_is_busy_from_the_beginning_holds_up_nobody_else(fleet: Emulator) -> None:
+    make_busy(fleet, FLEET[0])
+    with meanwhile(Once(lambda: have_arrived(fleet, FLEET[1:]), fleet.release)):
+        ended = rotate(fleet)
+    assert not failed(ended), ended.msg
+    arrived(fleet)
+
+
+def test_one_that_becomes_busy_after_it_was_planned_for_holds_up_nobody_else(fleet: Emulator) -> None:
     busy = FLEET[0]
     fleet.faults({"kind": "pause", "action": "PutSecretValue", "nth": 1})
 
-    def make_busy() -> None:
-        fleet.hold(busy)
-        fleet.client("elasticache").modify_replication_group(
-            ReplicationGroupId=busy, CacheNodeType="cache.r7g.large", ApplyImmediately=True
-        )
+    def others_change_it() -> None:
+        make_busy(fleet, busy)
         fleet.clear_faults()
 
-    def of_others() -> list[list[str | None]]:
-        return [slots(fleet, group) for group in FLEET[1:]]
-
     with meanwhile(
-        Once(lambda: any(fault["struck"] for fault in fleet.faults()), make_busy),
-        Once(lambda: all(A not in accepted and len(accepted) == 1 for accepted in of_others()), fleet.release),
+        Once(lambda: any(fault["struck"] for fault in fleet.faults()), others_change_it),
+        Once(lambda: have_arrived(fleet, FLEET[1:]), fleet.release),
     ):
         ended = rotate(fleet)
     assert not failed(ended), ended.msg
     arrived(fleet)
+
+
+def test_one_that_stays_busy_is_given_up(fleet: Emulator) -> None:
+    make_busy(fleet, FLEET[0])
+    ended = rotate(fleet, wait_timeout=20)
+    assert failed(ended) == [FLEET[0]]
+    assert "its status is modifying. What is under way goes on at AWS" in ended.outcomes[FLEET[0]]["msg"]
+    assert modified(fleet).count(FLEET[0]) == 1  # that of somebody else
+    arrived(fleet, FLEET[0])
 
 
 def test_what_fails_is_the_group_s_own(fleet: Emulator) -> None:

@@ -164,13 +164,17 @@ def _settled_groups(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case
     return {key: group for key, group in groups.items() if not cases[key].progress.error}
 
 
-def _refuse_busy(group: Group) -> str:
-    """Say why nothing is done to a group that is not settled."""
+class BusyGroup(AuthError):
+    """Something is under way on the group, and was not waited for."""
+
+
+def _refuse_busy(group: Group) -> AuthError:
+    """Return why nothing is done to a group that is not settled."""
     try:
         pending = settled(group)
     except AuthError as error:
-        return str(error)
-    return (
+        return error
+    return BusyGroup(
         f"{group.id}: a change is under way ({pending}), and no other is begun. "
         "With wait: true it is waited for, and what is then left to do is done."
     )

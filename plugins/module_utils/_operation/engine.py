@@ -169,7 +169,7 @@ class _Region:
         ids, request = list(self.target.ids), self._request
         if request.check_mode or request.plan_only:
             return [GroupRun(**vars(planned)) for planned in self._plan(ids).values()]
-        loader = Loader(self._plan)
+        loader: Loader[str, Planned] = Loader(functools.partial(self._plan, wait=False))
         services = self._services(loader.load)
         busy = self._busy() if request.busy_last else set()
         at_once = [key for key in ids if key not in busy]
@@ -214,8 +214,10 @@ class _Region:
             self._begun,
         )
 
-    def _plan(self, ids: Iterable[str]) -> dict[str, Planned]:
-        planned = plan_journeys(self.clients, self._request, self.params, list(ids), hide=self._hide)
+    def _plan(self, ids: Iterable[str], *, wait: bool = True) -> dict[str, Planned]:
+        """Return the plan of each group; without ``wait`` that of one on which something is under way says so."""
+        request = replace(self._request, inquiry=replace(self._request.inquiry, wait=wait))
+        planned = plan_journeys(self.clients, request, self.params, list(ids), hide=self._hide)
         return {one.id: one for one in planned}
 
     def _busy(self) -> set[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._auth.case import Case, Inquiry
-from .._auth.look import look
+from .._auth.look import BusyGroup, look
 from .._auth.observe import Observation, SecondaryGroup, check_preconditions, engine_versions, probe_groups
 from .._auth.outcome import Outcome, Progress
 from .._auth.token_rules import check_compared, check_sent
@@ -100,7 +100,9 @@ class Request:
 
 @dataclass
 class Planned(Progress):
-    """One group and what is left of its journey. ``kept``, ``seen``: what that was planned from."""
+    """One group and what is left of its journey. ``kept``, ``seen``: what that was planned from. ``busy``: nothing was
+    planned, as something is under way.
+    """
 
     way: Way = field(default_factory=Way)
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -118,6 +120,7 @@ class Planned(Progress):
     kept: Kept = field(default_factory=Kept)
     seen: Observation | None = None
     secondary: SecondaryGroup | None = None
+    busy: bool = False
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
@@ -218,6 +221,7 @@ def _seen(
     look(clients, inquiry, cases, begun + inquiry.timeout)
     for key, case in cases.items():
         planned[key].secondary = case.failure if isinstance(case.failure, SecondaryGroup) else None
+        planned[key].busy = isinstance(case.failure, BusyGroup)
     return {key: case.seen for key, case in cases.items() if case.seen and not planned[key].error}
 
 

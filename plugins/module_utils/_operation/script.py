@@ -26,6 +26,7 @@ from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import require_all
 from .._aws.secrets import CURRENT, PENDING, PREVIOUS
+from .._aws.waiting import settled, wait_for
 from .._core.errors import AuthError
 from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
@@ -74,10 +75,18 @@ class Services:
         return self.params.get("assume_role_arn")
 
     def planned(self, key: str) -> Planned:
-        """Return the plan of a group. Raises :class:`AuthError` for what concerns no single group."""
+        """Return the plan of a group, once nothing is under way there. Raises :class:`AuthError`."""
         if self.plan is None:
             raise RuntimeError("nothing is planned where the steps are given")
-        return self.plan(key)
+        inquiry = self.request.inquiry
+        deadline = time.monotonic() + inquiry.timeout
+        while (plan := self.plan(key)).busy:
+            left = max(deadline - time.monotonic(), 0.0)
+            waited = wait_for(self.clients, {key: settled}, timeout=left, delay=inquiry.delay)[key]
+            if waited.error:
+                plan.error, plan.busy = waited.error, False
+                break
+        return plan
 
 
 def run_group(services: Services, key: str) -> GroupRun:
