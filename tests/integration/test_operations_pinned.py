@@ -74,6 +74,12 @@ STEPS = {
     "set": "set",
     "retire_version": "abandon",
     "clear": "clear",
+    "prefer_tls": "prefer_tls",
+    "require_tls": "require_tls",
+    "users": "users",
+    "attach": "attach",
+    "promote_older": "recall",
+    "clean_up": "clean_up",
 }
 
 
@@ -102,7 +108,7 @@ ENTRY_CHANGED = shape(after="str")
 STEP = shape(name="str", changed="bool", failed="bool", duration="float")
 #: What only a step has that changes the access of a group, and their names.
 STEP_ON_GROUP = shape(called="float", done="float")
-ON_GROUP = {"rotate", "rotate_current", "set"}
+ON_GROUP = {"rotate", "rotate_current", "set", "attach"}
 #: What is called, but not told of.
 UNTOLD = "elasticache:AddTagsToResource"
 
@@ -282,8 +288,18 @@ PINNED: Mapping[str, Pinned] = {
             *RETIRE,
             *_tidy("{group}-keeping"),
         ),
-        changed=9,
-        steps=("promote_pending", "stage", "rotate_current", "set", "retire_version"),
+        changed=2,
+        steps=(
+            "promote_pending",
+            "stage",
+            "users",
+            "attach",
+            "promote_older",
+            "rotate_current",
+            "set",
+            "retire_version",
+            "clean_up",
+        ),
         before=f"rotating ({CURRENT}, then the token in AWSPENDING)",
         after=REQUIRED,
         settled=REQUIRED,
@@ -317,8 +333,8 @@ PINNED: Mapping[str, Pinned] = {
         "enable_auth",
         plain_group,
         (*ENABLE_TLS, CREATE_SECRET, STAGE, RECORD, ROTATE, *PROMOTE, RECORD, SET, RECORD),
-        changed=4,
-        steps=ROTATION,
+        changed=2,
+        steps=("prefer_tls", "require_tls", *ROTATION),
         before="open, encryption in transit off",
         after=REQUIRED,
         settled=REQUIRED,
@@ -329,10 +345,10 @@ PINNED: Mapping[str, Pinned] = {
         "enable_tls",
         plain_group,
         ENABLE_TLS,
-        changed=3,
-        steps=(),
+        changed=2,
+        steps=("prefer_tls", "require_tls"),
         before="encryption in transit off",
-        after="open, encryption in transit required",
+        after="encryption in transit required",
         settled="encryption in transit required",
         evidence="the API",
     ),
@@ -345,8 +361,8 @@ PINNED: Mapping[str, Pinned] = {
             _attach("{group}-users"),  # without a record ahead: which token is the newer one is not known
             RECORD,
         ),
-        changed=4,
-        steps=(),
+        changed=2,
+        steps=("users", "attach"),
         before=f"rotating ({NEWER}, then {OLDER}) or rotating ({OLDER}, then {NEWER})",
         after="rbac ({group}-users)",
         settled="rbac ({group}-users)",

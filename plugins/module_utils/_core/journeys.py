@@ -83,12 +83,16 @@ TOKEN_STEPS = frozenset(
 )
 
 
-def in_one_go(steps: Iterable[Step], *, soaking: bool) -> tuple[Step, ...]:
-    """Return the first of ``steps``: those that change tokens, up to one of another kind or a turn of the clients'.
+#: The steps on encryption in transit, users and user groups that a run makes which gives clients a time.
+_RESOURCE_STEPS = frozenset({Step.PREFER_TLS, Step.REQUIRE_TLS, Step.USERS, Step.ATTACH, Step.CLEAN_UP})
 
-    ``soaking``: the clients' turn is a time, and part of it.
+
+def in_one_go(steps: Iterable[Step], *, soaking: bool) -> tuple[Step, ...]:
+    """Return the first of ``steps``: those that change tokens, up to one of another kind or a client cutover.
+
+    ``soaking``: the client cutover is a time, and part of it, and so are other steps.
     """
-    fits = TOKEN_STEPS | (frozenset(TURNS) if soaking else frozenset())
+    fits = TOKEN_STEPS | (_RESOURCE_STEPS | frozenset(TURNS) if soaking else frozenset())
     return tuple(itertools.takewhile(fits.__contains__, steps))
 
 

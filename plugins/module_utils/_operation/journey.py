@@ -101,7 +101,7 @@ class Request:
 @dataclass
 class Planned(Progress):
     """One group and what is left of its journey. ``kept``, ``seen``: what that was planned from. ``busy``: nothing was
-    planned, as something is under way.
+    planned, as something is under way. ``accepted``: the tokens that user groups have to accept.
     """
 
     way: Way = field(default_factory=Way)
@@ -121,6 +121,7 @@ class Planned(Progress):
     seen: Observation | None = None
     secondary: SecondaryGroup | None = None
     busy: bool = False
+    accepted: tuple[str, ...] = field(default=(), repr=False)
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
@@ -161,7 +162,7 @@ def plan_journeys(
     begun = time.monotonic()
     planned = {key: Planned(key) for key in ids}
     resolved = _resolved(request, ids)
-    user_ids = {key: one for key, one in resolved.items() if isinstance(one, _Ids)}
+    user_ids = {key: one for key, one in resolved.items() if isinstance(one, Ids)}
     kept: dict[str, Kept | AuthError] = dict.fromkeys(ids, Kept())
     may_be_made = request.create_secret and request.journey in _FROM_NOTHING
     if request.journey is not Journey.ENABLE_TLS:
@@ -256,7 +257,7 @@ def _rests(kept: Kept, seen: Observation | None) -> bool:
 
 
 @dataclass(frozen=True)
-class _Ids:
+class Ids:
     """The users and user groups of one group's journey."""
 
     user_group: str = ""
@@ -276,21 +277,21 @@ class _Others:
 class _Around:
     others: _Others
     answers: Iterable[NodeAnswer]
-    ids: _Ids
+    ids: Ids
     secret_key: str | None = None
     region: str = ""
 
 
-def _resolved(request: Request, ids: Iterable[str]) -> dict[str, _Ids | AuthError]:
+def _resolved(request: Request, ids: Iterable[str]) -> dict[str, Ids | AuthError]:
     """Return the users and user groups for each group; each error is the group's own.
 
     Raises :class:`AuthError` where two groups would share one.
     """
-    resolved: dict[str, _Ids | AuthError] = {}
+    resolved: dict[str, Ids | AuthError] = {}
     owners: dict[str, str] = {}
     for key in ids:
         try:
-            resolved[key] = found = _ids_of(request, key)
+            resolved[key] = found = ids_of(request, key)
         except AuthError as error:
             resolved[key] = error
             continue
@@ -308,7 +309,7 @@ def _resolved(request: Request, ids: Iterable[str]) -> dict[str, _Ids | AuthErro
     return resolved
 
 
-def _ids_of(request: Request, key: str) -> _Ids:
+def ids_of(request: Request, key: str) -> Ids:
     """Return the users and user groups for one group. Raises :class:`AuthError` for those that can't be."""
     found = []
     for option in ("user_group_id", "user_id", "open_user_group_id"):
@@ -323,7 +324,7 @@ def _ids_of(request: Request, key: str) -> _Ids:
                 f"Name another id; a user of another id can have the name {DEFAULT_NAME}."
             )
         found.append(name)
-    ids = _Ids(*found)
+    ids = Ids(*found)
     if ids.user_group and ids.user_group == ids.open_user_group:
         raise AuthError(
             f"{key}: user_group_id and open_user_group_id are both {ids.user_group}, but the one lets in the token and "
@@ -332,7 +333,7 @@ def _ids_of(request: Request, key: str) -> _Ids:
     return ids
 
 
-def _others(clients: Clients, request: Request, seen: Mapping[str, Observation], ids: Mapping[str, _Ids]) -> _Others:
+def _others(clients: Clients, request: Request, seen: Mapping[str, Observation], ids: Mapping[str, Ids]) -> _Others:
     wanted_groups: list[str] = []
     wanted_users: list[str] = []
     for key, observation in seen.items():
@@ -471,7 +472,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     )
 
 
-def _deletions(way: Way, ids: _Ids, others: _Others) -> list[dict[str, Any]]:
+def _deletions(way: Way, ids: Ids, others: _Others) -> list[dict[str, Any]]:
     """Return the calls that delete what there is of the users and user groups that were made for the way."""
     made = {ids.user_group, ids.user} if Step.USERS in way.steps else set()
     made |= {ids.open_user_group} if Step.ATTACH_OPEN in way.steps else set()
@@ -484,7 +485,7 @@ def _plan_calls(
     request: Request,
     planned: Mapping[str, Planned],
     settings: Mapping[str, Setting],
-    ids: Mapping[str, _Ids],
+    ids: Mapping[str, Ids],
 ) -> None:
     """Fill in the calls. What the steps on users and user groups would be refused is the group's own error."""
     manner = Manner(
@@ -494,16 +495,9 @@ def _plan_calls(
     def work(key: str) -> dict[Step, list[dict[str, Any]]]:
         one, calls = planned[key], dict(settings[key].of_steps)
         if Step.USERS in one.way.steps:
-            order = UsersOrder(
-                key,
-                one.engine,
-                ids[key].user,
-                ids[key].user_group,
-                request.access_string,
-                tuple(name.replace("{replication_group_id}", key) for name in request.user_ids),
-                tuple(one.kept.tokens.values[name] for name in one.way.keep),
-            )
-            calls[Step.USERS], warnings = users_calls(clients, manner, order)
+            # By their values: staging labels move before the user is made.
+            one.accepted = tuple(one.kept.tokens.values[name] for name in one.way.keep)
+            calls[Step.USERS], warnings = users_calls(clients, manner, users_order(request, one, ids[key]))
             one.warnings += warnings if request.check_mode else []
         if Step.ATTACH_OPEN in one.way.steps:
             calls[Step.ATTACH_OPEN] = open_calls(clients, manner, key, ids[key].open_user_group)
@@ -515,6 +509,19 @@ def _plan_calls(
             _refuse(planned[key], AuthError(_told_of(key, request.journey, calls)))
         else:
             planned[key].calls = calls_of(planned[key].way, replace(settings[key], of_steps=calls))
+
+
+def users_order(request: Request, one: Planned, ids: Ids) -> UsersOrder:
+    """Return what the user and the user group of a planned group are to be."""
+    return UsersOrder(
+        one.id,
+        one.engine,
+        ids.user,
+        ids.user_group,
+        request.access_string,
+        tuple(name.replace("{replication_group_id}", one.id) for name in request.user_ids),
+        one.accepted,
+    )
 
 
 def _told_of(group_id: str, journey: Journey, error: Exception) -> str:
@@ -694,7 +701,7 @@ def _check_users(journey: Journey, group: Group, around: _Around) -> None:
             )
 
 
-def _shared(group_id: str, ids: _Ids, others: _Others) -> dict[str, str]:
+def _shared(group_id: str, ids: Ids, others: _Others) -> dict[str, str]:
     """Return, by option, why a user or user group of the operation is not its own to change: whom else it serves."""
     shared = {}
     user = others.users.get(ids.user)

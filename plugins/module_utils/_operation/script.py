@@ -17,9 +17,10 @@ from .._auth.carry_out import put_on_record, write_cutovers
 from .._auth.case import Case, Order
 from .._auth.change import bring_about
 from .._auth.observe import probe_groups
+from .._auth.outcome import Progress
 from .._auth.place import told_by, with_role
 from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
-from .._auth.strategies import ROTATE, SET, order_for
+from .._auth.strategies import DELETE, ROTATE, SET, order_for
 from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
 from .._aws import records
 from .._aws.clients import Clients
@@ -34,9 +35,10 @@ from .._secret.secret import bring_secrets_about
 from .._secret.secret_ahead import goal_of
 from .._secret.secret_plan import Creation, SecretOrder
 from .group_run import GroupRun
-from .journey import Planned, Request
+from .journey import Ids, Planned, Request, ids_of
 from .journey_store import Kept, kept_after
 from .progress import ProgressSink
+from .resource_steps import TLS_STEPS, clean_up, make_users, set_tls, told
 
 #: The journeys that begin with a token in force, which is accepted until SET.
 _HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
@@ -47,7 +49,7 @@ _MAX_PLANS = 3
 _NODES_GRACE, _NODES_PAUSE = 30.0, 0.5
 
 #: The steps that change a group.
-_CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET)
+_CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH)
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ class Services:
 def run_group(services: Services, key: str) -> GroupRun:
     """Plan what is left of the operation for one group, do it, and return how that went."""
     group = GroupRun(key)
-    with _told(services, group) as told:
-        told.group = group = GroupRun(**vars(services.planned(key)))
+    with _Ending(services, group) as ending:
+        ending.group = group = GroupRun(**vars(services.planned(key)))
         for plans_left in reversed(range(_MAX_PLANS)):
             if group.error:
                 break
@@ -106,24 +108,24 @@ def run_group(services: Services, key: str) -> GroupRun:
                     "call. Run this again when nobody else is at work on it."
                 )
                 break
-            told.group = group = group.planned_anew(services.planned(key))
-    return told.group
+            ending.group = group = group.planned_anew(services.planned(key))
+    return ending.group
 
 
 def run_steps(services: Services, group: GroupRun) -> GroupRun:
     """Make the steps of ``group``, which an earlier run planned, and return how that went."""
-    with _told(services, group):
+    with _Ending(services, group):
         _go(services, group)
     return group
 
 
-class _told:  # noqa: N801 - a context manager
+class _Ending:
     """Make whatever ends a script the group's own error, and tell of the end."""
 
     def __init__(self, services: Services, group: GroupRun) -> None:
         self.services, self.group = services, group
 
-    def __enter__(self) -> _told:
+    def __enter__(self) -> _Ending:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> bool:
@@ -177,6 +179,12 @@ class _Steps:
             self._prove(step)
         elif step in TURNS:
             self._cut_over(step)
+        elif step in TLS_STEPS:
+            self._set_tls(step)
+        elif step is Step.USERS:
+            self._resources(step, make_users(self.clients, self.services.request, self.group, self._ids))
+        elif step is Step.CLEAN_UP:
+            self._resources(step, clean_up(self.clients, self.services.request, self.group.id, self._ids))
         else:
             self._keep(step)
 
@@ -205,6 +213,29 @@ class _Steps:
         group.renamed(kept)
         group.through(step, done.outcome())
 
+    # --- Encryption in transit, users and user groups -------------------------------------------------------------
+
+    @property
+    def _ids(self) -> Ids:
+        return ids_of(self.services.request, self.group.id)
+
+    def _set_tls(self, step: Step) -> None:
+        done = set_tls(self.clients, self.services.request, self.group.id, TLS_STEPS[step])
+        self._resources(step, [done])
+        self.group.seen = None  # it was seen with another mode
+        if not done.error:
+            self.group.stands = f"encryption in transit {TLS_STEPS[step]}"
+
+    def _resources(self, step: Step, parts: list[Progress]) -> None:
+        group, said = self.group, self.group.msg
+        group.warnings += [warning for one in parts for warning in one.warnings]
+        error = parts[-1].error
+        if error:
+            group.fail_at(step, error if error.startswith(f"{group.id}: ") else f"{group.id}: {error}", told(parts))
+        else:
+            group.through(step, told(parts))
+        group.msg = said  # of the group itself that says nothing
+
     # --- What the group accepts -----------------------------------------------------------------------------------
 
     def _change(self, step: Step) -> None:
@@ -213,6 +244,7 @@ class _Steps:
         (change,) = bring_about(self.clients, self._order(step), {group.id: _wanting(group.kept, step)}, known)
         group.warnings += change.warnings
         group.seen = change.seen
+        group.heard = group.heard or (change.seen is not None and change.seen.heard)
         if change.overtaken and not change.changed and self.services.plan:
             group.overtaken = True
         elif change.error:
@@ -223,6 +255,15 @@ class _Steps:
     def _order(self, step: Step) -> Order:
         request = self.services.request
         soaking = request.soak is not None
+        if step is Step.ATTACH:
+            return order_for(
+                DELETE,
+                user_groups=(self._ids.user_group,),
+                assume_state=request.assume_state,
+                probing=request.inquiry.probing,
+                timeout=request.inquiry.timeout,
+                delay=request.inquiry.delay,
+            )
         leaving = {
             Step.ROTATE: request.journey is Journey.MIGRATE_RBAC_TO_AUTH,
             Step.ROTATE_CURRENT: request.journey is not Journey.ENABLE_AUTH,

@@ -8,7 +8,7 @@ What makes them is asked in check mode, so that the plan has the calls and the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,9 +19,9 @@ from .._aws.users import ACTIVE, AWS_USER, DEFAULT_NAME, User
 from .._core.errors import AuthError
 from .lifecycle import Manner
 from .rbac import Case, make_present
-from .user_groups import REDIS, group_case, wanted_group
+from .user_groups import REDIS, GroupCase, group_case, wanted_group
 from .user_wanted import ALWAYS, wanted_user
-from .users import user_case
+from .users import UserCase, user_case
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,8 @@ class UsersOrder:
     passwords: tuple[str, ...] = field(default=(), repr=False)
 
 
-def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the calls that make the user and the user group, as they are shown, and what is to be said of them.
-
-    Raises :class:`AuthError` where a step would be refused.
-    """
-    manner = replace(manner, check_mode=True)
+def user_of(clients: Clients, manner: Manner, order: UsersOrder) -> UserCase:
+    """Return the user as a case, to be made present. Raises :class:`AuthError` for one that can't be."""
     given: dict[str, Any] = {
         "user_id": order.user_id,
         "user_name": DEFAULT_NAME,
@@ -61,8 +57,16 @@ def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[li
         "purge_tags": True,
     }
     wanted = wanted_user(given, order.passwords)
-    one = user_case(clients, wanted, manner, exclusive_to=[order.user_group_id])
-    calls = _calls(one)
+    return user_case(clients, wanted, manner, exclusive_to=[order.user_group_id])
+
+
+def user_group_of(
+    clients: Clients, manner: Manner, order: UsersOrder, coming: Mapping[str, User] | None = None
+) -> GroupCase:
+    """Return the user group as a case, to be made present. Raises :class:`AuthError` for one that can't be.
+
+    ``coming``: users as they will be by then, in check mode.
+    """
     group = wanted_group(
         {
             "user_group_id": order.user_group_id,
@@ -73,10 +77,20 @@ def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[li
             "purge_tags": True,
         }
     )
-    coming = {order.user_id: _as_it_will_be(one)}
-    other = group_case(clients, group, manner, exclusive_to=[order.group_id], coming=coming)
-    calls += _calls(other)
-    return calls, [*one.progress.warnings, *other.progress.warnings]
+    return group_case(clients, group, manner, exclusive_to=[order.group_id], coming=coming)
+
+
+def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the calls that make the user and the user group, as they are shown, and what is to be said of them.
+
+    Raises :class:`AuthError` where a step would be refused.
+    """
+    manner = replace(manner, check_mode=True)
+    user = user_of(clients, manner, order)
+    calls = _calls(user)
+    user_group = user_group_of(clients, manner, order, {order.user_id: _as_it_will_be(user)})
+    calls += _calls(user_group)
+    return calls, [*user.progress.warnings, *user_group.progress.warnings]
 
 
 def open_calls(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> list[dict[str, Any]]:

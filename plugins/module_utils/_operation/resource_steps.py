@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The steps of one group's script on encryption in transit, users and user groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .._auth.outcome import Outcome, Progress
+from .._auth.tokens import TokenSet
+from .._aws.clients import Clients
+from .._core.journeys import Step
+from .._resource import lifecycle, rbac
+from .._resource.lifecycle import Manner
+from .._resource.user_groups import WantedGroup, group_case
+from .._resource.user_wanted import WantedUser
+from .._resource.users import user_case
+from .._resource.users_ahead import user_group_of, user_of
+from .._resource.wanted import Wanted
+from .group_run import GroupRun
+from .journey import Ids, Request, users_order
+
+#: The mode of encryption in transit that a step leads to.
+TLS_STEPS = {Step.PREFER_TLS: "preferred", Step.REQUIRE_TLS: "required"}
+
+
+def set_tls(clients: Clients, request: Request, group_id: str, mode: str) -> Progress:
+    """Bring a group to a mode of encryption in transit, wait until it is there, and return what came of it."""
+    return lifecycle.make_present(clients, Wanted(group_id, tls=mode), TokenSet(), _manner(request)).progress
+
+
+def make_users(clients: Clients, request: Request, group: GroupRun, ids: Ids) -> list[Progress]:
+    """Make the user with the tokens in force and the user group with it; return what came of each, up to a failure.
+
+    Raises :class:`AuthError` for a user or a user group that can't be.
+    """
+    order, manner = users_order(request, group, ids), _manner(request)
+    return _up_to_a_failure(
+        rbac.make_present(make(clients, manner, order)).progress for make in (user_of, user_group_of)
+    )
+
+
+def clean_up(clients: Clients, request: Request, group_id: str, ids: Ids) -> list[Progress]:
+    """Delete the user groups and the user that were made for the way; return what came of each, up to a failure."""
+    manner = _manner(request)
+
+    def ended() -> Iterator[Progress]:
+        for key in filter(None, (ids.open_user_group, ids.user_group)):
+            case = group_case(clients, WantedGroup(key), manner, exclusive_to=[group_id])
+            yield rbac.make_absent(case).progress
+        if ids.user:
+            user = user_case(clients, WantedUser(ids.user), manner, exclusive_to=[ids.user_group])
+            yield rbac.make_absent(user).progress
+
+    return _up_to_a_failure(ended())
+
+
+def told(progress: list[Progress]) -> Outcome:
+    """Return the entry of a step that has several parts: what was called for all of them, and the last one's words."""
+    actions: list[dict[str, Any]] = [action for one in progress for action in one.actions]
+    return {
+        "changed": any(one.changed for one in progress),
+        "failed": bool(progress[-1].error),
+        "msg": progress[-1].error or progress[-1].msg,
+        "actions": actions,
+        "duration": round(sum(one.duration for one in progress), 3),
+    }
+
+
+def _up_to_a_failure(parts: Iterable[Progress]) -> list[Progress]:
+    done: list[Progress] = []
+    for one in parts:
+        done.append(one)
+        if one.error:
+            break
+    return done
+
+
+def _manner(request: Request) -> Manner:
+    inquiry = request.inquiry
+    return Manner(probing=inquiry.probing, timeout=inquiry.timeout, delay=inquiry.delay)
