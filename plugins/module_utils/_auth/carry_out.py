@@ -63,6 +63,8 @@ def _act_on(clients: Clients, order: Order, case: Case) -> bool:
     if case.seen is None or case.plan is None:
         return False
     group, call, expected = case.seen.group, case.plan.calls[0], case.plan.after
+    # First the queue, then the record: it says when the call was announced, and until when clients have time.
+    turn = clients.turn(modify.ACTION)
     before = _entry(case, case.belief, None)
     case.entry = _entry(case, case.belief, call)
     if case.entry and order.soak > 0 and call.kind is not CallKind.SET:
@@ -98,7 +100,7 @@ def _act_on(clients: Clients, order: Order, case: Case) -> bool:
         modify.modify(clients, group, call, case.tokens.values)
 
     try:
-        clients.paced(modify.ACTION, make, check=check)
+        clients.paced(modify.ACTION, make, check=check, turn=turn)
     except Exception as error:
         busy = isinstance(error, ChangedSince) or classify(error) is Kind.BUSY
         unmade = isinstance(error, AuthError) or busy

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from .._aws.clients import Clients
 from .._core.errors import AuthError
@@ -41,7 +42,7 @@ def bring_about(
     """
     begun = time.monotonic()
     deadline = begun + order.timeout
-    clients.concurrent_groups = max(clients.concurrent_groups, len(tokens))
+    clients.groups_at_once = max(clients.groups_at_once, len(tokens))
     cases = {}
     for key, given in tokens.items():
         case = Case(Change(key), given if isinstance(given, TokenSet) else TokenSet(), begun)
@@ -55,8 +56,8 @@ def bring_about(
         if not under_way:
             break
         try:
-            under_way, rested = _round(clients, order, under_way, deadline)
-            deadline += rested
+            under_way, delayed = _round(clients, order, under_way, deadline)
+            deadline += delayed
         except AuthError as error:
             if not any(case.sent for case in cases.values()):
                 raise
@@ -76,7 +77,7 @@ def bring_about(
 
 
 def _round(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> tuple[dict[str, Case], float]:
-    """Look, decide, act and wait; return the groups to look at again, and for how many seconds they rested.
+    """Look, decide, act and wait; return the groups to look at again, and for how many seconds they queued and rested.
 
     Raises :class:`AuthError`.
     """
@@ -87,11 +88,13 @@ def _round(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
         predict(acting)
         return {}, 0.0
     resting = _resting(order, acting)
+    begun = time.monotonic()
     again = act(clients, order, {key: case for key, case in acting.items() if key not in resting})
+    queued = time.monotonic() - begun
     again += resting
-    arrive(clients, order, {key: case for key, case in cases.items() if key not in again}, deadline)
+    arrive(clients, order, {key: case for key, case in cases.items() if key not in again}, deadline + queued)
     rested = _rest(clients, {key: acting[key] for key in resting}, resting)
-    return {key: acting[key] for key in again}, rested
+    return {key: acting[key] for key in again}, queued + rested
 
 
 def _resting(order: Order, cases: Mapping[str, Case]) -> dict[str, int]:
@@ -117,8 +120,9 @@ def _rest(clients: Clients, cases: Mapping[str, Case], ends: Mapping[str, int]) 
     if not ends:
         return 0.0
     begun = time.monotonic()
-    while (left := max(ends.values()) - time.time()) > 0:
-        clients.pause(left)
+    with clients.sweep.noted({key: _cutover(until) for key, until in ends.items()}) if clients.sweep else nullcontext():
+        while (left := max(ends.values()) - time.time()) > 0:
+            clients.pause(left)
     rested = time.monotonic() - begun
     for key, case in cases.items():
         case.progress.warnings.append(

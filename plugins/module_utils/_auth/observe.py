@@ -177,9 +177,11 @@ def probe_groups(
     for some in (groups[:_SCOUTS], groups[_SCOUTS:]):
         answers |= ask_nodes(clients, some, credentials, probing)
         heard = any(_heard(told) for told in answers.values())
-        if heard or len(answers) >= _SCOUTS:
-            clients.known.nodes_reachable = heard
-        if probing.mode == "auto" and not heard:
+        if heard:
+            clients.known.nodes_reachable = True
+        elif len(answers) >= _SCOUTS and clients.known.nodes_reachable is None:
+            clients.known.nodes_reachable = False
+        if probing.mode == "auto" and not heard and not clients.known.nodes_reachable:
             break
     return answers
 

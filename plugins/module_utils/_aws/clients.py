@@ -37,6 +37,8 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule tells the user.
 
 T = TypeVar("T")
 
+#: Connections that are kept for each client: what waits for one look goes on at once.
+_CONNECTIONS = 4 * MAX_THREADS
 #: How long a connection may take unless aws_config says otherwise: botocore's minute, four times over, is too long to
 #: learn that a firewall is in the way, seconds.
 CONNECT_TIMEOUT = 10
@@ -141,8 +143,8 @@ class Clients:
         self._held = _Held(stop=stop or Stop())
         #: What has been learnt of the region.
         self.known = Known()
-        #: How many groups are changed side by side: for many of them looks at the region are shared.
-        self.concurrent_groups = 1
+        #: How many groups one call of a function changes side by side.
+        self.groups_at_once = 1
         #: What finishes a group has a lower rank than what begins another, and goes first wherever calls queue.
         self.rank = 0
         #: Looks at the region for all who wait; without it each looks for itself.
@@ -178,12 +180,19 @@ class Clients:
         """Wait so many seconds. Raises :class:`Stopped` once the run must end."""
         self._held.stop.wait(seconds)
 
-    def prepare(self) -> None:
+    def prepare(self, *others: str) -> None:
         """Make a client before many need one, so that a role that can't be assumed is asked for once.
 
-        Raises :class:`AuthError`, for a region that is none too.
+        ``others``: the attributes that have further ones; where one can't be made, amazon.aws ends the module, which is
+        better done before anything is changed. Raises :class:`AuthError`, for a region that is none too.
         """
-        self._client("repeatable", "elasticache", max_attempts=4)
+        for name in ("repeatable", *others):
+            getattr(self, name)
+
+    @property
+    def concurrent_groups(self) -> int:
+        """How many groups are changed side by side: for many of them looks at the region are shared."""
+        return max(self.groups_at_once, self.known.under_way)
 
     @property
     def region(self) -> str:
@@ -247,17 +256,32 @@ class Clients:
         """Make at most so many calls a second of these actions together, for those made with :meth:`paced`."""
         self._held.paces |= dict.fromkeys(actions, Pace(limit, wait=self.wait_for))
 
-    def paced(self, action: str, call: Callable[[], T], *, check: Callable[[], object] | None = None) -> T:
+    def turn(self, action: str) -> int | None:
+        """Return when a call of ``action`` may be made: for what has to be done right before :meth:`paced` makes it."""
+        pace = self._held.paces.get(action)
+        return pace.wait(self.rank) if pace else None
+
+    def paced(
+        self,
+        action: str,
+        call: Callable[[], T],
+        *,
+        check: Callable[[], object] | None = None,
+        turn: int | None = None,
+    ) -> T:
         """Return ``call()``, which is an ``action``, as :meth:`patiently` does, and no faster than its pace is.
 
-        ``check`` is called before each attempt, when it is its turn: what was decided may be wrong by then. Raises what
-        either raises.
+        ``check`` is called before each attempt, when it may be made: what was decided may be wrong by then. ``turn``:
+        of :meth:`turn`, for the first attempt. Raises what either raises.
         """
         pace = self._held.paces.get(action)
+        number, waits = turn, turn is None
 
         def in_turn() -> T:
-            if pace:
-                pace.wait(self.rank)
+            nonlocal number, waits
+            if pace and waits:
+                number = pace.wait(self.rank, number)
+            waits = True
             self.pause(0.0)
             if check:
                 check()
@@ -295,7 +319,7 @@ class Clients:
             raise AuthError("There is no region. Set region, AWS_REGION, or a profile that has one.")
         self._check_region()
         given = dict((getattr(self._owner, "params", None) or {}).get("aws_config") or {})
-        given.setdefault("max_pool_connections", MAX_THREADS)
+        given.setdefault("max_pool_connections", _CONNECTIONS)
         given.setdefault("connect_timeout", CONNECT_TIMEOUT)
         given["retries"] = {"mode": "standard", "total_max_attempts": max_attempts}
         other: dict[str, Any] = {"region": self._region} if self._region else {}

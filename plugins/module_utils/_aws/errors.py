@@ -225,17 +225,18 @@ def _words(text: str) -> str:
 def riding_out_throttling(
     call: Callable[[], T], *, patience: float = THROTTLING_PATIENCE, sleep: Callable[[float], None] | None = None
 ) -> T:
-    """Return ``call()``, repeated with growing, jittered pauses while AWS throttles it, for ``patience`` seconds.
+    """Return ``call()``, repeated with growing, jittered pauses while AWS throttles it, ``patience`` seconds in all.
 
-    ``sleep``: waits so many seconds; it may raise, which ends this.
+    Only the pauses count, as a call may have waited long for its turn. ``sleep``: waits so many seconds; it may raise,
+    which ends this.
     """
-    deadline = time.monotonic() + patience
-    pause = 0.25
+    left, pause = patience, 0.25
     while True:
         try:
             return call()
         except Exception as error:
-            if classify(error) is not Kind.THROTTLED or time.monotonic() + pause > deadline:
+            if classify(error) is not Kind.THROTTLED or pause > left:
                 raise
         (sleep or time.sleep)(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
+        left -= pause
         pause = min(pause * 2, 10.0)

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -35,6 +36,7 @@ class Shared(Generic[T]):
         self._changing = threading.Lock()
         self._begun = float("-inf")
         self._found: Mapping[str, T] = {}
+        self._amended: dict[str, tuple[float, T]] = {}
 
     def have(self, oldest: float) -> Mapping[str, T] | None:
         """Return the latest answer if AWS was asked for it at ``oldest`` or later, otherwise ``None``."""
@@ -74,6 +76,9 @@ class Shared(Generic[T]):
             begun = self._clock()
             found = ask()
             with self._changing:
+                # What was seen singly since this was asked for is newer.
+                self._amended = {key: one for key, one in self._amended.items() if one[0] > begun}
+                found = {**found, **{key: thing for key, (_at, thing) in self._amended.items()}}
                 self._begun, self._found = begun, found
         return found
 
@@ -83,6 +88,7 @@ class Shared(Generic[T]):
         So nobody who has seen a thing as it is now sees it afterwards as it was.
         """
         with self._changing:
+            self._amended |= {key: (begun, thing) for key, thing in found.items()}
             if self._begun < begun:
                 self._found = {**self._found, **found}
 
@@ -91,7 +97,8 @@ class Shared(Generic[T]):
 class Known:
     """What has been learnt. ``pages``: how many all groups fill, as far as has been seen; ``groups``: the latest sweep
     over all of them; ``versions``: engine versions by group id, which never go down. ``detailed``: whether groups of a
-    sweep keep what they were parsed from, which takes most of their memory.
+    sweep keep what they were parsed from, which takes most of their memory. ``under_way``: how many groups are being
+    changed side by side.
     """
 
     pages: int = 0
@@ -103,7 +110,21 @@ class Known:
     secret_names: frozenset[str] = frozenset()
     #: Whether the network leads to nodes; ``None`` where too few were asked to tell.
     nodes_reachable: bool | None = None
+    under_way: int = 0
     _changes: dict[str, collections.deque[float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _late_at: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def acting(self) -> Iterator[None]:
+        """Count a group as one that is being changed, as long as the context lasts."""
+        with self._lock:
+            self.under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.under_way -= 1
 
     def least(self, kind: str) -> float:
         """Return how long a change of that kind takes at least, going by the latest ones, in seconds."""
@@ -114,5 +135,14 @@ class Known:
 
         ``None``: it had ended at its first look, so that the next ones are looked at somewhat earlier.
         """
+        with self._lock:
+            if under_way is None:
+                # All that had ended at one look are one and the same news.
+                late, self._late_at[kind] = self._late_at.get(kind, float("-inf")), time.monotonic()
+                if self._late_at[kind] - late < 1.0:
+                    return
+            self._learn(kind, under_way)
+
+    def _learn(self, kind: str, under_way: float | None) -> None:
         seconds = self.least(kind) * _EARLIER if under_way is None else max(under_way, 0.0)
         self._changes.setdefault(kind, collections.deque(maxlen=_LATEST)).append(seconds)

@@ -52,17 +52,20 @@ class Pace:
         self._queue: list[_Ticket] = []
         self._numbers = itertools.count()
 
-    def wait(self, rank: int = 0) -> None:
-        """Return when a call of this rank may be made. Raises what the wait for that raises."""
+    def wait(self, rank: int = 0, number: int | None = None) -> int:
+        """Return when a call of this rank may be made, its number in the queue. Raises what the wait for that raises.
+
+        ``number``: that of an earlier attempt, whose place it takes.
+        """
         with self._lock:
-            ticket = _Ticket(rank, next(self._numbers))
+            ticket = _Ticket(rank, next(self._numbers) if number is None else number)
             heapq.heappush(self._queue, ticket)
         try:
             while True:
                 ticket.is_first.clear()
                 seconds = self._admit(ticket)
                 if seconds == 0.0:
-                    return
+                    return ticket.number
                 self._wait_for(ticket.is_first, seconds)
         except BaseException:
             with self._lock:

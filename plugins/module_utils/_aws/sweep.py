@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .clients import Clients
 from .groups import Group, describe_groups
 from .waiting import Lack, Trouble, Waited, between_looks, given_up, judge, trouble_of
 
+#: For so long a look rides out throttling at least, seconds; the next one does, too.
+_WITHIN = 5.0
 
-@dataclass
+
+@dataclass(eq=False)
 class _Waiter:
     """A thread that waits for one group. Times are of ``time.monotonic()``; ``look_at``: when a look can first tell."""
 
@@ -24,6 +28,7 @@ class _Waiter:
     begun: float
     look_at: float
     deadline: float
+    delay: float
     words: str = "it has not been looked at yet"
     lacking: float | None = None
     waited: Waited | None = None
@@ -44,65 +49,90 @@ class Sweep:
         self._clients, self._delay, self._watch = clients, delay, watch
         self._lock = threading.Lock()
         self._waiters: list[_Waiter] = []
+        self._notes: dict[str, str] = {}
         self._came = threading.Event()
         self._thread: threading.Thread | None = None
         self._last = float("-inf")
 
-    def until(self, key: str, lack: Lack, *, timeout: float, after: float = 0.0) -> Waited:
+    def until(self, key: str, lack: Lack, *, timeout: float, delay: float, after: float = 0.0) -> Waited:
         """Wait until the group lacks nothing, for ``timeout`` seconds at most, and return how that ended.
 
-        ``after``: it can't be there yet for so many seconds. Raises :class:`Stopped` once the run must end.
+        ``delay``: seconds between two looks, where that is less than usual. ``after``: it can't be there yet for so
+        many seconds. Raises :class:`Stopped` once the run must end.
         """
         now = time.monotonic()
-        waiter = _Waiter(key, lack, now, now + min(after, timeout), now + timeout)
+        waiter = _Waiter(key, lack, now, now + min(after, timeout), now + timeout, min(delay, self._delay))
         with self._lock:
-            self._waiters.append(waiter)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="sweep", daemon=True)
+                thread.start()  # it waits for the lock
+                self._thread = thread
+            self._waiters.append(waiter)
         self._came.set()
         try:
             self._clients.wait_for(waiter.ended)
         finally:
-            self._remove([waiter])
+            with self._lock:
+                self._waiters.remove(waiter)
+            self._came.set()
         if waiter.waited is None:
             raise RuntimeError(f"{key}: the wait for it ended without a result")
         return waiter.waited
 
-    def _remove(self, waiters: Iterable[_Waiter]) -> None:
+    @contextlib.contextmanager
+    def noted(self, words: Mapping[str, str]) -> Iterator[None]:
+        """Have ``words`` told of groups that wait for something else, by id, as long as the context lasts."""
         with self._lock:
-            self._waiters = [one for one in self._waiters if one not in waiters]
-        self._came.set()
+            self._notes |= words
+        self._tell()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._notes = {key: note for key, note in self._notes.items() if key not in words}
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._watch:
+            with self._lock:
+                lacks = {one.id: one.words for one in self._waiters if one.waited is None} | self._notes
+            self._watch(lacks)
 
     def _run(self) -> None:
         """Look for as long as anybody waits."""
         while True:
             self._came.clear()
             with self._lock:
-                waiters = list(self._waiters)
-                if not waiters:
+                if not self._waiters:
                     self._thread = None
                     return
+                waiters = [one for one in self._waiters if one.waited is None]
             now = time.monotonic()
-            pause = between_looks(self._clients, len(waiters), self._delay)
-            next_look = max(self._last + pause, min(one.look_at for one in waiters))
-            # What arrives just before a wait ends counts: there is a look then.
-            next_look = min(next_look, *(one.deadline for one in waiters))
-            if now < next_look:
-                self._came.wait(next_look - now)
+            if not waiters:
+                self._came.wait(1.0)  # until those that have ended are gone
                 continue
+            pause = between_looks(self._clients, len(waiters), min(one.delay for one in waiters))
+            regular = max(self._last + pause, min(one.look_at for one in waiters))
+            last_chance = min(one.deadline for one in waiters)
+            if now < min(regular, last_chance):
+                self._came.wait(min(regular, last_chance) - now)
+                continue
+            if now >= regular:
+                self._last, due = now, [one for one in waiters if min(one.look_at, one.deadline) <= now]
+            else:
+                # What arrives just before a wait ends counts.
+                due = [one for one in waiters if one.deadline <= now]
             try:
-                self._look([one for one in waiters if min(one.look_at, one.deadline) <= now], now)
+                self._look(due, now)
             except BaseException as error:  # pylint: disable=broad-exception-caught
                 for one in waiters:
                     end(one, Waited(None, "", f"{one.id}: it could not be looked at ({type(error).__name__}).", 0.0))
-            self._last = now
 
     def _look(self, due: list[_Waiter], now: float) -> None:
         found: Mapping[str, Group] = {}
         trouble: Trouble | None = None
         try:
-            within = max(max(one.deadline for one in due) - now, 0.0)
+            within = max(min(one.deadline for one in due) - now, _WITHIN)
             found = describe_groups(self._clients, [one.id for one in due], within=within)
         except Exception as error:  # pylint: disable=broad-exception-caught
             trouble = trouble_of(error, self._clients.region, is_first=False)
@@ -116,10 +146,7 @@ class Sweep:
             one.words, one.lacking = waited or one.words, one.lacking if trouble else elapsed
             if seen_at >= one.deadline:
                 end(one, given_up(one.id, found.get(one.id), trouble.words if trouble else one.words, elapsed))
-        if self._watch:
-            with self._lock:
-                left = [one for one in self._waiters if one.waited is None]
-            self._watch({one.id: one.words for one in left})
+        self._tell()
 
 
 def end(waiter: _Waiter, waited: Waited) -> None:

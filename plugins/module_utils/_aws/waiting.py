@@ -137,7 +137,7 @@ def wait_for(
     """
     if clients.sweep is not None and len(lacks) == 1:
         ((key, lack),) = lacks.items()
-        return {key: clients.sweep.until(key, lack, timeout=timeout, after=after)}
+        return {key: clients.sweep.until(key, lack, timeout=timeout, delay=delay, after=after)}
     begin = time.monotonic()
     clients.pause(min(after, timeout))
     done: dict[str, Waited] = {}

@@ -13,6 +13,7 @@ import enum
 import functools
 import secrets
 import ssl
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,8 @@ from .exchange import Exchange, ExchangeError
 _REFUSALS = ("WRONGPASS", "ERR AUTH <password> called", "ERR invalid password", "ERR Client sent AUTH")
 #: Nodes wait, they don't compute: more threads than for API calls are of use.
 _THREADS = 32
+#: Nodes that are asked at once, whoever asks: a process has a thousand open files on many systems.
+_CONNECTIONS = threading.BoundedSemaphore(4 * _THREADS)
 #: How much is told of the error that a node gives, in characters.
 _MAX_ERROR = 200
 
@@ -104,7 +107,7 @@ def probe_node(node: Node, credentials: Mapping[str, Credential], transport: Tra
         return NodeAnswer(node, Reach.UNREACHABLE, error="it has no endpoint yet")
     trust = _trust(transport.ca_path) if transport.tls else None
     try:
-        with Exchange(node.host, node.port, trust, transport.timeout) as exchange:
+        with _CONNECTIONS, Exchange(node.host, node.port, trust, transport.timeout) as exchange:
             unauthenticated = _served(exchange)
             if not transport.tls:
                 return NodeAnswer(node, Reach.ANSWERED, unauthenticated)

@@ -25,7 +25,7 @@ from .._aws.clients import Clients
 from .._aws.groups import Group, require_all
 from .._aws.sweep import Sweep
 from .._core.errors import AuthError
-from .._core.journeys import Step
+from .._core.journeys import Journey, Step
 from .._core.secret_text import OPTION_PREFIX
 from .._secret.secret_plan import names_of
 from .group_run import GroupRun
@@ -37,8 +37,9 @@ from .script import Services, run_group, run_steps
 
 T = TypeVar("T")
 
-#: Scripts at once, each in a thread; the others follow as these end. A group that waits holds one, and no processor.
-_SCRIPTS = 2000
+#: Targets at once, and scripts at once of all of them, each in a thread; the others follow as these end. A group that
+#: waits holds one, and no processor.
+_TARGETS, _SCRIPTS = 8, 2000
 #: What a thread's stack may grow to, bytes: the usual 8 MB of a thousand threads is more than some machines allow.
 _STACK = 1024 * 1024
 #: A record is written more often than a group is changed, and is a lighter call.
@@ -84,11 +85,9 @@ def run_here(
     region = _Region(clients, request, params, Target(ids), hide, progress, 0)
     region.prepare()
     groups = region.run() if steps is None else region.run_steps(steps)
-    if any(group.changed for group in groups):
-        return groups
-    for group in groups:
-        if group.common:
-            raise group.common
+    common = [group.common for group in groups if group.common]
+    if common and len(common) == len(groups):
+        raise common[0]
     return groups
 
 
@@ -106,7 +105,7 @@ def run_everywhere(
         same = next((one.clients.part() for one in regions if one.target.is_at(target)), None)
         clients = same or clients_of(module, region=target.region, role=target.role)
         params = {**module.params, "assume_role_arn": target.role, "continue_on_error": True}
-        regions.append(_Region(clients, request, params, target, hide, progress, number))
+        regions.append(_Region(clients, request, params, target, hide, progress, number, min(len(targets), _TARGETS)))
     # amazon.aws ends the module where there are no credentials at all. It does so here, before anything is begun.
     failed: dict[int, AuthError] = {}
     for number, region in enumerate(regions):
@@ -122,7 +121,14 @@ def run_everywhere(
         def work() -> list[GroupRun]:
             if failure:
                 raise failure
-            return region.run()
+            try:
+                return region.run()
+            except AuthError:
+                raise
+            except Exception as error:
+                # The other targets are told of all the same; the error's own words may hold anything.
+                text = f"the module met an error that it does not know, {type(error).__name__}."
+                raise AuthError(text) from None
 
         return for_each(region.params, region.target.ids, lambda key, error: GroupRun(key, error=error), work)
 
@@ -130,7 +136,7 @@ def run_everywhere(
         for region in regions:
             region.clients.stop()
 
-    return side_by_side([functools.partial(go, number) for number in range(len(regions))], stop)
+    return side_by_side([functools.partial(go, number) for number in range(len(regions))], stop, at_once=_TARGETS)
 
 
 class _Region:
@@ -145,22 +151,25 @@ class _Region:
         hide: Callable[[str], None],
         progress: ProgressSink,
         number: int,
+        beside: int = 1,
     ) -> None:
+        """``beside``: how many targets are gone through at once, this one among them."""
         self.clients, self.target, self.params = clients, target, params
         self._request, self._hide, self._progress, self._number = request, hide, progress, number
+        self._at_once = _SCRIPTS // beside
         self._begun = time.monotonic()
 
     def prepare(self) -> None:
-        """Make the first client, and hold back the calls that change something. Raises :class:`AuthError`."""
+        """Make the clients, and hold back the calls that change something. Raises :class:`AuthError`."""
         clients, request = self.clients, self._request
-        clients.prepare()
+        kept = ("secrets", "secrets_once") if self.params.get("auth_token_secret") else ()
+        clients.prepare("once", "tagging", *kept)
         clients.known.detailed = False  # of groups no more is kept than the operations need
-        clients.concurrent_groups = len(self.target.ids)
         clients.pace(modify.ACTION, limit=request.max_rate)
         clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_rate)
         clients.pace(secrets.PUT, secrets.LABEL, limit=_SECRET_RATE)
         source = self.params.get("auth_token_secret")
-        if source:
+        if source and request.journey is not Journey.ENABLE_TLS:
             names = names_of(source["name"], list(self.target.ids), option=OPTION_PREFIX)
             clients.known.secret_names |= frozenset(names.values())
 
@@ -168,9 +177,12 @@ class _Region:
         """Return how each group fared. Raises :class:`AuthError` for what concerns no single group in check mode."""
         ids, request = list(self.target.ids), self._request
         if request.check_mode or request.plan_only:
-            return [GroupRun(**vars(planned)) for planned in self._plan(ids).values()]
-        loader: Loader[str, Planned] = Loader(functools.partial(self._plan, wait=False))
-        services = self._services(loader.load)
+            groups = [GroupRun(**vars(planned)) for planned in self._plan(ids).values()]
+            for group in groups:
+                group.error = self._whose(group.error)
+            return groups
+        loader: Loader[str, Planned] = Loader(functools.partial(self._plan, wait=False), self.clients.wait_for)
+        services = self._services(lambda key, first: loader.load(key, first=first))
         busy = self._busy() if request.busy_last else set()
         at_once = [key for key in ids if key not in busy]
         by_id: dict[str, GroupRun] = {}
@@ -192,13 +204,16 @@ class _Region:
         group = GroupRun(key, heard=True)
         group.way = replace(group.way, steps=tuple(steps))
         if isinstance(kept, AuthError):
-            text = str(kept)
-            group.error = with_role(text, self.params.get("assume_role_arn")) if "credentials" in text else text
+            group.error = self._whose(str(kept))
         else:
             group.kept, group.secret = kept, kept.store.name
         return group
 
-    def _services(self, plan: Callable[[str], Planned] | None) -> Services:
+    def _whose(self, error: str) -> str:
+        """Return a group's error, with the role where it is about credentials."""
+        return with_role(error, self.params.get("assume_role_arn")) if "credentials" in error else error
+
+    def _services(self, plan: Callable[[str, bool], Planned] | None) -> Services:
         clients = self.clients.part()
         watch = functools.partial(self._progress.waiting, self._number)
         clients.sweep = Sweep(self.clients, self._request.inquiry.delay, watch)
@@ -226,11 +241,11 @@ class _Region:
         return {key for key, group in found.items() if isinstance(group, Group) and not group.settled}
 
     def _scripts(self, works: Iterable[Callable[[], GroupRun]]) -> dict[str, GroupRun]:
-        return {group.id: group for group in side_by_side(list(works), self.clients.stop)}
+        return {group.id: group for group in side_by_side(list(works), self.clients.stop, at_once=self._at_once)}
 
 
-def side_by_side(works: Sequence[Callable[[], T]], stop: Callable[[], None]) -> list[T]:
-    """Return what each of the ``works`` returns, each done in a thread of its own; a single one needs none.
+def side_by_side(works: Sequence[Callable[[], T]], stop: Callable[[], None], *, at_once: int) -> list[T]:
+    """Return what each of the ``works`` returns, done in threads, so many ``at_once``; a single one needs none.
 
     Raises what one of them raised. Then, and where this thread is interrupted, ``stop`` is called and those that were
     begun are waited for: it has to end them soon.
@@ -239,7 +254,7 @@ def side_by_side(works: Sequence[Callable[[], T]], stop: Callable[[], None]) -> 
         return [works[0]()]
     before = threading.stack_size(_STACK)
     try:
-        pool = ThreadPoolExecutor(min(len(works), _SCRIPTS) or 1, thread_name_prefix="group")
+        pool = ThreadPoolExecutor(max(min(len(works), at_once), 1), thread_name_prefix="group")
         with pool:
             try:
                 futures = [pool.submit(work) for work in works]

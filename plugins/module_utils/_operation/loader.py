@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from .._stop import Stopped
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -20,42 +23,72 @@ _WINDOW = 0.02
 _FIRST, _LARGEST = 40, 320
 
 
-class Loader(Generic[K, V]):
-    """Fetches values by key: one batch at a time, in a thread of its own, in the order in which they were asked for."""
+@dataclass(eq=False)
+class _Asked(Generic[K, V]):
+    """A thread's request: when ``answered``, there is a value, or an error."""
 
-    def __init__(self, fetch: Callable[[list[K]], Mapping[K, V]]) -> None:
-        """``fetch`` returns a value for each key; what it raises reaches each thread that asked for one of them."""
-        self._fetch = fetch
+    key: K
+    value: list[V] = field(default_factory=list)
+    error: BaseException | None = None
+    answered: threading.Event = field(default_factory=threading.Event)
+
+
+class Loader(Generic[K, V]):
+    """Fetches values by key: one batch at a time, in a thread of its own."""
+
+    def __init__(
+        self,
+        fetch: Callable[[list[K]], Mapping[K, V]],
+        wait: Callable[[threading.Event], object] = threading.Event.wait,
+    ) -> None:
+        """``fetch`` returns a value for each key; what it raises reaches each thread that asked for one of them.
+
+        ``wait``: waits for an event, and raises :class:`Stopped` once the run must end.
+        """
+        self._fetch, self._wait = fetch, wait
         self._lock = threading.Lock()
-        self._asked: list[tuple[K, Future[V]]] = []
-        self._busy = False
+        self._queue: list[_Asked[K, V]] = []
+        self._thread: threading.Thread | None = None
         self._size = _FIRST
 
-    def load(self, key: K) -> V:
-        """Return the value of ``key``. Raises what the fetch raised."""
-        future: Future[V] = Future()
+    def load(self, key: K, *, first: bool = False) -> V:
+        """Return the value of ``key``, in the order in which it was asked for, or ``first``.
+
+        Raises what the fetch raised, and :class:`Stopped` once the run must end.
+        """
+        asked: _Asked[K, V] = _Asked(key)
         with self._lock:
-            self._asked.append((key, future))
-            start, self._busy = not self._busy, True
-        if start:
-            threading.Thread(target=self._run, name="loader", daemon=True).start()
-        return future.result()
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="loader", daemon=True)
+                thread.start()  # it waits before it takes the lock
+                self._thread = thread
+            self._queue.insert(0 if first else len(self._queue), asked)
+        try:
+            self._wait(asked.answered)
+        except Stopped:
+            with self._lock:
+                self._queue = [one for one in self._queue if one is not asked]
+            raise
+        if asked.error is not None:
+            raise asked.error
+        return asked.value[0]
 
     def _run(self) -> None:
         time.sleep(_WINDOW)
         while True:
             with self._lock:
-                batch, self._asked = self._asked[: self._size], self._asked[self._size :]
-                self._busy = bool(batch)
+                batch, self._queue = self._queue[: self._size], self._queue[self._size :]
                 if not batch:
+                    self._thread = None
                     return
                 self._size = min(2 * self._size, _LARGEST)
             try:
-                found = self._fetch([key for key, _future in batch])
-                values = [found[key] for key, _future in batch]
+                found = self._fetch([one.key for one in batch])
+                for one in batch:
+                    one.value.append(found[one.key])
             except BaseException as error:  # pylint: disable=broad-exception-caught
-                for _key, future in batch:
-                    future.set_exception(error)
-            else:
-                for (_key, future), value in zip(batch, values, strict=True):
-                    future.set_result(value)
+                for one in batch:
+                    # Each its own: what is raised in many threads comes to hold all that these do.
+                    one.error = copy.copy(error).with_traceback(None)
+            for one in batch:
+                one.answered.set()

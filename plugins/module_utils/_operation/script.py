@@ -65,7 +65,7 @@ class Services:
     request: Request
     params: Mapping[str, Any]
     ids: Sequence[str]
-    plan: Callable[[str], Planned] | None
+    plan: Callable[[str, bool], Planned] | None
     hide: Callable[[str], None]
     progress: ProgressSink
     region: int
@@ -76,13 +76,16 @@ class Services:
         """The ARN of the role that the credentials are those of."""
         return self.params.get("assume_role_arn")
 
-    def planned(self, key: str) -> Planned:
-        """Return the plan of a group, once nothing is under way there. Raises :class:`AuthError`."""
+    def planned(self, key: str, *, first: bool = False) -> Planned:
+        """Return the plan of a group, once nothing is under way there, ``first`` of all that are asked for.
+
+        Raises :class:`AuthError`.
+        """
         if self.plan is None:
             raise RuntimeError("nothing is planned where the steps are given")
         inquiry = self.request.inquiry
         deadline = time.monotonic() + inquiry.timeout
-        while (plan := self.plan(key)).busy:
+        while (plan := self.plan(key, first)).busy:
             left = max(deadline - time.monotonic(), 0.0)
             waited = wait_for(self.clients, {key: settled}, timeout=left, delay=inquiry.delay)[key]
             if waited.error:
@@ -108,7 +111,7 @@ def run_group(services: Services, key: str) -> GroupRun:
                     "call. Run this again when nobody else is at work on it."
                 )
                 break
-            ending.group = group = group.planned_anew(services.planned(key))
+            ending.group = group = group.planned_anew(services.planned(key, first=True))
     return ending.group
 
 
@@ -145,6 +148,12 @@ class _Ending:
 def _go(services: Services, group: GroupRun) -> None:
     """Make the steps of the plan, up to a client cutover that tasks of the role's user make."""
     steps = in_one_go(group.way.steps, soaking=services.request.soak is not None)
+    if steps:
+        with services.clients.known.acting():
+            _make(services, group, steps)
+
+
+def _make(services: Services, group: GroupRun, steps: Sequence[Step]) -> None:
     for number, step in enumerate(steps):
         left = len(steps) - number
         services.progress.begins(services.region, group.id, step.value, left)
