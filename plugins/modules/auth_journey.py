@@ -11,9 +11,9 @@ description:
   - Looks at ElastiCache replication groups and at where their tokens are kept, and plans for each which steps and API
     calls are left of a journey, in order. A group that another run left half-way is planned from there. A group that
     has arrived has no steps.
-  - Then it makes the first of these steps for all groups, in one process. It goes on as long as they change tokens and
-    where these are kept, and stops where encryption in transit, users or user groups are to be changed, or where it is
-    the clients' turn. RV(outcomes.left) says what is left.
+  - Then it makes the first of these steps for all groups, in one process, each group by itself. Without O(soak) it
+    makes those that change tokens and where these are kept, and stops where encryption in transit, users or user groups
+    are to be changed, and at a client cutover. RV(outcomes.left) says what is left.
   - In check mode it plans, and changes nothing. What it would do is in RV(outcomes.calls), and in the diff.
   - Everything that would stop the journey and can be known before is an error before anything is changed.
   - The roles of this collection are made of this module. They are what to use, as they give the clients their turn.
@@ -76,7 +76,8 @@ options:
   soak:
     description:
       - The clients' turn is this time, in seconds, and what comes after it is made at once.
-      - Each group has this time for itself.
+      - Each group has this time for itself. Steps on encryption in transit, users and user groups are made, too, but
+        those by which everyone is served without credentials; without O(soak) the modules for them make these.
       - Without it the steps end where it is the clients' turn.
     type: float
   busy:

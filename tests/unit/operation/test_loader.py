@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""What many threads ask for at the same time is fetched together, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from waiting import PATIENCE, wait_until
+
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.loader import Loader
+from ansible_collections.elasticache.auth.plugins.module_utils._stop import Stop, Stopped
+
+
+def test_a_thousand_requests_are_a_few_batches() -> None:
+    batches: list[list[int]] = []
+
+    def fetch(keys: list[int]) -> Mapping[int, int]:
+        batches.append(keys)
+        return {key: key * key for key in keys}
+
+    loader = Loader(fetch)
+    with ThreadPoolExecutor(1000) as pool:
+        assert list(pool.map(loader.load, range(1000))) == [key * key for key in range(1000)]
+    assert sorted(key for batch in batches for key in batch) == list(range(1000))
+    assert max(map(len, batches)) <= 320
+    assert loader.load(3) == 9  # and one that comes alone
+
+
+def test_what_goes_wrong_reaches_each_that_asked_and_no_other() -> None:
+    def fetch(keys: list[str]) -> Mapping[str, str]:
+        if "bad" in keys:
+            raise ValueError("no answer")
+        return dict.fromkeys(keys, "fine")
+
+    loader = Loader(fetch)
+    together = threading.Barrier(2)
+
+    def load(key: str) -> str:
+        together.wait(PATIENCE)
+        return loader.load(key)
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(load, key) for key in ("bad", "bad too")]
+        errors = [one.exception(PATIENCE) for one in asked]
+    assert isinstance(errors[0], ValueError)
+    assert errors[0] is not errors[1]
+    assert loader.load("good") == "fine"
+
+
+def test_a_key_without_a_value_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        Loader[str, str](lambda _keys: {}).load("a")
+
+
+def test_who_comes_again_goes_first() -> None:
+    fetching, go_on = threading.Event(), threading.Event()
+    batches: list[list[str]] = []
+
+    def fetch(keys: list[str]) -> Mapping[str, str]:
+        batches.append(keys)
+        fetching.set()
+        go_on.wait(PATIENCE)
+        return dict.fromkeys(keys, "")
+
+    loader = Loader(fetch)
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(loader.load, "a")
+        fetching.wait(PATIENCE)
+        pool.submit(loader.load, "b")
+        wait_until(lambda: len(loader._queue) == 1, "it is in the queue")
+        pool.submit(loader.load, "c", first=True)
+        wait_until(lambda: len(loader._queue) == 2, "they are in the queue")
+        go_on.set()
+    assert batches == [["a"], ["c", "b"]]
+
+
+def test_nobody_waits_once_the_run_must_end() -> None:
+    stop, fetching, go_on = Stop(), threading.Event(), threading.Event()
+
+    def fetch(keys: list[str]) -> Mapping[str, str]:
+        fetching.set()
+        go_on.wait(PATIENCE)
+        return dict.fromkeys(keys, "")
+
+    loader = Loader(fetch, stop.wait_for)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(loader.load, "a")]
+        fetching.wait(PATIENCE)
+        asked.append(pool.submit(loader.load, "b"))
+        wait_until(lambda: len(loader._queue) == 1, "it is in the queue")
+        stop.set()
+        assert [type(one.exception(PATIENCE)) for one in asked] == [Stopped, Stopped]
+        assert loader._queue == []  # and it is not fetched for nobody
+        go_on.set()
