@@ -21,6 +21,8 @@ pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
 
 MANY = [f"group-{number}" for number in range(7)]
 ODD = MANY[3]
+#: Each secret is described before AWSPENDING is put on a version, and before AWSCURRENT is.
+LOOKS = 2 * len(MANY)
 READ = ("ListSecrets", "BatchGetSecretValue", "DescribeSecret", "GetSecretValue")
 
 
@@ -59,17 +61,18 @@ def arrived(emulator: Emulator, *groups: str) -> None:
 def test_a_list_is_enough_where_nothing_is_under_way(fleet: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also once there is a token in AWSPREVIOUS, which by the record no group takes any more.
 
-    The list is looked at for the plan, and again before labels are moved: what others have staged by then shows there.
+    The list is looked at for the plan; each secret is described before AWSPENDING and AWSCURRENT are moved, since the
+    list may be behind.
     """
     first, calls = journey(fleet)
     assert {key: one["failed"] for key, one in first.outcomes.items()} == dict.fromkeys(MANY, False), first.msg
-    assert calls == {"ListSecrets": 3, "BatchGetSecretValue": 1}
+    assert calls == {"ListSecrets": 1, "BatchGetSecretValue": 1, "DescribeSecret": LOOKS}
     arrived(fleet)
     tokens = {group: labelled(fleet, group)["AWSCURRENT"] for group in MANY}
     monkeypatch.setattr(planning, "_LIST_BEHIND_DAYS", 0.0)  # as if an hour had gone
     second, calls = journey(fleet, force=True)
     assert not second.failed, second.msg
-    assert calls == {"ListSecrets": 3, "BatchGetSecretValue": 1}
+    assert calls == {"ListSecrets": 1, "BatchGetSecretValue": 1, "DescribeSecret": LOOKS}
     arrived(fleet)
     assert {group: labelled(fleet, group)["AWSPREVIOUS"] for group in MANY} == tokens
 
@@ -78,23 +81,20 @@ def test_a_young_token_may_be_news_to_the_list(fleet: Emulator) -> None:
     age(fleet, 0.01, ODD)
     ended, calls = journey(fleet, force=True)
     assert not ended.failed, ended.msg
-    assert calls == {"ListSecrets": 3, "BatchGetSecretValue": 1, "DescribeSecret": 1, "GetSecretValue": 1}
+    assert calls == {"ListSecrets": 1, "BatchGetSecretValue": 1, "DescribeSecret": 1 + LOOKS, "GetSecretValue": 1}
     arrived(fleet)
 
 
 @pytest.mark.parametrize(
     ("fault", "calls"),
     [
-        (
-            {"action": "ListSecrets"},
-            {"BatchGetSecretValue": 1, "DescribeSecret": 7},
-        ),
-        ({"action": "BatchGetSecretValue"}, {"ListSecrets": 2, "DescribeSecret": 7, "GetSecretValue": 7}),
+        ({"action": "ListSecrets"}, {"BatchGetSecretValue": 1, "DescribeSecret": len(MANY) + LOOKS}),
+        ({"action": "BatchGetSecretValue"}, {"DescribeSecret": len(MANY) + LOOKS, "GetSecretValue": len(MANY)}),
     ],
     ids=lambda value: str(value.get("action", "")),
 )
 def test_where_one_may_not(fleet: Emulator, fault: dict[str, str], calls: dict[str, int]) -> None:
-    """Then each secret is read by itself."""
+    """Then each secret is read by itself for the plan, too."""
     fleet.faults({"kind": "error", "code": "AccessDeniedException", "status": 400, "times": 99, **fault})
     ended, made = journey(fleet)
     assert not ended.failed, ended.msg
@@ -108,7 +108,8 @@ def test_a_token_that_is_staged_is_rotated_in(fleet: Emulator) -> None:
     )
     ended, calls = journey(fleet)
     assert not ended.failed, ended.msg
-    assert (calls["DescribeSecret"], calls["GetSecretValue"]) == (1, 1)
+    # One for the plan, and nothing is staged before its ROTATE.
+    assert (calls["DescribeSecret"], calls["GetSecretValue"]) == (1 + LOOKS - 1, 1)
     arrived(fleet, *[group for group in MANY if group != ODD])
     assert slots(fleet, ODD) == [B]
 

@@ -105,9 +105,6 @@ class Known:
     groups: Shared[Any] = field(default_factory=Shared)
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
     detailed: bool = True
-    #: The secrets of the run by name, as far as they are listed, and the names: of many a list serves them all.
-    secrets: Shared[Any] = field(default_factory=Shared)
-    secret_names: frozenset[str] = frozenset()
     #: Whether the network leads to nodes; ``None`` where too few were asked to tell.
     nodes_reachable: bool | None = None
     under_way: int = 0

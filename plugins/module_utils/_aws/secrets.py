@@ -31,8 +31,6 @@ CREATE, PUT, LABEL = "CreateSecret", "PutSecretValue", "UpdateSecretVersionStage
 
 #: BatchGetSecretValue takes this many names a call; ListSecrets shows this many secrets a call.
 _NAMES_A_CALL, _SECRETS_A_PAGE = 20, 100
-#: For so long a list of all secrets of a run counts where each is about to be changed, seconds.
-_LIST_COUNTS_FOR = 10.0
 #: A page of ListSecrets is worth it where it saves this many calls or more.
 _WORTH_A_PAGE = 20
 #: What is said where an answer lacks a member that each of Secrets Manager's has.
@@ -248,14 +246,6 @@ def describe_secret(clients: Clients, name: str, group_id: str, option: str = ""
 def _shown(secret: Mapping[str, Any], versions: Mapping[str, Sequence[str]] | None) -> Secret:
     labels = {stage: version for version, stages in (versions or {}).items() for stage in stages or ()}
     return Secret(secret["ARN"], labels, primary_region=secret.get("PrimaryRegion") or "")
-
-
-def list_lately(clients: Clients, names: Sequence[str]) -> Mapping[str, Secret]:
-    """Return what :func:`list_secrets` does of some of a run's secrets, from a list of all of them of a moment ago."""
-    known = clients.known
-    if not known.secret_names.issuperset(names):
-        return list_secrets(clients, names)
-    return known.secrets.lately(_LIST_COUNTS_FOR, lambda: list_secrets(clients, sorted(known.secret_names)))
 
 
 def list_secrets(clients: Clients, names: Sequence[str]) -> dict[str, Secret]:

@@ -25,9 +25,7 @@ from .._aws.clients import Clients
 from .._aws.groups import Group, require_all
 from .._aws.sweep import Sweep
 from .._core.errors import AuthError
-from .._core.journeys import Journey, Step
-from .._core.secret_text import OPTION_PREFIX
-from .._secret.secret_plan import names_of
+from .._core.journeys import Step
 from .group_run import GroupRun
 from .journey import Planned, Request, plan_journeys
 from .journey_store import Kept, read_kept
@@ -168,10 +166,6 @@ class _Region:
         clients.pace(modify.ACTION, limit=request.max_rate)
         clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_rate)
         clients.pace(secrets.PUT, secrets.LABEL, limit=_SECRET_RATE)
-        source = self.params.get("auth_token_secret")
-        if source and request.journey is not Journey.ENABLE_TLS:
-            names = names_of(source["name"], list(self.target.ids), option=OPTION_PREFIX)
-            clients.known.secret_names |= frozenset(names.values())
 
     def run(self) -> list[GroupRun]:
         """Return how each group fared. Raises :class:`AuthError` for what concerns no single group in check mode."""

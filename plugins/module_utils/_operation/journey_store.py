@@ -21,7 +21,7 @@ from .._aws.secrets import (
     StoredToken,
     current_texts,
     describe_secret,
-    list_lately,
+    list_secrets,
     read_text,
 )
 from .._core.errors import AuthError
@@ -82,7 +82,7 @@ def read_kept(
     names = names_of(source["name"], ids, option=OPTION_PREFIX)
     many = len(ids) > _READ_SINGLY
     bulk = current_texts(clients, list(names.values())) if many else {}
-    listed = list_lately(clients, list(bulk)) if many and from_list else {}
+    listed = list_secrets(clients, list(bulk)) if many and from_list else {}
     key_of_token = source.get("key")
 
     def work(key: str) -> Kept:

@@ -30,7 +30,6 @@ from .._aws.secrets import (
     STAGES,
     Secret,
     SecretCall,
-    list_lately,
 )
 from .._core.errors import AuthError
 from .._core.tokens import MIN_LENGTH, generate
@@ -43,11 +42,8 @@ NEW_VERSION = "new version"
 _MAX_TROUBLES = 5
 #: How long until then at first where an answer was lost, seconds; twice as long each time.
 _PAUSE = 0.05
-#: Up to this many secrets are described one by one before they are changed, unless that was less than so long ago,
-#: seconds.
-_SINGLY, _LOOK_COUNTS_FOR = 5, 1.0
-#: What takes AWSPENDING or AWSCURRENT from a version.
-_TAKING = (Goal.STAGED, Goal.PROMOTED, Goal.CLEARED)
+#: A secret is described right before a label is taken from a version, unless that was less than so long ago, seconds.
+_LOOK_COUNTS_FOR = 1.0
 
 _TAKEN = "ResourceExistsException"
 #: What AWS says, by action, where the secret is not as it was seen, or was changed by a call whose answer got lost.
@@ -77,8 +73,8 @@ class _Case:
 
     ``said``: the first plan of which a call was made. ``doubt``: a call that may or may not have been carried out, with
     what AWS, or the connection, said of it. ``refused``: one that AWS refused because the secret was not as seen.
-    ``singly``: it may be described before each call. ``looked_at``: when it was, of ``time.monotonic()``. ``staged``:
-    the version that was staged at the first look.
+    ``looked_at``: when it was described, of ``time.monotonic()``. ``staged``: the version that was staged at the first
+    look.
     """
 
     request: Request
@@ -90,7 +86,6 @@ class _Case:
     troubles: int = 0
     known: Secret | None = field(default=None, repr=False)
     is_known: bool = False
-    singly: bool = True
     looked_at: float = float("-inf")
     staged: str = ""
 
@@ -114,19 +109,16 @@ def bring_secrets_about(
 ) -> list[SecretProgress]:
     """Fulfil ``order`` for each group and return what happened to each. ``hide`` is told every token that is met.
 
-    ``known``: secrets that were read before, by group (``None``: there is none); their first look is saved, where a
-    list of all of them shows no other version staged by now. Of a few, each is described before it is changed.
+    ``known``: secrets that were read before, by group (``None``: there is none); their first look is saved.
     Raises :class:`AuthError` for what concerns no single group.
     """
     begun = time.monotonic()
     dummy = clients.secrets  # where no client can be made, it is told once
-    singly = max(len(order.names), clients.concurrent_groups) <= _SINGLY
-    known = known if known is None or singly else _as_listed(clients, order, known)
 
     def work(key: str) -> SecretProgress:
         progress = SecretProgress(id=key, secret_name=order.names[key])
         try:
-            case = _Case(_request(order, key, hide), progress, singly=singly)
+            case = _Case(_request(order, key, hide), progress)
             if known is not None and key in known:
                 case.known, case.is_known = known[key], True
             _bring_about(clients, case, check_mode=order.check_mode, hide=hide)
@@ -140,24 +132,6 @@ def bring_secrets_about(
 
     done = fan_out(order.names, work)
     return [one for one in done.values() if isinstance(one, SecretProgress)]
-
-
-def _as_listed(clients: Clients, order: SecretOrder, known: Mapping[str, Secret | None]) -> dict[str, Secret | None]:
-    """Return those of ``known`` in which the list of all secrets shows no version staged that was not there before.
-
-    The list may be five minutes behind: what it does not show proves nothing, but what it does has happened.
-    """
-    if order.goal not in _TAKING:
-        return dict(known)
-    listed = list_lately(clients, [order.names[key] for key in known])
-
-    def moved(key: str, secret: Secret | None) -> bool:
-        now = listed.get(order.names[key])
-        if secret is None or now is None:
-            return secret is None and now is not None
-        return now.labels.get(PENDING) not in (None, *secret.labels.values())
-
-    return {key: secret for key, secret in known.items() if not moved(key, secret)}
 
 
 def _request(order: SecretOrder, key: str, hide: Callable[[str], None]) -> Request:
@@ -266,7 +240,7 @@ def _check(clients: Clients, case: _Case, secret: Secret | None, call: SecretCal
     takes = call.action == PUT or call.parameters.get("VersionStage") == CURRENT
 
     def check() -> None:
-        late = next(attempts) > 0 or (case.singly and time.monotonic() - case.looked_at > _LOOK_COUNTS_FOR)
+        late = next(attempts) > 0 or time.monotonic() - case.looked_at > _LOOK_COUNTS_FOR
         if secret is None or not takes or not late:
             return
         now = store.describe_secret(clients, case.request.name, case.request.group_id)
