@@ -132,7 +132,7 @@ def journey_places(
     hostvars: Mapping[str, Mapping[str, Any]],
     name: str = _LISTS,
 ) -> list[dict[str, Any]]:
-    """Return where the groups are: each region and account with its C(hosts), and with C(at), as auth_journey takes it.
+    """Return where the groups are: each region and account with its C(hosts), and with C(at), as auth_operation takes it.
 
     A host says so in C(elasticache_region) and C(elasticache_assume_role_arn). One place has all groups, but for those
     that say themselves where they are, as C(at) does. ``name``: the variable that lists the groups.

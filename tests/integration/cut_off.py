@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""A rotation by the module auth_journey, also in a process of its own, where it is killed at a call or interrupted."""
+"""A rotation by the module auth_operation, also in a process of its own, where it is killed at a call or interrupted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def points(groups: int) -> list[Any]:
 def kill_at(emulator: Emulator, args: Mapping[str, Any], number: int, when: str) -> None:
     """Run it, and kill it where that call that changes something stands still; its other threads go on meanwhile."""
     emulator.faults({"kind": "halt", "mutating": True, "nth": number, "when": when})
-    process = start(emulator, "auth_journey", args)
+    process = start(emulator, "auth_operation", args)
     deadline = time.monotonic() + PATIENCE
     while not any(one["struck"] for one in emulator.faults()):
         assert process.poll() is None, process.communicate()[0]
@@ -67,7 +67,7 @@ def ends_soon(
 ) -> None:
     """Run it, ``interrupt`` it while it waits for the changes of all groups, and see that it ends and calls no more."""
     emulator.hold()
-    process = start(emulator, "auth_journey", {**args, "wait_timeout": 86400})
+    process = start(emulator, "auth_operation", {**args, "wait_timeout": 86400})
     try:
         emulator.wait_held(action="ModifyReplicationGroup", count=groups, timeout=PATIENCE)
         interrupt(process)

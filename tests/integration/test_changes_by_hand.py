@@ -36,7 +36,7 @@ def operate(emulator: Emulator, operation: str = "rotate_token", *, check: bool 
     }
     if operation == "rollback_token":
         args |= {"user_group_id": "own", "user_id": "own-user"}
-    return run(emulator, "auth_journey", {k: v for k, v in args.items() if v is not None}, check=check)
+    return run(emulator, "auth_operation", {k: v for k, v in args.items() if v is not None}, check=check)
 
 
 def versions(emulator: Emulator) -> dict[str, str]:

@@ -181,7 +181,7 @@ def test_nothing_is_changed_on_another_machine(emulator: Emulator, folder: Path)
 def soaking(emulator: Emulator) -> Iterator[subprocess.Popen[str]]:
     """A rotation under way in a process of its own, which gives clients their time."""
     due_fleet(emulator, [GROUP], A)
-    process = start(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP, soak=LONG))
+    process = start(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, soak=LONG))
     try:
         until(emulator, 2, action="UpdateSecretVersionStage")
         yield process
@@ -202,7 +202,7 @@ def test_a_signal_ends_it_and_it_says_what_remains(
     assert "the run was interrupted. Run this again" in told["msg"]
     assert told["left"] == ["clients", "set", "prove_alone"]
     assert late_calls(emulator, gone_at) == []
-    run(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP, take_over=True))
+    run(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, take_over=True))
     assert slots(emulator) == [labelled(emulator, GROUP)["AWSCURRENT"]] != [A]
 
 

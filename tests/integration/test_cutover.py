@@ -35,13 +35,13 @@ def entry_of(emulator: Emulator) -> record.Entry | None:
 
 
 def rotate(emulator: Emulator, *, check: bool = False, **more: Any) -> ModuleRun:
-    return run(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP, **more), check=check)
+    return run(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, **more), check=check)
 
 
 def cut_off(emulator: Emulator, soak: float) -> int:
     """Have a rotation cut off while it gives clients so many seconds; return until when they have time."""
     due_fleet(emulator, [GROUP], A)
-    process = start(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP, soak=soak))
+    process = start(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, soak=soak))
     deadline = time.monotonic() + PATIENCE
     try:
         while (entry := entry_of(emulator)) is None or entry.call or not entry.cutover_until:
@@ -67,7 +67,7 @@ def test_it_is_on_record_before_the_change_and_when_it_begins(emulator: Emulator
     due_fleet(emulator, [GROUP], A)
     begun = int(time.time())
     emulator.faults({"kind": "halt", "action": "ModifyReplicationGroup", "nth": 1, "when": "before"})
-    process = start(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP, soak=LONG))
+    process = start(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, soak=LONG))
     try:
         deadline = time.monotonic() + PATIENCE
         while (entry := entry_of(emulator)) is None:
@@ -114,7 +114,7 @@ def test_a_run_that_waits_says_so_and_can_be_ended(emulator: Emulator, tmp_path:
     journal = tmp_path / "journal"
     journal.touch()
     options = rotation(emulator, replication_group_id=GROUP, soak=0, progress_path=str(journal))
-    process = start(emulator, "auth_journey", options)
+    process = start(emulator, "auth_operation", options)
     try:
         deadline = time.monotonic() + PATIENCE
         while "the client cutover of another run, which lasts until" not in journal.read_text("utf-8"):

@@ -224,12 +224,12 @@ class TestAJourney:
 
     def rotate(self, emulator: Emulator, **more: Any) -> ModuleRun:
         options = {"replication_group_ids": [GROUP], "continue_on_error": True, **more}
-        return run(emulator, "auth_journey", rotation(emulator, **options), hidden=[A])
+        return run(emulator, "auth_operation", rotation(emulator, **options), hidden=[A])
 
     def other(self, emulator: Emulator, **more: Any) -> Callable[[], None]:
         def go() -> None:
             args = rotation(emulator, replication_group_ids=[GROUP], **more)
-            ended = json.loads(start(emulator, "auth_journey", args).communicate(timeout=120)[0])
+            ended = json.loads(start(emulator, "auth_operation", args).communicate(timeout=120)[0])
             assert not ended.get("failed"), ended
 
         return go
@@ -306,7 +306,7 @@ class TestManyGroups:
         monkeypatch.setattr(modifying, "modify", modify_once)
         monkeypatch.setattr(Clients, "pause", late)
         options = rotation(emulator, replication_group_ids=list(self.GROUPS), continue_on_error=True)
-        ended = run(emulator, "auth_journey", options)
+        ended = run(emulator, "auth_operation", options)
         assert done
         assert [key for key, one in ended.outcomes.items() if one["failed"]] == [taken]
         assert history(emulator, taken) == [[A], [A, C]]

@@ -55,7 +55,7 @@ def options(emulator: Emulator, **more: Any) -> dict[str, Any]:
 
 
 def rotate(emulator: Emulator, *, check: bool = False, **more: Any) -> ModuleRun:
-    return run(emulator, "auth_journey", options(emulator, **more), check=check)
+    return run(emulator, "auth_operation", options(emulator, **more), check=check)
 
 
 def token(emulator: Emulator, region: str, group: str, stage: str = "AWSCURRENT") -> str:

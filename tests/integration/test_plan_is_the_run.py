@@ -39,7 +39,7 @@ class Variant:
 
 
 def journey(emulator: Emulator, operation: str, *, check: bool, **options: Any) -> ModuleRun:
-    """Run ``auth_journey`` as the role does. An option that is None is left out."""
+    """Run ``auth_operation`` as the role does. An option that is None is left out."""
     args: dict[str, Any] = {
         "journey": operation,
         "replication_group_ids": [GROUP],
@@ -51,7 +51,7 @@ def journey(emulator: Emulator, operation: str, *, check: bool, **options: Any) 
         **options,
     }
     given = {name: value for name, value in args.items() if value is not None}
-    return run(emulator, "auth_journey", given, check=check)
+    return run(emulator, "auth_operation", given, check=check)
 
 
 def stored(prepare: Prepare, current: str, pending: str | None = None) -> Prepare:

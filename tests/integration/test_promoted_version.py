@@ -41,7 +41,7 @@ def stage(emulator: Emulator, token: str = C, group: str = GROUP) -> str:
 
 def journey(emulator: Emulator, groups: list[str] | None = None, **more: Any) -> ModuleRun:
     options = {"replication_group_ids": groups or [GROUP], "continue_on_error": True, **more}
-    return run(emulator, "auth_journey", rotation(emulator, **options), hidden=[A, C])
+    return run(emulator, "auth_operation", rotation(emulator, **options), hidden=[A, C])
 
 
 def meanwhile(emulator: Emulator, groups: list[str], do: Callable[[], object]) -> ModuleRun:

@@ -101,7 +101,7 @@ class TestStrategies:
                     "tasks": [
                         {
                             "run_once": True,
-                            "elasticache.auth.auth_journey": {
+                            "elasticache.auth.auth_operation": {
                                 "journey": "rotate_token",
                                 "replication_group_ids": ["alpha", "bravo"],
                                 "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token"},

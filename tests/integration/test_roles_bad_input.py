@@ -3,7 +3,7 @@
 """What can't work is refused by the journeys before anything is changed: with one message that names the group, the
 option and the way out.
 
-The roles hand all of it to ``auth_journey``, which runs in this process here; a few plays show that its refusal is the
+The roles hand all of it to ``auth_operation``, which runs in this process here; a few plays show that its refusal is the
 role's.
 """
 
@@ -54,7 +54,7 @@ TOKEN_JOURNEYS = (
 
 
 def plan(emulator: Emulator, journey: str, *groups: str, **options: Any) -> ModuleRun:
-    """Run ``auth_journey`` as the role does, and let it plan only. An option that is None is left out."""
+    """Run ``auth_operation`` as the role does, and let it plan only. An option that is None is left out."""
     args: dict[str, Any] = {
         "journey": journey,
         "replication_group_ids": list(groups or [GROUP]),
@@ -64,7 +64,9 @@ def plan(emulator: Emulator, journey: str, *groups: str, **options: Any) -> Modu
         **WITH_USERS.get(journey, {}),
         **options,
     }
-    return run(emulator, "auth_journey", {name: value for name, value in args.items() if value is not None}, check=True)
+    return run(
+        emulator, "auth_operation", {name: value for name, value in args.items() if value is not None}, check=True
+    )
 
 
 def refused(

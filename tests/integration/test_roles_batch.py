@@ -338,7 +338,7 @@ class TestExposure:
             "auth_token_secret": {"name": secret_name(), "key": KEY},
             "data_plane_ca_path": emulator.ca_bundle,
         }
-        without = run(emulator, "auth_journey", plan, check=True)
+        without = run(emulator, "auth_operation", plan, check=True)
         assert without.failed
         for word in (*self.LOSING, "migrate_rbac_to_auth_accept_open_window: true"):
             assert word in without.msg

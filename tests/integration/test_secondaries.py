@@ -46,7 +46,7 @@ def operate(emulator: Emulator, operation: str = "rotate_token", **options: Any)
         **options,
     }
     groups = {} if "places" in options else {"replication_group_ids": [SECONDARY]}
-    return run(emulator, "auth_journey", {**groups, **given})
+    return run(emulator, "auth_operation", {**groups, **given})
 
 
 def its_own_record(emulator: Emulator) -> None:

@@ -64,7 +64,7 @@ def rotate(emulator: Emulator, *groups: str, **more: Any) -> ModuleRun:
         "assume_state": "required",
         **more,
     }
-    return run(emulator, "auth_journey", options)
+    return run(emulator, "auth_operation", options)
 
 
 def unharmed(emulator: Emulator, before: int) -> None:

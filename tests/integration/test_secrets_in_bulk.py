@@ -44,7 +44,7 @@ def journey(emulator: Emulator, name: str = "rotate_token", **more: Any) -> tupl
         "continue_on_error": True,
         **more,
     }
-    ended = run(emulator, "auth_journey", options)
+    ended = run(emulator, "auth_operation", options)
     made = Counter(call["action"] for call in emulator.calls()[before:] if not call["fault"])
     return ended, {action: made[action] for action in READ if made[action]}
 

@@ -99,7 +99,7 @@ class TestPlans:
         carts(emulator)
         ended = direct.run(
             emulator,
-            "auth_journey",
+            "auth_operation",
             {
                 "journey": "migrate_auth_to_rbac",
                 "replication_group_ids": [CARTS],
@@ -160,7 +160,7 @@ class TestPlans:
         create(emulator, CARTS)
         ended = direct.run(
             emulator,
-            "auth_journey",
+            "auth_operation",
             {
                 "journey": "disable_access_control",
                 "replication_group_ids": [CARTS],

@@ -44,7 +44,7 @@ def options(emulator: Emulator, **more: Any) -> dict[str, Any]:
 
 
 def rotate(emulator: Emulator, **more: Any) -> ModuleRun:
-    return run(emulator, "auth_journey", options(emulator, **more))
+    return run(emulator, "auth_operation", options(emulator, **more))
 
 
 def modified(emulator: Emulator) -> list[str]:
@@ -171,7 +171,7 @@ def test_the_client_cutover_is_each_group_s_own(fleet: Emulator) -> None:
 
 def test_no_group_waits_for_the_clients_of_another(fleet: Emulator) -> None:
     """All come to their client cutover, which none of them ends."""
-    process = start(fleet, "auth_journey", options(fleet, soak=86400))
+    process = start(fleet, "auth_operation", options(fleet, soak=86400))
     try:
         for group in FLEET:
             fleet.wait_until(group, lambda found: found["mode"] == "rotating", PATIENCE)

@@ -32,7 +32,7 @@ def stage(emulator: Emulator, token: str) -> str:
 
 
 def plan(emulator: Emulator, **more: Any) -> ModuleRun:
-    return run(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP, **more), check=True)
+    return run(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, **more), check=True)
 
 
 def test_one_that_is_taken(emulator: Emulator) -> None:
@@ -66,7 +66,7 @@ def test_what_failed_after_a_change_does_not_say_that_nothing_was_changed(emulat
     emulator.faults(
         {"kind": "error", "action": "AddTagsToResource", "code": "AccessDenied", "message": "no", "nth": 2, "times": 9}
     )
-    ended = run(emulator, "auth_journey", rotation(emulator, replication_group_id=GROUP))
+    ended = run(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP))
     assert ended.failed
     assert len(slots(emulator)) == 2  # ROTATE was made
     assert "the record could not be written ahead of SET, so that is not called" in ended.msg

@@ -19,8 +19,8 @@ IDS = {"replication_group_ids": "carts,sessions"}
 SECRET = {"name": "elasticache/{replication_group_id}/auth-token"}
 PLACES = {"places": [{"replication_group_ids": "carts,sessions"}]}
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "journey": ("auth_journey", {**IDS, "journey": "enable_tls"}, "replication_group_ids"),
-    "places": ("auth_journey", {**PLACES, "journey": "enable_tls"}, "places[0].replication_group_ids"),
+    "journey": ("auth_operation", {**IDS, "journey": "enable_tls"}, "replication_group_ids"),
+    "places": ("auth_operation", {**PLACES, "journey": "enable_tls"}, "places[0].replication_group_ids"),
     "audit_look": ("audit_look", {"places": [{"find": True, **IDS}]}, "audit_replication_groups"),
     "probe": ("auth_probe", IDS, "replication_group_ids"),
     "secret": ("auth_secret", {**IDS, **SECRET, "state": "staged"}, "replication_group_ids"),

@@ -243,7 +243,7 @@ def test_each_module_tells_it_of_each_group(emulator: Emulator) -> None:
     common = {"replication_group_ids": list(BAD), "region": HERE, "assume_role_arn": ROLE}
     secret = {"name": "elasticache/{replication_group_id}/auth-token", "key": "auth_token"}
     modules: dict[str, dict[str, Any]] = {
-        "auth_journey": {"journey": "rotate_token", "auth_token_secret": secret},
+        "auth_operation": {"journey": "rotate_token", "auth_token_secret": secret},
         "replication_group_auth": {"auth_token_update_strategy": "rotate", "auth_token": A},
         "auth_secret": {"state": "promoted", **secret},
         "replication_group_watch": {"watch_time": 60},
@@ -279,7 +279,7 @@ def test_secrets_that_nobody_answers_about(emulator: Emulator) -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         secret = {"name": "elasticache/{replication_group_id}/auth-token", "key": "auth_token"}
         options = {"journey": "rotate_token", "region": HERE, "auth_token_secret": secret, "continue_on_error": True}
-        task = {"name": "ask", "elasticache.auth.auth_journey": {**options, "replication_group_ids": many}}
+        task = {"name": "ask", "elasticache.auth.auth_operation": {**options, "replication_group_ids": many}}
         ran = run_playbook(
             emulator,
             [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}],

@@ -122,7 +122,7 @@ class TestARotation:
 
     def rotate(self, emulator: Emulator, **more: Any) -> ModuleRun:
         options = {"replication_group_ids": [GROUP], "continue_on_error": True, **more}
-        return run(emulator, "auth_journey", rotation(emulator, **options), hidden=[A])
+        return run(emulator, "auth_operation", rotation(emulator, **options), hidden=[A])
 
     @pytest.mark.parametrize(
         ("nth", "stands"),

@@ -27,7 +27,7 @@ from ansible_collections.elasticache.auth.plugins.filter.journeys import (
 
 
 def planned(*steps: str, **members: Any) -> dict[str, Any]:
-    """One outcome of the module auth_journey."""
+    """One outcome of the module auth_operation."""
     return {
         "changed": False,
         "failed": False,

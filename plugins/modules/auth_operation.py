@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: auth_journey
+module: auth_operation
 version_added: 0.1.0
 short_description: Bring replication groups on their way to another access control, from what is in force
 description:
@@ -260,7 +260,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: What would a rotation of these tokens do?
-  elasticache.auth.auth_journey:
+  elasticache.auth.auth_operation:
     journey: rotate_token
     replication_group_ids: [sessions, carts]
     max_age: 30
@@ -271,7 +271,7 @@ EXAMPLES = r"""
   diff: true
 
 - name: Rotate them, and give the clients ten minutes to take the new tokens
-  elasticache.auth.auth_journey:
+  elasticache.auth.auth_operation:
     journey: rotate_token
     replication_group_ids: [sessions, carts]
     max_age: 30
@@ -281,7 +281,7 @@ EXAMPLES = r"""
       key: auth_token
 
 - name: Rotate the tokens in two regions, side by side
-  elasticache.auth.auth_journey:
+  elasticache.auth.auth_operation:
     journey: rotate_token
     places:
       - region: eu-central-1
@@ -294,7 +294,7 @@ EXAMPLES = r"""
       key: auth_token
 
 - name: Who would be shut out without RBAC?
-  elasticache.auth.auth_journey:
+  elasticache.auth.auth_operation:
     journey: migrate_rbac_to_auth
     replication_group_id: sessions
     accept_open_window: true

@@ -21,7 +21,7 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._controller impor
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
 
-MODULE = "elasticache.auth.auth_journey"
+MODULE = "elasticache.auth.auth_operation"
 #: Where this module is called with options that are the variables of another role.
 _ROLES = ("journey", "elasticache.auth.journey")
 
@@ -42,7 +42,7 @@ def reword(result: dict[str, Any], role: str) -> None:
 
 
 class ActionModule(ActionBase):
-    """See the documentation of M(elasticache.auth.auth_journey)."""
+    """See the documentation of M(elasticache.auth.auth_operation)."""
 
     TRANSFERS_FILES = False
     _requires_connection = True
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         strategy, batch = strategy_of(self._task), (task_vars or {}).get("ansible_play_batch") or ()
         if self._task.run_once and len(batch) > 1 and not keeps_in_step(strategy):
-            raise AnsibleActionFail(refusal(strategy, "auth_journey with run_once"))
+            raise AnsibleActionFail(refusal(strategy, "auth_operation with run_once"))
         # Only here can the file be read that the module writes, and only by the same user.
         here = self._connection.transport == "local" and not self._play_context.become
         if not here or self._task.check_mode or arguments.get("progress_path"):
