@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the module of the same name, and tell meanwhile how far its groups are."""
+"""Run the module of the same name, and tell meanwhile how far its groups are; for a role, of all hosts of the batch."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,15 +16,17 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import Account
 from ansible_collections.elasticache.auth.plugins.plugin_utils._controller import TiedToController
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
+from ansible_collections.elasticache.auth.plugins.plugin_utils._role_operation import Keeping, RoleOperation
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
 
 MODULE = "elasticache.auth.auth_operation"
-#: Where this module is called with options that are the variables of another role.
-_ROLES = ("journey", "elasticache.auth.journey")
+#: The roles whose tasks this module is: with and without the collection's name.
+_ROLES = {f"{prefix}{journey.value}" for journey in Journey for prefix in ("", "elasticache.auth.")}
 
 
 def pauses() -> Iterator[float]:
@@ -33,14 +36,6 @@ def pauses() -> Iterator[float]:
         yield 30.0
 
 
-def reword(result: dict[str, Any], role: str) -> None:
-    """Put the variables of ``role`` in the place of the module's options in all messages of a result."""
-    for part in (result, *(result.get("places") or ())):
-        for told in (part, *(part.get("outcomes") or {}).values()):
-            if told.get("msg") is not None:
-                told["msg"] = for_role(str(told["msg"]), role)
-
-
 class ActionModule(ActionBase):
     """See the documentation of M(elasticache.auth.auth_operation)."""
 
@@ -48,29 +43,47 @@ class ActionModule(ActionBase):
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the module's result; where the module runs on this machine, tell of its progress meanwhile."""
-        with TiedToController(self):
-            result = self._run(tmp, task_vars)
-        role = self._task._role
-        if role is not None and role.get_name() in _ROLES:
-            reword(result, str(self._task.args.get("journey")))
-        return result
-
-    def _run(self, tmp: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Return the module's result; for a role, where the results are, and what is to come."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        strategy, batch = strategy_of(self._task), (task_vars or {}).get("ansible_play_batch") or ()
-        if self._task.run_once and len(batch) > 1 and not keeps_in_step(strategy):
-            raise AnsibleActionFail(refusal(strategy, "auth_operation with run_once"))
-        # Only here can the file be read that the module writes, and only by the same user.
-        here = self._connection.transport == "local" and not self._play_context.become
-        if not here or self._task.check_mode or arguments.get("progress_path"):
-            return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-        with shared_file() as (journal, path):
-            arguments["progress_path"] = path
-            told = _Told(journal)
-            with Progress(self._task, task_vars, glance=told.glance, line=told.line, pauses=pauses()):
-                return result | self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        known, arguments = task_vars or {}, dict(self._task.args)
+        strategy, batch = strategy_of(self._task), known.get("ansible_play_batch") or ()
+        role = self._task._role.get_name() if self._task._role is not None else ""
+        if role not in _ROLES:
+            if self._task.run_once and len(batch) > 1 and not keeps_in_step(strategy):
+                raise AnsibleActionFail(refusal(strategy, "auth_operation with run_once"))
+            return result | self._module(arguments, known, None)
+        operation = RoleOperation(self, role.rpartition(".")[2], arguments, known)
+        try:
+            why = operation.prepare()
+        except AuthError as error:
+            raise AnsibleActionFail(str(error)) from error
+        if why:
+            return result | operation.stopped(why)
+        arguments = operation.arguments
+        if arguments and operation.has_losers and not self._task.check_mode:
+            # Who stops working is told before anything is done.
+            operation.tell_losers(self._module({**arguments, "plan_only": True}, known, None))
+        return result | operation.ended(self._module(arguments, known, operation) if arguments else {})
+
+    def _module(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any], operation: RoleOperation | None
+    ) -> dict[str, Any]:
+        """Return the module's result; where the module runs on this machine, tell of its progress meanwhile."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(TiedToController(self))
+            # Only here can the file be read that the module writes, and only by the same user.
+            here = self._connection.transport == "local" and not self._play_context.become
+            if here and not self._task.check_mode and not arguments.get("progress_path"):
+                journal, arguments["progress_path"] = stack.enter_context(shared_file())
+                told = _Told(journal)
+                if operation:
+                    stack.enter_context(Keeping(lambda: told.keep(operation)))
+                told_of = Progress(self._task, task_vars, glance=told.glance, line=told.line, pauses=pauses())
+                stack.enter_context(told_of)
+            result: dict[str, Any] = self._execute_module(
+                module_name=MODULE, module_args=arguments, task_vars=task_vars
+            )
+            return result
 
 
 @contextlib.contextmanager
@@ -88,18 +101,29 @@ def shared_file() -> Iterator[tuple[Iterable[str], str]]:
 
 
 class _Told:
-    """What the module has told so far, in words for the user."""
+    """What the module has told so far, in words for the user, and for the run file; asked from several threads."""
 
     def __init__(self, journal: Iterable[str]) -> None:
-        self._journal, self._account = journal, Account()
+        self._journal, self._account, self._lock = journal, Account(), threading.Lock()
 
     def line(self) -> str:
-        self._account.read(self._journal)
-        return self._account.line(time.time())
+        with self._lock:
+            self._account.read(self._journal)
+            return self._account.line(time.time())
 
     def glance(self) -> Glance | None:
-        self._account.read(self._journal)
-        account = self._account
-        if not account.groups:
-            return None
-        return Glance("through", account.groups, account.through, account.words(time.time()))
+        with self._lock:
+            self._account.read(self._journal)
+            account = self._account
+            if not account.groups:
+                return None
+            return Glance("through", account.groups, account.through, account.words(time.time()))
+
+    def keep(self, operation: RoleOperation) -> float:
+        """Have it written down; returns the seconds that took."""
+        begun = time.monotonic()
+        with self._lock:
+            self._account.read(self._journal)
+            under_way = list(self._account.under_way())
+        operation.keep(under_way)
+        return time.monotonic() - begun

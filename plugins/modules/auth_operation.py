@@ -11,9 +11,9 @@ description:
   - Looks at ElastiCache replication groups and at where their tokens are kept, and plans for each which steps and API
     calls are left of a journey, in order. A group that another run left half-way is planned from there. A group that
     has arrived has no steps.
-  - Then it makes the first of these steps for all groups, in one process, each group by itself. Without O(soak) it
-    makes those that change tokens and where these are kept, and stops where encryption in transit, users or user groups
-    are to be changed, and at a client cutover. RV(outcomes.left) says what is left.
+  - Then it makes these steps for all groups, in one process, each group by itself. At a client cutover a group waits
+    for O(soak). Without it, it stops there, RV(cutovers) names it, and RV(outcomes.left) says what is left. Once its
+    clients have been moved, another call with O(after_cutover) goes on.
   - In check mode it plans, and changes nothing. What it would do is in RV(outcomes.calls), and in the diff.
   - Everything that would stop the journey and can be known before is an error before anything is changed.
   - The roles of this collection are made of this module. They are what to use, as they give the clients their turn.
@@ -63,23 +63,68 @@ options:
       - migrate_auth_to_rbac
       - disable_access_control
       - rollback_token
-  steps:
+  after_cutover:
     description:
-      - The steps to make, by the group's id, as an earlier call of this module planned them and left them
-        (RV(outcomes.left)). Then nothing is planned, and O(replication_group_ids) are their groups.
-      - Each step looks at what is in force all the same, and is refused where that speaks against it.
-    type: dict
+      - The groups whose clients have been moved by tasks since an earlier call stopped there, as that one returned them
+        in RV(cutovers). The groups are planned for anew, and go on from there.
+      - Where somebody else has moved C(AWSCURRENT) meanwhile, or changed the group, it is an error of that group, and
+        nothing is changed.
+      - O(places) or O(replication_group_ids) have to name them.
+    type: list
+    elements: dict
+    suboptions:
+      replication_group_id:
+        description: The id.
+        type: str
+        required: true
+      region:
+        description: The region, as it was given.
+        type: str
+      assume_role_arn:
+        description: The role, as it was given.
+        type: str
+      stage:
+        description: The client cutover.
+        type: str
+        required: true
+      secret_version_id:
+        description: The version in C(AWSCURRENT) that clients moved to.
+        type: str
   plan_only:
     description: Plan, and make no step. Unlike in check mode, nothing counts as changed then.
     type: bool
     default: false
   soak:
     description:
-      - The clients' turn is this time, in seconds, and what comes after it is made at once.
-      - Each group has this time for itself. Steps on encryption in transit, users and user groups are made, too, but
-        those by which everyone is served without credentials; without O(soak) the modules for them make these.
-      - Without it the steps end where it is the clients' turn.
+      - The client cutover is this time, in seconds, and what comes after it is made at once. Each group has this time
+        for itself.
+      - Without it a group stops where its client cutover comes.
+      - With O(after_cutover), a time that is waited for besides.
     type: float
+  monitor:
+    description:
+      - Look for clients that are refused after SET, by CloudWatch's C(AuthenticationFailures), as
+        M(elasticache.auth.replication_group_watch) does. A group with more than O(monitor.limit) fails.
+      - With O(journey=rotate_token) and O(journey=rollback_token) its previous token is accepted again.
+      - Needs C(cloudwatch:GetMetricData).
+    type: dict
+    suboptions:
+      watch_time:
+        description: For how long, in seconds.
+        type: float
+        required: true
+      limit:
+        description: So many refused authentications are taken for chance.
+        type: int
+        default: 20
+      delay:
+        description: Seconds from one look to the next.
+        type: float
+        default: 15
+      period:
+        description: The metric's period, in seconds.
+        type: int
+        default: 60
   busy:
     description:
       - What to do about a group on which something is under way, a snapshot for example. With V(wait), all groups wait
@@ -186,8 +231,6 @@ options:
     description:
       - The ids of other users for O(user_group_id), which exist already. C({replication_group_id}) in them stands for
         the group's id.
-      - The users and user groups are made by tasks of the role. Here they are planned for, with all that AWS would
-        refuse.
     type: list
     elements: str
     default: []
@@ -315,6 +358,39 @@ msg:
   description: How many groups were changed, or the errors.
   returned: always
   type: str
+cutovers:
+  description: The groups that stopped at a client cutover, as O(after_cutover) takes them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    replication_group_id:
+      description: The id.
+      type: str
+      returned: always
+    region:
+      description: The region, as it was given.
+      type: str
+      returned: always
+    assume_role_arn:
+      description: The role, as it was given.
+      type: str
+      returned: always
+    stage:
+      description: The client cutover, by the name of its step.
+      type: str
+      returned: always
+      sample: clients
+    secret_version_id:
+      description: The version in C(AWSCURRENT), if any.
+      type: str
+      returned: always
+  sample:
+    - replication_group_id: sessions
+      region: eu-central-1
+      assume_role_arn: null
+      stage: clients
+      secret_version_id: 5f2b0f6e-0d1c-4b0b-9a55-3d5a43f7f2b8
 places:
   description: RV(outcomes) of each of O(places), in their order.
   returned: with O(places)
@@ -434,6 +510,11 @@ outcomes:
       description: The engine.
       type: str
       returned: when the group was observed
+    cutover_stage:
+      description: The client cutover at which it stopped.
+      type: str
+      returned: where it stopped at one
+      sample: clients
     keep:
       description: The tokens that user groups have to let in, so that nobody is shut out.
       type: list
@@ -472,6 +553,8 @@ outcomes:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -479,9 +562,10 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth import opti
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Inquiry
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_places
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.watching import WATCH_SPEC, watching
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TOKEN_STEPS, Journey, Phase, Step
+from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TURNS, Journey, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.engine import (
     Target,
@@ -492,6 +576,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import (
     NEWEST,
     WITH_USERS,
+    Cutover,
     Request,
     check_request,
     diff_of_plans,
@@ -539,6 +624,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
         user_ids=tuple(params["user_ids"]),
         access_string=params["access_string"],
         soak=params["soak"],
+        monitor=watching(params["monitor"], prefix="monitor.") if params["monitor"] else None,
         plan_only=params["plan_only"],
         busy_last=params["busy"] == "last",
         skip_secondaries=params["skip_secondaries"],
@@ -549,19 +635,33 @@ def request_of(module: AnsibleAWSModule) -> Request:
     )
 
 
-def steps_of(module: AnsibleAWSModule, ids: list[str]) -> dict[str, list[Step]]:
-    """Return the steps that are given for each group. Raises AuthError for what is no such step, or no such group."""
-    given = {str(key).strip().lower(): steps for key, steps in module.params["steps"].items()}
-    unknown = sorted(set(given) ^ set(ids))
-    if unknown:
-        raise AuthError(f"{unknown[0]}: steps and replication_group_ids have to name the same groups.")
-    steps: dict[str, list[Step]] = {}
-    for key, names in given.items():
-        try:
-            steps[key] = [Step(name) for name in names]
-        except ValueError as error:
-            raise AuthError(f"{key}: steps: {error}. There are: {', '.join(sorted(TOKEN_STEPS))}.") from None
-    return steps
+def cutovers_of(module: AnsibleAWSModule, target: Target) -> dict[str, Cutover]:
+    """Return the client cutovers that tasks have made, of the groups there. Raises AuthError for what is no cutover."""
+    found: dict[str, Cutover] = {}
+    for number, one in enumerate(module.params["after_cutover"] or ()):
+        key = str(one["replication_group_id"]).strip().lower()
+        there = replace(target, region=one["region"] or module.region, role=one["assume_role_arn"] or target.role)
+        if one["stage"] not in {turn.value for turn in TURNS}:
+            names = ", ".join(turn.value for turn in TURNS)
+            raise AuthError(f"after_cutover[{number}].stage: {one['stage']} is no client cutover. There are: {names}.")
+        if key in target.ids and there.is_at(target):
+            found[key] = Cutover(Step(one["stage"]), one["secret_version_id"] or "")
+    return found
+
+
+def stopped_at(target: Target, groups: list[GroupRun]) -> list[dict[str, Any]]:
+    """Return the groups that stopped at a client cutover, as O(after_cutover) takes them."""
+    return [
+        {
+            "replication_group_id": group.id,
+            "region": target.region,
+            "assume_role_arn": target.role,
+            "stage": group.cutover.value,
+            "secret_version_id": group.kept.current or None,
+        }
+        for group in groups
+        if group.cutover
+    ]
 
 
 def progress_at(path: str | None) -> ProgressSink:
@@ -588,7 +688,7 @@ def places_of(module: AnsibleAWSModule) -> list[Target]:
         twice = sorted(there.intersection(place.ids))
         if twice:
             raise AuthError(f"{option}: {', '.join(twice)} is listed twice, with the same region and role.")
-        places.append(place)
+        places.append(replace(place, cutovers=cutovers_of(module, place)))
     return places
 
 
@@ -602,16 +702,18 @@ def here(module: AnsibleAWSModule) -> None:
     """Do what is left for the groups, and end the module. Raises AuthError for what concerns no single group."""
     ids, request = options.group_ids(module.params["replication_group_ids"]), request_of(module)
     check_request(request, module.params, ids)
+    target = Target(ids, module.region, module.params["assume_role_arn"])
+    target = replace(target, cutovers=cutovers_of(module, target))
     progress = progress_at(module.params["progress_path"])
-    steps = None if module.params["steps"] is None else steps_of(module, ids)
 
     def go() -> list[GroupRun]:
         hide = module.no_log_values.add
-        return run_here(clients_of(module), request, module.params, ids, hide=hide, progress=progress, steps=steps)
+        return run_here(clients_of(module), request, module.params, target, hide=hide, progress=progress)
 
     groups = for_each(module.params, ids, lambda key, error: GroupRun(key, error=error), go)
     diff = diff_of_plans(groups) if module.check_mode else None
-    finish(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff)
+    cutovers = [] if request.plans_only else stopped_at(target, groups)
+    finish(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
 def in_places(module: AnsibleAWSModule) -> None:
@@ -621,11 +723,13 @@ def in_places(module: AnsibleAWSModule) -> None:
         check_request(request, module.params, place.ids)
     progress = progress_at(module.params["progress_path"])
     fared = run_everywhere(module, request, places, hide=module.no_log_values.add, progress=progress)
-    diff = None
+    diff, cutovers = None, []
+    if not request.plans_only:
+        cutovers = [one for place, groups in zip(places, fared, strict=True) for one in stopped_at(place, groups)]
     if module.check_mode:
         names = map(str, places) if len(places) > 1 else [""]
         diff = [one for name, groups in zip(names, fared, strict=True) for one in diff_of_plans(groups, name)]
-    finish_places(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff)
+    finish_places(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
 def main() -> None:
@@ -644,7 +748,18 @@ def main() -> None:
                 },
             },
             "journey": {"type": "str", "required": True, "choices": [journey.value for journey in Journey]},
-            "steps": {"type": "dict"},
+            "after_cutover": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "replication_group_id": {"type": "str", "required": True},
+                    "region": {"type": "str"},
+                    "assume_role_arn": {"type": "str"},
+                    "stage": {"type": "str", "required": True},
+                    "secret_version_id": {"type": "str", "no_log": False},
+                },
+            },
+            "monitor": {"type": "dict", "options": WATCH_SPEC},
             "plan_only": {"type": "bool", "default": False},
             "soak": {"type": "float"},
             "busy": {"type": "str", "default": "wait", "choices": ["wait", "last"]},
@@ -681,7 +796,6 @@ def main() -> None:
             SOURCES,
             ("previous_auth_tokens", "auth_token_secret"),
             ("replication_group_ids", "places"),
-            ("steps", "places"),
         ],
         required_one_of=[("replication_group_ids", "places")],
         supports_check_mode=True,

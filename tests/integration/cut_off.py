@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""A rotation by the module auth_operation, also in a process of its own, where it is killed at a call or interrupted."""
+"""A rotation by auth_operation, also in a process of its own, where it is killed at a call or interrupted."""
 
 from __future__ import annotations
 

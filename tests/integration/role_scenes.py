@@ -16,7 +16,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,13 @@ ROLES = (*WITH_TOKENS, "enable_tls")
 
 @dataclass(frozen=True)
 class RoleRun(PlaybookRun):
-    """What came of a role's playbook. ``calls``: all that the emulator got meanwhile, as its log has them."""
+    """What came of a role's playbook. ``calls``: all that the emulator got meanwhile, as its log has them.
+
+    ``reports``: the groups of its run file, by id; none in check mode, and where the test names a file itself.
+    """
 
     calls: tuple[Mapping[str, Any], ...] = ()
+    reports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def mutating(self) -> list[str]:
@@ -106,7 +110,8 @@ def run_role(
     before = len(emulator.calls())
     given = {**role_variables(emulator, role, groups, **variables), **(extra_vars or {})}
     with tempfile.TemporaryDirectory(prefix="elasticache-auth-vars-") as folder:
-        file = Path(folder, "vars.json")
+        file, run_file = Path(folder, "vars.json"), Path(folder, "run.json")
+        given = {f"{role}_result_path": str(run_file), **given}
         file.write_text(json.dumps(given), encoding="utf-8")
         run = run_playbook(
             emulator,
@@ -120,8 +125,10 @@ def run_role(
             timeout=timeout,
             working=working,
         )
+        groups_of_run = json.loads(run_file.read_text("utf-8"))["groups"] if run_file.exists() else []
     calls = tuple(emulator.calls()[before:])
-    return RoleRun(run.returncode, run.output, run.results, run.recap, calls)
+    reports = {group["replication_group_id"]: group for group in groups_of_run}
+    return RoleRun(run.returncode, run.output, run.results, run.recap, calls, reports)
 
 
 def secret_name(group: str = GROUP) -> str:

@@ -3,8 +3,8 @@
 """What can't work is refused by the journeys before anything is changed: with one message that names the group, the
 option and the way out.
 
-The roles hand all of it to ``auth_operation``, which runs in this process here; a few plays show that its refusal is the
-role's.
+The roles hand all of it to ``auth_operation``, which runs in this process here; a few plays show that its refusal is
+the role's.
 """
 
 from __future__ import annotations
@@ -64,9 +64,8 @@ def plan(emulator: Emulator, journey: str, *groups: str, **options: Any) -> Modu
         **WITH_USERS.get(journey, {}),
         **options,
     }
-    return run(
-        emulator, "auth_operation", {name: value for name, value in args.items() if value is not None}, check=True
-    )
+    given = {name: value for name, value in args.items() if value is not None}
+    return run(emulator, "auth_operation", given, check=True)
 
 
 def refused(

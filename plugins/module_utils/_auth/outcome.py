@@ -167,12 +167,17 @@ def finish(
 
 
 def finish_places(
-    module: Any, places: Iterable[Iterable[Progress]], *, verb: str, diff: list[dict[str, Any]] | None
+    module: Any,
+    places: Iterable[Iterable[Progress]],
+    *,
+    verb: str,
+    diff: list[dict[str, Any]] | None,
+    **more: Any,
 ) -> None:
     """End the module with the outcomes by place, as :func:`finish` does: a group's id is one in its place only."""
     mask = Mask(module.no_log_values)
     told = [_outcomes(mask, progress) for progress in places]
-    _finish(module, mask, told, {"places": [{"outcomes": outcomes} for outcomes in told]}, verb, diff)
+    _finish(module, mask, told, {"places": [{"outcomes": outcomes} for outcomes in told], **mask(more)}, verb, diff)
 
 
 def _outcomes(mask: Mask, progress: Iterable[Progress]) -> dict[str, Outcome]:

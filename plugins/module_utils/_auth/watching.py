@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from .._aws.errors import Kind, classify, explain, is_connection_error
 from .._aws.groups import require_all
 from .._aws.metrics import authentication_failures
 from .._core.errors import AuthError
-from .._core.watch_times import check_watch_times
+from .._core.watch_times import OPTIONS, check_watch_times
 from .outcome import Outcome, Progress
 
 WATCH_SPEC: dict[str, dict[str, Any]] = {
@@ -51,15 +52,37 @@ class Watch(Progress):
         return {**super().outcome(), "authentication_failures": self.failures}
 
 
-def watching(params: Mapping[str, Any]) -> Watching:
-    """Return how to watch. Raises :class:`AuthError` for what makes no sense."""
+def watching(params: Mapping[str, Any], prefix: str = "") -> Watching:
+    """Return how to watch. ``prefix``: what the options' names begin with. Raises :class:`AuthError` for what makes no
+    sense.
+    """
     watch_time, delay, limit, period = (params[name] for name in ("watch_time", "delay", "limit", "period"))
-    check_watch_times(watch_time, delay, limit, period)
+    check_watch_times(watch_time, delay, limit, period, {name: f"{prefix}{name}" for name in OPTIONS})
     return Watching(watch_time, limit, delay, period)
 
 
-def watch_all(clients: Clients, ids: Sequence[str], how: Watching, *, check_mode: bool) -> list[Watch]:
-    """Return what was counted of each group. Raises :class:`AuthError` for what concerns no single group."""
+#: Counts the failures of cache clusters: their ids, the first period (seconds since 1970), its length (seconds), and
+#: for how many seconds throttling is ridden out.
+Count = Callable[[Sequence[str], int, int, float], Mapping[str, int]]
+
+
+def counting(clients: Clients) -> Count:
+    """Return what counts them by CloudWatch's metric, up to now."""
+
+    def count(members: Sequence[str], first: int, period: int, within: float) -> Mapping[str, int]:
+        end = math.floor(time.time() / period + 1) * period  # the period under way counts as far as it is told
+        return authentication_failures(clients, members, begin=first, end=end, period=period, within=within)
+
+    return count
+
+
+def watch_all(
+    clients: Clients, ids: Sequence[str], how: Watching, *, check_mode: bool = False, count: Count | None = None
+) -> list[Watch]:
+    """Return what was counted of each group. ``count``: what counts, where that serves others too.
+
+    Raises :class:`AuthError` for what concerns no single group.
+    """
     watches = {key: Watch(key) for key in ids}
     for key, found in require_all(clients, ids).items():
         if isinstance(found, AuthError):
@@ -73,21 +96,26 @@ def watch_all(clients: Clients, ids: Sequence[str], how: Watching, *, check_mode
         for one in watched:
             one.msg = f"{one.id}: would be watched for {how.watch_time:g} s."
         return list(watches.values())
-    _watch(clients, watched, how)
+    _watch(clients, watched, how, count or counting(clients))
     return list(watches.values())
 
 
-def _watch(clients: Clients, watched: Sequence[Watch], how: Watching) -> None:
+def _watch(clients: Clients, watched: Sequence[Watch], how: Watching, count: Count) -> None:
     """Look again and again, the last time when the time is over; a group that has failed is looked at no more."""
     begun = time.monotonic()
     first = math.ceil(time.time() / how.period) * how.period
     is_first = True
+
+    def counted(within: float, members: Sequence[str]) -> Mapping[str, int]:
+        return count(members, first, how.period, within)
+
     while True:
         left = [one for one in watched if not one.error]
         if not left:
             return
         remaining = how.watch_time - (time.monotonic() - begun)
-        trouble, passing = _look(clients, left, first, how.period, within=max(remaining, how.delay), is_first=is_first)
+        within = max(remaining, how.delay)
+        trouble, passing = _look(clients, left, functools.partial(counted, within), is_first=is_first)
         elapsed = time.monotonic() - begun
         for one in left:
             one.duration = elapsed
@@ -106,13 +134,12 @@ def _watch(clients: Clients, watched: Sequence[Watch], how: Watching) -> None:
 
 
 def _look(
-    clients: Clients, watched: Sequence[Watch], first: int, period: int, *, within: float, is_first: bool
+    clients: Clients, watched: Sequence[Watch], count: Callable[[Sequence[str]], Mapping[str, int]], *, is_first: bool
 ) -> tuple[str, bool]:
     """Count anew for these groups; returns what went wrong, and whether it may pass by itself."""
-    end = math.floor(time.time() / period + 1) * period  # the period under way counts as far as it is told
     members = [member for one in watched for member in one.members]
     try:
-        counts = authentication_failures(clients, members, begin=first, end=end, period=period, within=within)
+        counts = count(members)
     except Exception as error:  # pylint: disable=broad-exception-caught
         passing = classify(error) in (Kind.THROTTLED, Kind.AMBIGUOUS) or (not is_first and is_connection_error(error))
         return explain(error, _ACTION, clients.region), passing

@@ -55,6 +55,7 @@ class Step(str, enum.Enum):
     PROVE_ALONE = "prove_alone"  #: every node lets in the token in AWSCURRENT, and nobody else
     ATTACH_OPEN = "attach_open"  #: DELETE: a user group decides that lets everyone in
     DETACH = "detach"  #: the user groups are taken away, and nothing takes their place
+    MONITOR = "monitor"  #: CloudWatch tells whether clients are refused; then the token before is accepted again
     ABANDON = "abandon"  #: the version with the token that was given up loses its labels
     CLEAN_UP = "clean_up"  #: the users and user groups are deleted that were made for the way
 
@@ -64,42 +65,16 @@ TURNS = (Step.CLIENTS_TLS, Step.CLIENTS_USERS, Step.CLIENTS_BEFORE, Step.CLIENTS
 #: The steps that only a store of ours needs; a caller who hands tokens in does the like himself.
 _STORE_STEPS = (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.ABANDON)
 
-#: What changes tokens and where they are kept, as far as no user group has to be made for it.
-TOKEN_STEPS = frozenset(
-    {
-        Step.UPDATE_RECORD,
-        Step.ADOPT,
-        Step.STAGE,
-        Step.RECALL,
-        Step.ROTATE,
-        Step.ROTATE_CURRENT,
-        Step.PROVE,
-        Step.PROMOTE,
-        Step.CLEAR,
-        Step.SET,
-        Step.PROVE_ALONE,
-        Step.ABANDON,
-    }
-)
 
-
-#: The steps on encryption in transit, users and user groups that a run makes which gives clients a time.
-_RESOURCE_STEPS = frozenset({Step.PREFER_TLS, Step.REQUIRE_TLS, Step.USERS, Step.ATTACH, Step.CLEAN_UP})
-
-
-def in_one_go(steps: Iterable[Step], *, soaking: bool) -> tuple[Step, ...]:
-    """Return the first of ``steps``: those that change tokens, up to one of another kind or a client cutover.
-
-    ``soaking``: the client cutover is a time, and part of it, and so are other steps.
-    """
-    fits = TOKEN_STEPS | (_RESOURCE_STEPS | frozenset(TURNS) if soaking else frozenset())
-    return tuple(itertools.takewhile(fits.__contains__, steps))
+def up_to_cutover(steps: Iterable[Step], *, soaking: bool) -> tuple[Step, ...]:
+    """Return the first of ``steps``: those up to a client cutover; all where that is a time (``soaking``)."""
+    return tuple(itertools.takewhile(lambda step: soaking or step not in TURNS, steps))
 
 
 def sets_at_once(steps: Sequence[Step], *, soaking: bool) -> bool:
     """Whether SET follows ROTATE in one go, so that its record, written ahead, says what ROTATE came to."""
     rotate = next((at for at, step in enumerate(steps) if step in (Step.ROTATE, Step.ROTATE_CURRENT)), None)
-    return rotate is not None and Step.SET in in_one_go(steps[rotate:], soaking=soaking)
+    return rotate is not None and Step.SET in up_to_cutover(steps[rotate:], soaking=soaking)
 
 
 GIVEN_UP_BEFORE, GIVEN_UP_AFTER, GIVEN_UP_DONE = "current", "previous", "elsewhere"
@@ -149,10 +124,15 @@ class Terms:
 
     ``age``: days since the token was last changed. ``welcome``: the tokens that an RBAC group lets in as the user named
     default. ``losing``: the names of the users that stop working with RBAC. ``leftovers``: user groups or users exist
-    that a journey makes for the way only.
+    that a journey makes for the way only. ``cutover``: the client cutover that tasks have made since an earlier run
+    stopped there; ``soaking``: a time is waited for besides. ``monitor``: whether clients that are refused after SET
+    are looked for.
     """
 
     phase: Phase = Phase.ALL
+    cutover: Step | None = None
+    soaking: bool = False
+    monitor: bool = False
     tls: str = "required"
     age: float | None = None
     max_age: float = 90.0
@@ -199,7 +179,7 @@ def find_way(
     for state in states:
         try:
             way = planner(_Place(group_id, state, store.seen_from(state, terms.welcome), terms, label, words))
-            ways.append(_in_phase(journey, group_id, _kept(way, store), terms))
+            ways.append(_in_phase(journey, group_id, _monitored(_kept(way, store), terms), terms))
         except NoWay as error:
             obstacles.append(error)
     # A user group that kept a token too few would shut clients out, and with one too many let a retired token in.
@@ -218,10 +198,31 @@ def _kept(way: Way, store: Store) -> Way:
     return way if store.kept else replace(way, steps=tuple(step for step in way.steps if step not in _STORE_STEPS))
 
 
+def _monitored(way: Way, terms: Terms) -> Way:
+    """Return ``way`` with a look for clients that are refused, right after the token before is refused."""
+    if not terms.monitor or Step.SET not in way.steps:
+        return way
+    after = way.steps.index(Step.PROVE_ALONE if Step.PROVE_ALONE in way.steps else Step.SET) + 1
+    return replace(way, steps=(*way.steps[:after], Step.MONITOR, *way.steps[after:]))
+
+
 def _in_phase(journey: Journey, group_id: str, way: Way, terms: Terms) -> Way:
     """Cut ``way`` down to the phase that is wanted. Raises :class:`NoWay` for a finish before the begin has ended."""
     turns = [number for number, step in enumerate(way.steps) if step in TURNS]
-    if terms.phase is Phase.ALL or not turns:
+    if not turns:
+        return way
+    if terms.cutover and terms.cutover is way.steps[turns[0]]:
+        before = way.steps[: turns[0]]
+        if set(before) - {Step.USERS}:
+            left = ", ".join(step.value for step in before)
+            raise NoWay(
+                f"{group_id}: {journey.value} has stopped: during the client cutover somebody else changed the group "
+                f"or its secret, and these steps are left again: {left}. Nothing was changed since. Run this again: it "
+                "plans anew, and gives the clients another cutover."
+            )
+        # A time besides the tasks is still to come.
+        return way if terms.soaking else replace(way, steps=(*before, *way.steps[turns[0] + 1 :]))
+    if terms.phase is Phase.ALL or terms.cutover:
         return way
     if terms.phase is Phase.BEGIN:
         note = "It is the clients' turn; the phase finish goes on from there." if turns[0] == 0 else way.note

@@ -15,23 +15,22 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from .._auth.place import for_each, with_role
+from .._auth.watching import Count, counting
 from .._aws import modify, records, secrets
 from .._aws.accounts import clients_of
 from .._aws.clients import Clients
 from .._aws.groups import Group, require_all
 from .._aws.sweep import Sweep
 from .._core.errors import AuthError
-from .._core.journeys import Step
 from .group_run import GroupRun
-from .journey import Planned, Request, plan_journeys
-from .journey_store import Kept, read_kept
+from .journey import Cutover, Planned, Request, plan_journeys
 from .loader import Loader
 from .progress import ProgressSink
-from .script import Services, run_group, run_steps
+from .script import Services, run_group
 
 T = TypeVar("T")
 
@@ -50,11 +49,15 @@ _SIGNALS = 0.5
 
 @dataclass(frozen=True)
 class Target:
-    """Where groups are, and their ids. ``region``: ``None`` where there is none to be found. ``role``: its ARN."""
+    """Where groups are, and their ids. ``region``: ``None`` where there is none to be found. ``role``: its ARN.
+
+    ``cutovers``: by group, the client cutovers that tasks have made since an earlier run stopped there.
+    """
 
     ids: Sequence[str]
     region: str | None = None
     role: str | None = None
+    cutovers: Mapping[str, Cutover] = field(default_factory=dict)
 
     def is_at(self, other: Target) -> bool:
         """Whether both are the same region and account, as far as one can tell without asking AWS."""
@@ -68,21 +71,20 @@ def run_here(
     clients: Clients,
     request: Request,
     params: Mapping[str, Any],
-    ids: Sequence[str],
+    target: Target,
     *,
     hide: Callable[[str], None],
     progress: ProgressSink,
-    steps: Mapping[str, Sequence[Step]] | None = None,
 ) -> list[GroupRun]:
     """Do what is left of the operation for each group in one region, and return how they fared, in order.
 
-    ``steps``: those that an earlier run planned for each group; otherwise they are planned. In check mode, and with
-    ``plan_only``, that is all. Raises :class:`AuthError` for what concerns no single group, before anything is changed.
+    In check mode, and with ``plan_only``, it is planned, and that is all. Raises :class:`AuthError` for what concerns
+    no single group, before anything is changed.
     """
-    progress.targets([len(ids)])
-    region = _Region(clients, request, params, Target(ids), hide, progress, 0)
+    progress.targets([len(target.ids)])
+    region = _Region(clients, request, params, target, hide, progress, 0)
     region.prepare()
-    groups = region.run() if steps is None else region.run_steps(steps)
+    groups = region.run()
     common = [group.common for group in groups if group.common]
     if common and len(common) == len(groups):
         raise common[0]
@@ -137,6 +139,26 @@ def run_everywhere(
     return side_by_side([functools.partial(go, number) for number in range(len(regions))], stop, at_once=_TARGETS)
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """A group's question for how often its nodes refused clients."""
+
+    members: tuple[str, ...]
+    first: int
+    period: int
+    within: float
+
+
+def _count(count: Count, asked: Sequence[_Counted]) -> dict[_Counted, Mapping[str, int]]:
+    """Answer the questions of many groups, those about the same periods together."""
+    found: dict[_Counted, Mapping[str, int]] = {}
+    for first, period in {(one.first, one.period) for one in asked}:
+        some = [one for one in asked if (one.first, one.period) == (first, period)]
+        counts = count([key for one in some for key in one.members], first, period, min(one.within for one in some))
+        found |= {one: {key: counts[key] for key in one.members} for one in some}
+    return found
+
+
 class _Region:
     """The groups of one target, and what their scripts share."""
 
@@ -153,7 +175,8 @@ class _Region:
     ) -> None:
         """``beside``: how many targets are gone through at once, this one among them."""
         self.clients, self.target, self.params = clients, target, params
-        self._request, self._hide, self._progress, self._number = request, hide, progress, number
+        self._request = replace(request, cutovers=target.cutovers)
+        self._hide, self._progress, self._number = hide, progress, number
         self._at_once = _SCRIPTS // beside
         self._begun = time.monotonic()
 
@@ -161,7 +184,7 @@ class _Region:
         """Make the clients, and hold back the calls that change something. Raises :class:`AuthError`."""
         clients, request = self.clients, self._request
         kept = ("secrets", "secrets_once") if self.params.get("auth_token_secret") else ()
-        clients.prepare("once", "tagging", *kept)
+        clients.prepare("once", "tagging", *kept, *(("metrics",) if request.monitor else ()))
         clients.known.detailed = False  # of groups no more is kept than the operations need
         clients.pace(modify.ACTION, limit=request.max_rate)
         clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_rate)
@@ -170,7 +193,7 @@ class _Region:
     def run(self) -> list[GroupRun]:
         """Return how each group fared. Raises :class:`AuthError` for what concerns no single group in check mode."""
         ids, request = list(self.target.ids), self._request
-        if request.check_mode or request.plan_only:
+        if request.plans_only:
             groups = [GroupRun(**vars(planned)) for planned in self._plan(ids).values()]
             for group in groups:
                 group.error = self._whose(group.error)
@@ -184,31 +207,15 @@ class _Region:
             by_id |= self._scripts(functools.partial(run_group, services, key) for key in some)
         return [by_id[key] for key in ids]
 
-    def run_steps(self, steps: Mapping[str, Sequence[Step]]) -> list[GroupRun]:
-        """Make those ``steps`` of each group that an earlier run planned, and return how each fared."""
-        services = self._services(None)
-        kept = read_kept(self.clients, self.params, steps, may_be_made=self._request.create_secret, hide=self._hide)
-        groups = {key: self._planned_earlier(key, steps[key], one) for key, one in kept.items()}
-        if not self._request.check_mode:
-            ready = [group for group in groups.values() if not group.error]
-            groups |= self._scripts(functools.partial(run_steps, services, group) for group in ready)
-        return [groups[key] for key in steps]
-
-    def _planned_earlier(self, key: str, steps: Sequence[Step], kept: Kept | AuthError) -> GroupRun:
-        group = GroupRun(key, heard=True)
-        group.way = replace(group.way, steps=tuple(steps))
-        if isinstance(kept, AuthError):
-            group.error = self._whose(str(kept))
-        else:
-            group.kept, group.secret = kept, kept.store.name
-        return group
-
     def _whose(self, error: str) -> str:
         """Return a group's error, with the role where it is about credentials."""
         return with_role(error, self.params.get("assume_role_arn")) if "credentials" in error else error
 
-    def _services(self, plan: Callable[[str, bool], Planned] | None) -> Services:
+    def _services(self, plan: Callable[[str, bool], Planned]) -> Services:
         clients = self.clients.part()
+        failures: Loader[_Counted, Mapping[str, int]] = Loader(
+            functools.partial(_count, counting(clients)), clients.wait_for
+        )
         watch = functools.partial(self._progress.waiting, self._number)
         clients.sweep = Sweep(self.clients, self._request.inquiry.delay, watch)
         return Services(
@@ -217,6 +224,7 @@ class _Region:
             self.params,
             tuple(self.target.ids),
             plan,
+            lambda members, first, period, within: failures.load(_Counted(tuple(members), first, period, within)),
             self._hide,
             self._progress,
             self._number,

@@ -14,7 +14,7 @@ from .._auth.tokens import TokenSet
 from .._core import record
 from .._core.errors import AuthError
 from .._core.evidence import Belief
-from .._core.journeys import Step
+from .._core.journeys import TURNS, Step
 from .._core.states import State
 from .journey import Planned
 from .journey_store import Kept
@@ -44,6 +44,11 @@ class GroupRun(Planned):
         """The steps that this run has not made."""
         return self.way.steps[len(self.made) :]
 
+    @property
+    def cutover(self) -> Step | None:
+        """The client cutover at which it stopped, if any."""
+        return self.left[0] if self.left and self.left[0] in TURNS and not self.error else None
+
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
         return {
@@ -53,6 +58,7 @@ class GroupRun(Planned):
             "after": self.after,
             "actions": self.actions,
             "made": [step.value for step in (*self.earlier, *self.made)],
+            "cutover_stage": self.cutover.value if self.cutover else None,
             "left": [step.value for step in self.left],
             "changes": self.changes,
         }
@@ -62,6 +68,11 @@ class GroupRun(Planned):
         self.made.append(step)
         if told is not None:
             self._add(step, told)
+
+    def prepared(self, step: Step, told: Outcome) -> None:
+        """Take note of what was made for ``step``, which comes next."""
+        self.changed = self.changed or bool(told["changed"])
+        self.actions += [{"step": step.value, **action} for action in told["actions"]]
 
     def fail_at(self, step: Step, message: str, told: Outcome | None = None) -> None:
         """Take note that ``step`` failed."""

@@ -18,6 +18,7 @@ from .._auth.observe import Observation, SecondaryGroup, check_preconditions, en
 from .._auth.outcome import Outcome, Progress
 from .._auth.token_rules import check_compared, check_sent
 from .._auth.tokens import TokenSet, label
+from .._auth.watching import Watching
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import OFF, REQUIRED, Group, require_all
@@ -63,14 +64,23 @@ _LIST_BEHIND_DAYS = 1 / 24
 
 
 @dataclass(frozen=True)
+class Cutover:
+    """A client cutover: the step, and the id of the secret's version in AWSCURRENT, to which clients moved; or none."""
+
+    stage: Step
+    version: str = ""
+
+
+@dataclass(frozen=True)
 class Request:
     """What is wanted of every group. The ids of users and user groups may hold ``{replication_group_id}``.
 
-    ``soak``: the clients' turn is a time, in seconds, and what follows it is made in the same run; ``None``: it is not.
-    ``busy_last``: groups on which something is under way go after the others. ``skip_secondaries``: those of global
-    datastores are left alone; otherwise they fail. ``take_over``: a client cutover that another run has put on record
-    is ended early. ``max_rate``: calls a second, by action,
-    that change groups or their tags.
+    ``soak``: the client cutover is a time, in seconds, and what follows it is made in the same run; ``None``: it isn't.
+    ``cutovers``: by group, the client cutover that tasks have made since an earlier run stopped there. ``monitor``: how
+    clients that are refused after SET are looked for; ``None``: they are not. ``busy_last``: groups on which something
+    is under way go after the others. ``skip_secondaries``: those of global datastores are left alone; otherwise they
+    fail. ``take_over``: a client cutover that another run has put on record is ended early. ``max_rate``: calls a
+    second, by action, that change groups or their tags.
     """
 
     journey: Journey
@@ -89,6 +99,8 @@ class Request:
     user_ids: tuple[str, ...] = ()
     access_string: str = ""
     soak: float | None = None
+    cutovers: Mapping[str, Cutover] = field(default_factory=dict)
+    monitor: Watching | None = None
     plan_only: bool = False
     busy_last: bool = False
     skip_secondaries: bool = False
@@ -96,6 +108,11 @@ class Request:
     take_over: bool = False
     inquiry: Inquiry = field(default_factory=Inquiry)
     check_mode: bool = False
+
+    @property
+    def plans_only(self) -> bool:
+        """Whether nothing is changed."""
+        return self.check_mode or self.plan_only
 
 
 @dataclass
@@ -395,8 +412,12 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     one.users = _users(group, others, welcome, let_in) if request.journey in _LEAVING_RBAC else []
     one.open_since = _open_since(seen, states)
     shared = _shared(group.id, ids, others) if request.journey in WITH_USERS else {}
+    cutover = _cutover(request.cutovers.get(one.id), one, kept)
     terms = Terms(
         phase=request.phase,
+        cutover=cutover.stage if cutover else None,
+        soaking=bool(request.soak),
+        monitor=request.monitor is not None,
         tls=group.tls,
         age=one.age,
         max_age=request.max_age,
@@ -470,6 +491,18 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         at_once=request.soak is not None,
         cutover=bool(request.soak),
     )
+
+
+def _cutover(cutover: Cutover | None, one: Planned, kept: Kept) -> Cutover | None:
+    """Return the client cutover that has been made. Raises :class:`AuthError` where it was to another token."""
+    if cutover and kept.secret and cutover.version not in ("", kept.current):
+        raise AuthError(
+            f"{one.id}: during the client cutover somebody else moved AWSCURRENT of the secret {kept.store.name}, from "
+            f"the version {one_line(cutover.version, _ID_SHOWN)} to {one_line(kept.current, _ID_SHOWN)}. Nothing was "
+            "changed since, and the tokens that the clients had are still accepted. Find out who did, then run this "
+            "again: it plans anew, and gives the clients another cutover."
+        )
+    return cutover
 
 
 def _deletions(way: Way, ids: Ids, others: _Others) -> list[dict[str, Any]]:

@@ -58,6 +58,11 @@ class Kept:
         """The id of the version in AWSPENDING: it is the one that is rotated in, and no other is promoted then."""
         return self.secret.labels.get(PENDING, "") if self.secret else ""
 
+    @property
+    def current(self) -> str:
+        """The id of the version in AWSCURRENT."""
+        return self.secret.labels.get(CURRENT, "") if self.secret else ""
+
 
 def read_kept(
     clients: Clients,

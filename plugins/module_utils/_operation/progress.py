@@ -10,7 +10,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,6 +132,11 @@ class Account:
             if there == region:
                 group.lack = str(lacks.get(key, ""))
                 group.since = (group.since or at) if group.lack else 0.0
+
+    def under_way(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """Yield the groups that have begun: the number of the target, the id, and how far it is."""
+        for (region, key), group in self._groups.items():
+            yield region, key, {"step": group.step, "ended": group.ended, "failed": group.failed}
 
     @property
     def through(self) -> int:

@@ -17,7 +17,7 @@ from .._resource.lifecycle import Manner
 from .._resource.user_groups import WantedGroup, group_case
 from .._resource.user_wanted import WantedUser
 from .._resource.users import user_case
-from .._resource.users_ahead import user_group_of, user_of
+from .._resource.users_ahead import open_group_of, user_group_of, user_of
 from .._resource.wanted import Wanted
 from .group_run import GroupRun
 from .journey import Ids, Request, users_order
@@ -40,6 +40,18 @@ def make_users(clients: Clients, request: Request, group: GroupRun, ids: Ids) ->
     return _up_to_a_failure(
         rbac.make_present(make(clients, manner, order)).progress for make in (user_of, user_group_of)
     )
+
+
+def make_open_group(clients: Clients, request: Request, group: GroupRun, ids: Ids) -> Progress:
+    """Make the user group by which everyone is served, and return what came of it. Raises :class:`AuthError`."""
+    case = open_group_of(clients, _manner(request), group.id, ids.open_user_group)
+    return rbac.make_present(case).progress
+
+
+def take_user_groups_away(clients: Clients, request: Request, group_id: str) -> Progress:
+    """Take a group's user groups away, so that it serves everyone, and return what came of it."""
+    wanted = Wanted(group_id, user_groups=(), accept_open_access=True)
+    return lifecycle.make_present(clients, wanted, TokenSet(), _manner(request)).progress
 
 
 def clean_up(clients: Clients, request: Request, group_id: str, ids: Ids) -> list[Progress]:

@@ -22,6 +22,7 @@ from .._auth.place import told_by, with_role
 from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
 from .._auth.strategies import DELETE, ROTATE, SET, order_for
 from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
+from .._auth.watching import Count, watch_all
 from .._aws import records
 from .._aws.clients import Clients
 from .._aws.errors import explain
@@ -29,7 +30,7 @@ from .._aws.groups import require_all
 from .._aws.secrets import CURRENT, PENDING, PREVIOUS
 from .._aws.waiting import settled, wait_for
 from .._core.errors import AuthError
-from .._core.journeys import TURNS, Journey, Step, in_one_go, sets_at_once
+from .._core.journeys import TURNS, Journey, Step, sets_at_once, up_to_cutover
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
 from .._secret.secret import bring_secrets_about
 from .._secret.secret_ahead import goal_of
@@ -38,7 +39,7 @@ from .group_run import GroupRun
 from .journey import Ids, Planned, Request, ids_of
 from .journey_store import Kept, kept_after
 from .progress import ProgressSink
-from .resource_steps import TLS_STEPS, clean_up, make_users, set_tls, told
+from .resource_steps import TLS_STEPS, clean_up, make_open_group, make_users, set_tls, take_user_groups_away, told
 
 #: The journeys that begin with a token in force, which is accepted until SET.
 _HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
@@ -49,23 +50,24 @@ _MAX_PLANS = 3
 _NODES_GRACE, _NODES_PAUSE = 30.0, 0.5
 
 #: The steps that change a group.
-_CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH)
+_CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH, Step.ATTACH_OPEN)
 
 
 @dataclass(frozen=True)
 class Services:
     """What the scripts of one region and account share, and what is wanted of all their groups.
 
-    ``ids``: of all groups. ``plan`` returns a group's plan, which may be made together with those of others that ask at
-    the same time; ``None``: the steps are those of an earlier run, and nothing is planned anew. ``region``: the number
-    of the target for the ``progress``. ``begun``: when the run began, of ``time.monotonic()``.
+    ``ids``: of all groups. ``plan`` returns a group's plan, ``count`` how often nodes refused clients: either may be
+    found out together with those of others that ask at the same time. ``region``: the number of the target for the
+    ``progress``. ``begun``: when the run began, of ``time.monotonic()``.
     """
 
     clients: Clients
     request: Request
     params: Mapping[str, Any]
     ids: Sequence[str]
-    plan: Callable[[str, bool], Planned] | None
+    plan: Callable[[str, bool], Planned]
+    count: Count
     hide: Callable[[str], None]
     progress: ProgressSink
     region: int
@@ -81,8 +83,6 @@ class Services:
 
         Raises :class:`AuthError`.
         """
-        if self.plan is None:
-            raise RuntimeError("nothing is planned where the steps are given")
         inquiry = self.request.inquiry
         deadline = time.monotonic() + inquiry.timeout
         while (plan := self.plan(key, first)).busy:
@@ -115,13 +115,6 @@ def run_group(services: Services, key: str) -> GroupRun:
     return ending.group
 
 
-def run_steps(services: Services, group: GroupRun) -> GroupRun:
-    """Make the steps of ``group``, which an earlier run planned, and return how that went."""
-    with _Ending(services, group):
-        _go(services, group)
-    return group
-
-
 class _Ending:
     """Make whatever ends a script the group's own error, and tell of the end."""
 
@@ -146,8 +139,8 @@ class _Ending:
 
 
 def _go(services: Services, group: GroupRun) -> None:
-    """Make the steps of the plan, up to a client cutover that tasks of the role's user make."""
-    steps = in_one_go(group.way.steps, soaking=services.request.soak is not None)
+    """Make the steps of the plan, up to a client cutover that tasks make after this run."""
+    steps = up_to_cutover(group.way.steps, soaking=services.request.soak is not None)
     if steps:
         with services.clients.known.acting():
             _make(services, group, steps)
@@ -181,7 +174,8 @@ class _Steps:
     def make(self, step: Step) -> None:
         """Make one step. Raises :class:`AuthError`; what AWS refuses is the group's error."""
         if step in _CHANGES:
-            self._change(step)
+            if step is not Step.ATTACH_OPEN or self._open_group():
+                self._change(step)
         elif step is Step.UPDATE_RECORD:
             self._update_record(step)
         elif step in (Step.PROVE, Step.PROVE_ALONE):
@@ -190,6 +184,10 @@ class _Steps:
             self._cut_over(step)
         elif step in TLS_STEPS:
             self._set_tls(step)
+        elif step is Step.DETACH:
+            self._detach(step)
+        elif step is Step.MONITOR:
+            self._monitor(step)
         elif step is Step.USERS:
             self._resources(step, make_users(self.clients, self.services.request, self.group, self._ids))
         elif step is Step.CLEAN_UP:
@@ -235,6 +233,24 @@ class _Steps:
         if not done.error:
             self.group.stands = f"encryption in transit {TLS_STEPS[step]}"
 
+    def _detach(self, step: Step) -> None:
+        done = take_user_groups_away(self.clients, self.services.request, self.group.id)
+        self._resources(step, [done])
+        self.group.seen = None  # it was seen with user groups
+        if not done.error:
+            self.group.stands = f"open, encryption in transit {(done.after or {})['transit_encryption_mode']}"
+
+    def _open_group(self) -> bool:
+        """Make the user group by which everyone is served; return whether it is there."""
+        group, request = self.group, self.services.request
+        done = make_open_group(self.clients, request, group, self._ids)
+        group.warnings += done.warnings
+        if done.error:
+            group.fail_at(Step.ATTACH_OPEN, f"{group.id}: {done.error}", told([done]))
+        else:
+            group.prepared(Step.ATTACH_OPEN, told([done]))
+        return not done.error
+
     def _resources(self, step: Step, parts: list[Progress]) -> None:
         group, said = self.group, self.group.msg
         group.warnings += [warning for one in parts for warning in one.warnings]
@@ -254,7 +270,7 @@ class _Steps:
         group.warnings += change.warnings
         group.seen = change.seen
         group.heard = group.heard or (change.seen is not None and change.seen.heard)
-        if change.overtaken and not change.changed and self.services.plan:
+        if change.overtaken and not change.changed:
             group.overtaken = True
         elif change.error:
             group.fail_at(step, change.error, change.outcome())
@@ -264,10 +280,11 @@ class _Steps:
     def _order(self, step: Step) -> Order:
         request = self.services.request
         soaking = request.soak is not None
-        if step is Step.ATTACH:
+        if step in (Step.ATTACH, Step.ATTACH_OPEN):
+            ids = self._ids
             return order_for(
                 DELETE,
-                user_groups=(self._ids.user_group,),
+                user_groups=(ids.user_group if step is Step.ATTACH else ids.open_user_group,),
                 assume_state=request.assume_state,
                 probing=request.inquiry.probing,
                 timeout=request.inquiry.timeout,
@@ -303,6 +320,28 @@ class _Steps:
         case = Case(group, group.kept.tokens, time.monotonic(), seen=group.seen, recorded=set(group.seen.recorded))
         write_cutovers(self.clients, {group.id: case}, soak, take_over=self.services.request.take_over)
         group.seen = case.seen
+
+    def _monitor(self, step: Step) -> None:
+        """Look for clients that are refused; where there are too many, accept the token again that they may have."""
+        group, request = self.group, self.services.request
+        if request.monitor is None:
+            raise RuntimeError("a plan without a monitor has no such step")
+        said = group.msg
+        (watch,) = watch_all(self.clients, [group.id], request.monitor, count=self.services.count)
+        if not watch.error:
+            group.through(step, watch.outcome())
+            group.msg = said
+            return
+        group.fail_at(step, watch.error, watch.outcome())
+        too_many = watch.failures is not None and watch.failures > request.monitor.limit
+        if not too_many or request.journey not in _HAD_TOKEN:
+            return
+        known = {group.id: group.seen} if group.seen else {}
+        before = _wanting(group.kept, step)
+        (change,) = bring_about(self.clients, self._order(step), {group.id: before}, known)
+        group.warnings += change.warnings
+        group.seen = change.seen
+        group.fail_at(step, f"{watch.error} That was tried: {change.error or change.msg}", change.outcome())
 
     def _update_record(self, step: Step) -> None:
         """Write down what was found out or assumed: what was on record before is kept for as long as this run lasts."""
@@ -377,10 +416,12 @@ def _expected(journey: Journey, step: Step, kept: Kept) -> dict[str, str]:
 
 def _wanting(kept: Kept, step: Step) -> TokenSet | AuthError:
     """Return the tokens, the one that ``step`` is about as the one that is wanted."""
-    if not kept.store.kept:
+    if step is Step.ATTACH_OPEN or (not kept.store.kept and step is not Step.MONITOR):
         return kept.tokens
-    name = PENDING if step is Step.ROTATE else CURRENT
+    before = PREVIOUS if kept.store.kept else PREVIOUS_TOKEN
+    name = {Step.ROTATE: PENDING, Step.MONITOR: before}.get(step, CURRENT)
     wanted = next((token for token in kept.tokens.all if token.name == name), None)
     if wanted is None:
-        return AuthError(f"the secret {kept.store.name} holds no token in {name}. Run this again.")
+        where = f"the secret {kept.store.name} holds no token in {name}" if kept.store.kept else f"there is no {name}"
+        return AuthError(f"{where}. Run this again.")
     return TokenSet(wanted, tuple(token for token in kept.tokens.all if token is not wanted), kept.tokens.complete)

@@ -93,8 +93,8 @@ def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[li
     return calls, [*user.progress.warnings, *user_group.progress.warnings]
 
 
-def open_calls(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> list[dict[str, Any]]:
-    """Return the calls that make the user group by which everyone is served. Raises as :func:`users_calls` does."""
+def open_group_of(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> GroupCase:
+    """Return the user group by which everyone is served, as a case. Raises :class:`AuthError` for one that can't be."""
     wanted = wanted_group(
         {
             "user_group_id": user_group_id,
@@ -105,7 +105,12 @@ def open_calls(clients: Clients, manner: Manner, group_id: str, user_group_id: s
             "purge_tags": True,
         }
     )
-    return _calls(group_case(clients, wanted, replace(manner, check_mode=True), exclusive_to=[group_id]))
+    return group_case(clients, wanted, manner, exclusive_to=[group_id])
+
+
+def open_calls(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> list[dict[str, Any]]:
+    """Return the calls that make the user group by which everyone is served. Raises as :func:`users_calls` does."""
+    return _calls(open_group_of(clients, replace(manner, check_mode=True), group_id, user_group_id))
 
 
 def _calls(case: Case[Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tell each host how its replication groups fared; it fails where one of them did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import RunFile
+from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_of_host
+from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import untrusted
+
+
+class ActionModule(ActionBase):
+    """See the documentation of M(elasticache.auth.operation_report)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"run_file", "stopped"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the reports of the host's groups in lines."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        known = task_vars or {}
+        host = str(known.get("inventory_hostname"))
+        stopped = str(self._task.args.get("stopped") or "")
+        if stopped:
+            raise AnsibleActionFail(f"{host}: {stopped}")
+        try:
+            run = RunFile.read(str(self._task.args.get("run_file") or ""))
+        except (OSError, ValueError) as error:
+            raise AnsibleActionFail(
+                f"run_file: {self._task.args.get('run_file')} can't be read: {error}. It is what auth_operation "
+                "returned."
+            ) from error
+        reports = reports_of_host(list(run.of_wave().values()), host, known)
+        if not reports:
+            return result | {"changed": False, "skipped": True, "msg": "There is no replication group."}
+        return result | {
+            "changed": any(one["changed"] for one in reports),
+            "failed": any(one["failed"] for one in reports),
+            "msg": untrusted([one["line"] for one in reports]),
+            "_ansible_verbose_always": True,
+        }

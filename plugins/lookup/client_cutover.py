@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: client_cutover
+version_added: 0.1.0
+short_description: The replication groups of a host whose clients are to be moved now
+description:
+  - Internal. The roles of this collection hand what it returns to the tasks for clients.
+author:
+  - elasticache.auth contributors (@elasticache-auth)
+options:
+  _terms:
+    description: The run file, as M(elasticache.auth.auth_operation) returns it to a role.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Client cutover | Move clients to the token in AWSCURRENT
+  ansible.builtin.include_tasks: clients.yml
+  vars:
+    cutover: "{{ lookup('elasticache.auth.client_cutover', begun.run_file) }}"
+  when: cutover.replication_groups | length > 0
+"""
+
+RETURN = r"""
+_raw:
+  description:
+    - The C(stage), the C(replication_groups) that the host speaks for and that have stopped there, their
+      C(secret_names) by id, and where they are, C(region) and C(assume_role_arn).
+  type: list
+  elements: dict
+  sample:
+    - stage: clients
+      replication_groups: [sessions]
+      secret_names: {sessions: elasticache/sessions/auth-token}
+      region: eu-central-1
+      assume_role_arn: null
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import RunFile
+from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_of_host
+
+
+class LookupModule(LookupBase):
+    """See the documentation above."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        """Return what the tasks for the clients of the host are about."""
+        self.set_options(var_options=variables, direct=kwargs)
+        known = variables or {}
+        try:
+            (path,) = terms
+            run = RunFile.read(path)
+        except (OSError, ValueError) as error:
+            raise AnsibleLookupError(f"{terms} is no run file that can be read: {error}") from error
+        reports = reports_of_host(list(run.of_wave().values()), str(known["inventory_hostname"]), known)
+        waiting = [one for one in reports if one.get("cutover_stage") and not one["failed"]]
+        first = waiting[0] if waiting else {}
+        # Each has one cutover: an operation has no two at the same time.
+        return [
+            {
+                "stage": first.get("cutover_stage"),
+                "replication_groups": [one["replication_group_id"] for one in waiting],
+                "secret_names": {one["replication_group_id"]: one["secret_name"] for one in waiting},
+                "region": first.get("region"),
+                "assume_role_arn": first.get("assume_role_arn"),
+            }
+        ]

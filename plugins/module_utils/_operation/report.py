@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What happened to one group, for machines and in a line for people, over all calls of one operation. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.role_words import for_role
+
+Report = dict[str, Any]
+
+#: Of each step what the report keeps.
+_OF_STEP = ("step", "changed", "failed", "duration", "called_at", "done_at")
+#: The operations that may serve everyone for a while: for how long is reported.
+_EXPOSING = ("migrate_rbac_to_auth", "rollback_token")
+
+
+def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Report | None = None) -> Report:
+    """Return the report of a group from the module's outcome for it.
+
+    ``before``: that of an earlier call of the same run, which is gone on from. Messages name the variables of the role
+    in the place of the module's options.
+    """
+    report: Report = dict(before) if before else _begun(outcome, operation)
+    report["actions"] = [*report["actions"], *(action.get("action") for action in outcome.get("actions") or ())]
+    report["completed_steps"] = [*report["completed_steps"], *(outcome.get("made") or ())]
+    report["cutover_stage"] = outcome.get("cutover_stage")
+    report["changed"] = report["changed"] or bool(outcome.get("changed"))
+    report["failed"] = bool(outcome.get("failed"))
+    report["steps"] = list(report["steps"])
+    for change in outcome.get("changes") or ():
+        report["steps"].append({name: change[name] for name in _OF_STEP if change.get(name) is not None})
+        if operation in _EXPOSING:
+            _expose(report, change)
+    if outcome.get("changes") or before is None:
+        report["stands"] = outcome.get("stands")
+    if report["failed"] or outcome.get("changed") or before is None:
+        report["msg"] = for_role(str(outcome.get("msg") or ""), operation)
+    report["line"] = _line(key, report)
+    return report
+
+
+def _begun(outcome: Mapping[str, Any], operation: str) -> Report:
+    since = {"open_since": outcome.get("open_since"), "exposure_seconds": None} if operation in _EXPOSING else {}
+    return {
+        "changed": False,
+        "stood": outcome.get("stood") or outcome.get("stands"),
+        "evidence": outcome.get("on_evidence"),
+        "secret_name": outcome.get("secret_name"),
+        "users": [user["user_name"] for user in outcome.get("users") or () if not user.get("kept")],
+        "planned_steps": list(outcome.get("steps") or ()),
+        "planned_calls": [f"{call['service']}:{call['action']}" for call in outcome.get("calls") or ()],
+        "completed_steps": [],
+        "actions": [],
+        "steps": [],
+        **since,
+    }
+
+
+def _expose(report: Report, change: Mapping[str, Any]) -> None:
+    """Take note since when, and for how many seconds, everyone was served, at the most."""
+    is_open = (change.get("after") or {}).get("unauthenticated_access")
+    if is_open and report["open_since"] is None:
+        report["open_since"] = change.get("called_at")
+    closed_at = change.get("done_at")
+    if is_open is False and None not in (report["open_since"], closed_at) and report["exposure_seconds"] is None:
+        report["exposure_seconds"] = round(closed_at - report["open_since"], 1)
+
+
+def _line(key: str, report: Report) -> str:
+    if report["failed"]:
+        return str(report["msg"])
+    exposure = report.get("exposure_seconds")
+    told = f" Everyone was let in for {exposure:g} s." if exposure is not None else ""
+    if not report["actions"]:
+        return (report["msg"] or f"{key}: nothing to do.") + told
+    if report["users"] and {"rotate", "rotate_current", "detach"} & set(report["completed_steps"]):
+        told += f" These users have stopped working: {', '.join(report['users'])}."
+    made = ", ".join(report["planned_steps"])
+    return f"{key}: it stands at {report['stands'] or report['stood']}, and stood at {report['stood']} ({made}).{told}"
+
+
+def unended(key: str, progress: Mapping[str, Any], before: Report | None = None) -> Report:
+    """Return the report of a group on its way, of which only ``progress`` is known: its step, and whether it failed."""
+    report = {"changed": False, "failed": False, "actions": [], **(before or {}), **progress, "unended": True}
+    report["msg"] = f"{key}: it was at {progress['step']} when this was written, and the run had not ended."
+    report["line"] = report["msg"]
+    return report

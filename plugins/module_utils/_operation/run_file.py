@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The run file: what happened to each group of an operation, as JSON that only its owner can read."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import datetime
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .report import Report
+
+SCHEMA = 1
+#: What a group is known by.
+PLACE = ("replication_group_id", "region", "assume_role_arn")
+_Key = tuple[Any, ...]
+
+
+@dataclass
+class RunFile:
+    """The groups of all waves so far. ``run``: which run it is of. ``hosts``: those of the last wave; ``waiting``:
+    those whose wave has not come.
+    """
+
+    path: str
+    operation: str
+    run: str
+    began_at: str = ""
+    wave: int = 1
+    hosts: Sequence[str] = ()
+    waiting: Sequence[str] = ()
+    _groups: dict[_Key, Report] = field(default_factory=dict)
+
+    @classmethod
+    def begun(cls, path: str, operation: str, run: str, hosts: Sequence[str], waiting: Sequence[str]) -> RunFile:
+        """Return a new one, for the first wave."""
+        return cls(path, operation, run, _now(), 1, hosts, waiting)
+
+    def next_wave(self, hosts: Sequence[str], waiting: Sequence[str]) -> RunFile:
+        """Return it for another wave."""
+        return replace(self, wave=self.wave + 1, hosts=hosts, waiting=waiting)
+
+    @classmethod
+    def read(cls, path: str) -> RunFile:
+        """Return what is in the file. Raises OSError, and ValueError for what is no run file."""
+        with open(path, encoding="utf-8") as stream:
+            content = json.load(stream)
+        try:
+            groups = {tuple(group[name] for name in PLACE): group for group in content["groups"]}
+            wave, hosts, waiting = int(content["wave"]), list(content["hosts"]), list(content["waiting"])
+            operation, run, began_at = (str(content[name]) for name in ("journey", "run", "began_at"))
+            return cls(path, operation, run, began_at, wave, hosts, waiting, groups)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"it is no run file of this collection: {type(error).__name__} {error}") from error
+
+    @property
+    def groups(self) -> list[Report]:
+        """The reports of all groups, in the order in which they came."""
+        return list(self._groups.values())
+
+    def of_wave(self) -> dict[_Key, Report]:
+        """Return the reports of this wave, by what a group is known by (:data:`PLACE`)."""
+        return {place: report for place, report in self._groups.items() if report["wave"] == self.wave}
+
+    def put(self, key: str, region: str | None, role: str | None, report: Report) -> None:
+        """Take in, or replace, the report of a group."""
+        place = (key, region or None, role or None)
+        outcome = "failed" if report["failed"] else "changed" if report["changed"] else "unchanged"
+        if report.get("unended"):
+            outcome = "under way"
+        self._groups[place] = {**dict(zip(PLACE, place, strict=True)), "wave": self.wave, "outcome": outcome, **report}
+
+    def write(self) -> None:
+        """Write the file whole or not at all. Raises OSError."""
+        head = {
+            "schema": SCHEMA,
+            "journey": self.operation,
+            "run": self.run,
+            "began_at": self.began_at,
+            "told_at": _now(),
+            "wave": self.wave,
+            "hosts": list(self.hosts),
+            "waiting": list(self.waiting),
+        }
+        # A line for each group: json's own way to indent takes ten times as long.
+        lines = [f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in head.items()]
+        groups = ",\n ".join(map(json.dumps, self._groups.values()))
+        folder = os.path.dirname(os.path.abspath(self.path))
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".run_file")  # mode 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write('{{\n{}"groups": [\n {}\n]\n}}\n'.format("".join(lines), groups))
+            os.replace(name, self.path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+
+    def summary(self) -> str:
+        """Return in words how many groups there are of each outcome, in this wave and in all, and where they stand."""
+        wave = [group for group in self.groups if group["wave"] == self.wave]
+        waiting = f", {len(self.waiting)} hosts are waiting" if self.waiting else ""
+        states = collections.Counter(map(_standing, self.groups))
+        return (
+            f"{self.operation}, wave {self.wave}: {_counted(group['outcome'] for group in wave)}. In all: "
+            f"{_counted(group['outcome'] for group in self.groups)}{waiting}. They stand at: {_words(states)}."
+        )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def _standing(report: Mapping[str, Any]) -> str:
+    """Return where a group stands, in words; some could not be looked at."""
+    return str(report.get("stands") or report.get("stood") or "unknown (not looked at)")
+
+
+def _counted(outcomes: Iterable[str]) -> str:
+    return _words(collections.Counter(outcomes))
+
+
+def _words(found: collections.Counter[str]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in found.most_common()) or "no groups"

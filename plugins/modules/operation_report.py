@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operation_report
+version_added: 0.1.0
+short_description: Tell each host how its replication groups fared in an operation
+description:
+  - Internal. The roles of this collection run it last, on each host.
+  - A host tells of the group that it stands for, by its name or its variable C(replication_group_id). One that stands
+    for none of the operation's groups tells of all.
+  - The host has changed where one of its groups was changed, and fails where one of them failed.
+author:
+  - elasticache.auth contributors (@elasticache-auth)
+options:
+  run_file:
+    description: The run file, as M(elasticache.auth.auth_operation) returns it to a role.
+    type: path
+    required: true
+  stopped:
+    description: Why nothing was begun, which every host then tells of. Empty where it was.
+    type: str
+    default: ""
+extends_documentation_fragment:
+  - elasticache.auth.attributes
+attributes:
+  check_mode:
+    support: full
+    details: It changes nothing.
+  diff_mode:
+    support: none
+    details: It changes nothing.
+  idempotent:
+    support: full
+notes:
+  - It runs on the controller.
+"""
+
+EXAMPLES = r"""
+- name: Report | Result of each host's replication groups
+  elasticache.auth.operation_report:
+    run_file: "{{ begun.run_file }}"
+"""
+
+RETURN = r"""
+msg:
+  description: A line for each group.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "sessions: it stands at required (the token in AWSCURRENT), and stood at required (the token in AWSCURRENT)
+      (stage, rotate, verify_both, promote, client_cutover, set, verify_new_only)."
+"""

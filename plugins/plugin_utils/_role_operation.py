@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A call of auth_operation by a role: for all hosts of the batch, and with its results in the run file.
+
+Which groups, in which wave, and which of them go on after a client cutover, is decided here; all else in the module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import one_line
+from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import Report, report_of, unended
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import PLACE, RunFile
+from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_files as files
+from ansible_collections.elasticache.auth.plugins.plugin_utils._role_check import RoleCheck
+from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import (
+    Target,
+    groups_of_hosts,
+    reports_of_host,
+    targets_of,
+)
+
+Result = dict[str, Any]
+
+#: The run file is written at most so often while the module runs: seconds, and times what the last writing took.
+_EVERY, _TIMES = 2.0, 20.0
+#: The first hosts that failed are named.
+_NAMED = 5
+#: The roles by which users may stop working, and the steps that take user groups away.
+_LEAVING = ("migrate_rbac_to_auth", "disable_access_control")
+_TAKING_AWAY = {"rotate", "rotate_current", "detach"}
+#: Characters of a line that is printed.
+_MAX_LINE = 2000
+
+
+class RoleOperation:
+    """One call of the module for the role ``role``. ``arguments``: those of the task."""
+
+    def __init__(
+        self, action: ActionBase, role: str, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]
+    ) -> None:
+        self._action, self._role, self._known = action, role, task_vars
+        self._check = RoleCheck(action, role, task_vars)
+        self._arguments = dict(arguments)
+        self._after: Sequence[Mapping[str, Any]] | None = self._arguments.pop("after_cutover", None)
+        self._lock = threading.Lock()
+        self._targets: list[Target] = []
+        self._file = RunFile("", role, "")
+        self._earlier: dict[tuple[Any, ...], Report] = {}
+        self.folder = ""
+
+    def prepare(self) -> str:
+        """Find out what is to be done for which groups. Returns why no further wave begins; empty: it does.
+
+        Raises :class:`AuthError` for what can't be meant so, before anything is looked at.
+        """
+        if self._after is not None:
+            self._go_on(self._after)
+            return ""
+        checked = self._check.check()
+        self.folder = checked.folder
+        phase, soak = self._check.value("phase"), self._check.value("soak")
+        if phase == "all" and not checked.client_tasks and soak in (None, ""):
+            raise AuthError(
+                "The clients need a cutover of their own on the way, or they are refused. Name a file with tasks in "
+                f"{self._role}_clients_tasks, or a time in {self._role}_soak (seconds; 0 if there is nothing to wait "
+                f"for), or stop there with {self._role}_phase: begin, and later finish."
+            )
+        name = f"{self._role}_replication_groups"
+        named, hosts = name in self._known, self._batch
+        groups = self._check.value("replication_groups") if named else groups_of_hosts(hosts, self._known["hostvars"])
+        self._targets = targets_of(name, groups, hosts, self._known["hostvars"])
+        self._arguments["skip_secondaries"] = not named
+        if phase == "all" and not checked.client_tasks:
+            self._arguments["soak"] = soak
+        self._locate("data_plane_ca_path", checked.files)
+        return self._begin_wave(checked.files["result_path"])
+
+    @property
+    def _batch(self) -> list[str]:
+        return list(self._known["ansible_play_batch"])
+
+    def _locate(self, option: str, files: Mapping[str, str]) -> None:
+        if self._arguments.get(option):
+            self._arguments[option] = files[option]
+
+    def _begin_wave(self, path: str) -> str:
+        """Begin the run file, or take up that of the waves before; return why no further wave begins."""
+        run, hosts = self._run, self._batch
+        kept = path if path and not self._action._task.check_mode else self._temporary
+        later = set(self._known["ansible_play_hosts_all"]) - set(hosts)
+        before = None
+        with contextlib.suppress(OSError, ValueError):
+            before = RunFile.read(kept)
+        if before is None or before.run != run or set(before.hosts) & set(hosts):
+            waiting = [host for host in self._known["ansible_play_hosts_all"] if host in later]
+            self._file = RunFile.begun(kept, self._role, run, hosts, waiting)
+            return ""
+        failed = [host for host in before.hosts if host not in self._known["ansible_play_hosts"]]
+        allowed = self._check.value("max_fail_percentage")
+        if len(failed) * 100 > float(allowed) * len(before.hosts):
+            self._file = before
+            return (
+                f"not begun. Of the {len(before.hosts)} hosts of the wave before {len(failed)} failed "
+                f"({', '.join(failed[:_NAMED])}), more than {self._role}_max_fail_percentage: {allowed} allows, so "
+                "that no further wave begins. Mend what they say, and take up the rest with --limit @ and the retry "
+                "file, or --limit and the hosts."
+            )
+        self._file = before.next_wave(hosts, [host for host in before.waiting if host not in hosts])
+        return ""
+
+    @property
+    def _run(self) -> str:
+        return str(self._action._task.get_play()._uuid)
+
+    @property
+    def _temporary(self) -> str:
+        """Where the run file is that nobody asked for: Ansible removes its own temporary files in the end."""
+        folder = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]  # made when that module is loaded
+        return os.path.join(folder, f"elasticache-auth-{self._role}-{self._run}.json")
+
+    def _running(self) -> RunFile:
+        """Return the run file that this run has begun."""
+        folder = files.folder_of(self._known["playbook_dir"], os.getcwd())
+        path = files.located(folder, str(self._check.value("result_path") or ""))
+        for kept in filter(None, (path, self._temporary)):
+            with contextlib.suppress(OSError, ValueError):
+                if (found := RunFile.read(kept)).run == self._run:
+                    return found
+        raise AuthError(f"{self._role}: the run file is gone: {path or self._temporary}. Run this again.")
+
+    def _go_on(self, after: Sequence[Mapping[str, Any]]) -> None:
+        """Go on with the groups whose clients have been moved: those of the hosts that did not fail meanwhile."""
+        self._file = self._running()
+        self._earlier = self._file.of_wave()
+        failed = set(self._file.hosts) - set(self._batch)
+        hostvars = self._known["hostvars"]
+        spoken_for = [report for host in failed for report in reports_of_host(self._file.groups, host, hostvars[host])]
+        stopped = {tuple(report[name] for name in PLACE) for report in spoken_for}
+        going = [one for one in after if tuple(one[name] or None for name in PLACE) not in stopped]
+        places: dict[tuple[Any, ...], Target] = {}
+        for one in going:
+            place = (one["region"], one["assume_role_arn"])
+            new = {"region": one["region"], "assume_role_arn": one["assume_role_arn"], "replication_group_ids": []}
+            places.setdefault(place, new)["replication_group_ids"].append(one["replication_group_id"])
+        self._targets = list(places.values())
+        self._arguments |= {"after_cutover": going}
+        soak = self._check.value("soak")
+        if soak not in (None, "") and float(soak) > 0:
+            self._arguments["soak"] = soak
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the module is to be called with; nothing where there is no group."""
+        return {**self._arguments, "places": self._targets} if self._targets else {}
+
+    @property
+    def has_losers(self) -> bool:
+        """Whether users may stop working when it begins."""
+        return self._role in _LEAVING and self._after is None
+
+    def tell_losers(self, plan: Result) -> None:
+        """Tell which users stop working, from the module's plan."""
+        for place in plan.get("places") or ():
+            for key, outcome in place["outcomes"].items():
+                users = [f"{one['user_name']} ({one['access_string']})" for one in outcome["users"] if not one["kept"]]
+                if users and _TAKING_AWAY & set(outcome["steps"]):
+                    text = f"{key}: these users stop working when its user groups are taken away: {', '.join(users)}"
+                    Display().display(one_line(text, _MAX_LINE))
+
+    # --- The run file ---------------------------------------------------------------------------------------------
+
+    def keep(self, under_way: Iterable[tuple[int, str, Mapping[str, Any]]]) -> None:
+        """Take in how far the groups are while the module runs, as :meth:`Account.under_way` has it; write it down."""
+        with self._lock:
+            for number, key, group in under_way:
+                target = self._targets[number]
+                region, role = target["region"], target["assume_role_arn"]
+                before = self._earlier.get((key, region or None, role or None))
+                self._file.put(key, region, role, unended(key, group, before))
+            self._write()
+
+    def ended(self, module_result: Result) -> Result:
+        """Take in the module's result; return that of the task, which is small, as Ansible keeps it for each host."""
+        operation = self._role
+        with self._lock:
+            for target, place in zip(self._targets, module_result.get("places") or (), strict=False):
+                region, role = target["region"], target["assume_role_arn"]
+                for key, outcome in place["outcomes"].items():
+                    before = self._earlier.get((key, region or None, role or None))
+                    self._file.put(key, region, role, report_of(key, outcome, operation, before))
+            self._write()
+        kept = ("failed", "diff", "warnings", "deprecations", "exception")
+        result: Result = {name: module_result[name] for name in kept if name in module_result}
+        changed = bool(module_result.get("changed"))
+        if "places" in module_result:
+            msg = self._file.summary()
+        else:
+            msg = for_role(str(module_result.get("msg") or "There is no replication group."), operation)
+        return result | {
+            "changed": changed and self._is_ours(module_result),
+            "msg": msg,
+            "run_file": self._file.path,
+            "wave": self._file.wave,
+            "cutovers": module_result.get("cutovers") or [],
+            "folder": self.folder,
+            "stopped": "",
+        }
+
+    def stopped(self, why: str) -> Result:
+        """Return the result where no further wave begins."""
+        told = {"run_file": self._file.path, "wave": self._file.wave, "cutovers": [], "folder": self.folder}
+        return {"changed": False, "msg": why, "stopped": why, **told}
+
+    def _is_ours(self, module_result: Result) -> bool:
+        """Whether a change counts as one of the host that makes the call for all: where its own groups were changed.
+
+        Ansible shows what is different only of what has changed.
+        """
+        if self._action._task.diff or len(self._batch) == 1:
+            return True
+        known = self._known
+        changed = {
+            (key, target["region"] or None, target["assume_role_arn"] or None)
+            for target, place in zip(self._targets, module_result["places"], strict=True)
+            for key, outcome in place["outcomes"].items()
+            if outcome["changed"]
+        }
+        own = reports_of_host(self._file.groups, known["inventory_hostname"], known)
+        return any(tuple(one[name] for name in PLACE) in changed for one in own)
+
+    def _write(self) -> None:
+        try:
+            self._file.write()
+        except OSError as error:
+            # What was done must not be lost with the file.
+            path = self._file.path
+            Display().warning(f"{self._role}_result_path: {path} can't be written: {error.strerror}.")
+            self._file.path = self._temporary
+            self._file.write()
+
+
+class Keeping:
+    """Calls ``keep`` now and then, as long as the context lasts, in a thread."""
+
+    def __init__(self, keep: Callable[[], float]) -> None:
+        """``keep`` returns how many seconds it took."""
+        self._keep, self._ended = keep, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="run file", daemon=True)
+
+    def __enter__(self) -> Keeping:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End, once what was begun is written."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pauses = self._pauses()
+        while not self._ended.wait(next(pauses)):
+            pass
+
+    def _pauses(self) -> Iterator[float]:
+        yield _EVERY
+        while True:
+            yield max(_EVERY, _TIMES * self._keep())
