@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from integration.run import PlaybookRun, run_playbook
 from integration.scenes import GROUP, create, put_secret
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -79,7 +80,7 @@ def role_variables(
     emulator: Emulator, role: str, groups: Sequence[str] | None = None, **variables: Any
 ) -> dict[str, Any]:
     """The role's variables by their full names, with waits as short as the emulator's changes."""
-    common: dict[str, Any] = {"wait_delay": 0.1, "wait_timeout": 60}
+    common: dict[str, Any] = {"wait_delay": 0.1, "wait_timeout": PATIENCE}
     if role in WITH_TOKENS:
         common |= {"data_plane_ca_path": emulator.ca_bundle or ""}
     if groups is not None:

@@ -11,6 +11,7 @@ from integration.direct import assert_no_token, auth, mutating, start
 from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_playbook
 from integration.scenes import GROUP, USERS, A, B, create_user_group, put_secret, scene, slots
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -81,7 +82,7 @@ def test_nothing_shows_with_the_calls_logged(emulator: Emulator) -> None:
         "debug_botocore_endpoint_logs": True,
     }
     # In a process of its own: the log stays on.
-    output = start(emulator, "replication_group_auth", args).communicate(timeout=60)[0]
+    output = start(emulator, "replication_group_auth", args).communicate(timeout=PATIENCE)[0]
     assert '"resource_actions"' in output
     assert slots(emulator) == [A, B]
     assert_no_token(output, [A, B])

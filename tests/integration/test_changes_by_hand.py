@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.direct import ModuleRun, auth, run
 from integration.scenes import GROUP, A, B, C, create, put_secret, rotate, scene, set_token, slots
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -30,7 +31,7 @@ def operate(emulator: Emulator, operation: str = "rotate_token", *, check: bool 
         "auth_token_secret": {"name": NAME},
         "soak": 0,
         "wait_delay": 0.05,
-        "wait_timeout": 60,
+        "wait_timeout": PATIENCE,
         "data_plane_ca_path": emulator.ca_bundle,
         **options,
     }

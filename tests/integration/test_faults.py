@@ -19,6 +19,7 @@ import pytest
 from integration.direct import ModuleRun, auth, modifies, mutating, run, start
 from integration.meanwhile import Once, called, meanwhile
 from integration.scenes import GROUP, USERS, A, B, C, D, create, create_user_group, rotate, scene, set_token, slots
+from waiting import PATIENCE
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import staleness
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
@@ -276,18 +277,26 @@ class TestTimeRunsOut:
         assert again.of(GROUP)["actions"] == []
         assert carried_out(emulator) == modifies(emulator) == 1
 
-    def test_the_last_look_counts(self, emulator: Emulator) -> None:
-        """A pause longer than what is left of the time does not end the wait before its time."""
+    def test_the_last_look_counts(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A pause longer than what is left of the time is cut short, and there is a look after it."""
         scene(emulator, "required")
         emulator.hold()
+        pause, long = Clients.pause, list[float]()
 
-        def looked_at_after_the_call() -> bool:
-            sent = emulator.calls(action="ModifyReplicationGroup")
-            return bool(sent and emulator.calls(action="DescribeReplicationGroups", since=sent[0]["time"]))
+        def pass_at_once(clients: Clients, seconds: float) -> None:
+            if seconds < PATIENCE:
+                pause(clients, seconds)
+            else:
+                long.append(seconds)
+                emulator.release()
+                emulator.wait_available(GROUP)
 
-        with meanwhile(Once(looked_at_after_the_call, emulator.release)):
-            ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=6, wait_delay=600)
+        monkeypatch.setattr(Clients, "pause", pass_at_once)
+        limit = 10 * PATIENCE
+        ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=limit, wait_delay=10 * limit)
         assert not ended.failed, ended.msg
+        assert len(long) == 1
+        assert long[0] <= limit
 
     def test_while_it_is_throttled(self, emulator: Emulator) -> None:
         """The time limit holds, and the message says what was in the way."""
@@ -526,7 +535,7 @@ class TestTogether:
     def run(emulator: Emulator, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Run one module a process and return their results."""
         processes: list[subprocess.Popen[str]] = [start(emulator, "replication_group_auth", args) for args in orders]
-        return [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+        return [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in processes]
 
 
 class interruption:  # noqa: N801 - reads as a statement

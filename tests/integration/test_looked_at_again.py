@@ -33,6 +33,7 @@ from integration.scenes import (
     slots,
     wait_for_users,
 )
+from waiting import PATIENCE
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import lifecycle
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import modify as modifying
@@ -106,7 +107,7 @@ def own_rotation(emulator: Emulator) -> Callable[[], None]:
             "data_plane_ca_path": emulator.ca_bundle,
             "wait_delay": 0.1,
         }
-        ended = json.loads(start(emulator, "replication_group_auth", args).communicate(timeout=60)[0])
+        ended = json.loads(start(emulator, "replication_group_auth", args).communicate(timeout=PATIENCE)[0])
         assert ended["changed"], ended
 
     return go
@@ -229,7 +230,7 @@ class TestAJourney:
     def other(self, emulator: Emulator, **more: Any) -> Callable[[], None]:
         def go() -> None:
             args = rotation(emulator, replication_group_ids=[GROUP], **more)
-            ended = json.loads(start(emulator, "auth_operation", args).communicate(timeout=120)[0])
+            ended = json.loads(start(emulator, "auth_operation", args).communicate(timeout=PATIENCE)[0])
             assert not ended.get("failed"), ended
 
         return go
@@ -373,7 +374,7 @@ class TestOtherCalls:
 
         def other() -> None:
             given = {**args, "passwords": [B], "wait_delay": 0.1}
-            ended = json.loads(start(emulator, "user", given).communicate(timeout=60)[0])
+            ended = json.loads(start(emulator, "user", given).communicate(timeout=PATIENCE)[0])
             assert ended["changed"], ended
 
         before = len(emulator.calls(action="ModifyUser"))

@@ -10,7 +10,7 @@ import pytest
 from integration import direct
 from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -31,7 +31,7 @@ TLS_MEMBERS = {"TransitEncryptionEnabled", "TransitEncryptionMode"}
 
 def run(emulator: Emulator, *, check: bool = False, diff: bool = False, by_ansible: bool = False, **args: Any) -> Any:
     """Run the module on the group ``sessions``, ``by_ansible`` at the highest verbosity; return its result."""
-    given = {"replication_group_id": "sessions", "wait_delay": 0.1, "wait_timeout": 30, **args}
+    given = {"replication_group_id": "sessions", "wait_delay": 0.1, "wait_timeout": PATIENCE, **args}
     if emulator.ca_bundle:
         given["data_plane_ca_path"] = emulator.ca_bundle
     if not by_ansible:

@@ -19,6 +19,7 @@ import pytest
 from integration.direct import ModuleRun, auth, calls_by_action, run, start
 from integration.meanwhile import Once, meanwhile
 from integration.scenes import A, B, C, create, rotate, slots
+from integration.time_is_up import seen_to_arrive, time_is_up
 from waiting import PATIENCE
 
 from ansible_collections.elasticache.auth.plugins.module_utils._fan_out import MAX_THREADS
@@ -143,9 +144,10 @@ def mixed(emulator: Emulator) -> tuple[list[str], list[str]]:
 
 
 @pytest.mark.parametrize("go_on", [True, False])
-def test_one_groups_failure_is_its_own(emulator: Emulator, go_on: bool) -> None:
+def test_one_groups_failure_is_its_own(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, go_on: bool) -> None:
     """Five ways to fail beside six groups that succeed; with ``continue_on_error`` the task does too."""
     good, bad = mixed(emulator)
+    time_is_up(monkeypatch, lambda: seen_to_arrive(emulator, good, lambda group: slots(emulator, group) == [A, B]))
     ids = [name for pair in zip(good, [*bad, ""], strict=True) for name in pair if name]
     ended: ModuleRun = auth(
         emulator,
@@ -153,7 +155,7 @@ def test_one_groups_failure_is_its_own(emulator: Emulator, go_on: bool) -> None:
         B,
         group=ids,
         known_auth_tokens=[A, C],
-        wait_timeout=10,
+        wait_timeout=PATIENCE,
         continue_on_error=go_on,
     )
     assert ended.failed is not go_on

@@ -15,7 +15,7 @@ from integration import direct
 from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module, run_playbook
 from integration.scenes import put_secret
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core import access_strings
 from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac
@@ -607,7 +607,7 @@ class TestFaults:
         emulator.release()
         while process.poll() is None:
             assert accepted(emulator, A)
-        assert json.loads(process.communicate(timeout=60)[0])["changed"]
+        assert json.loads(process.communicate(timeout=PATIENCE)[0])["changed"]
         assert accepted(emulator, A)
         assert accepted(emulator, B)
 

@@ -13,6 +13,7 @@ from integration.direct import ModuleRun, auth, calls_by_action, run
 from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module, run_playbook
 from integration.scenes import GROUP, A, B, create, create_user_group, modify, rotate, scene, slots
+from waiting import PATIENCE
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import staleness
 
@@ -107,7 +108,7 @@ class TestTheModule:
         create(emulator, "broken", wait=False)
         create(emulator)
         emulator.wait_until("broken", lambda group: group["status"] == "create-failed")
-        ended = wait(emulator, "broken", "missing", GROUP, wait_timeout=60)
+        ended = wait(emulator, "broken", "missing", GROUP, wait_timeout=PATIENCE)
         assert ended.failed
         assert ended.of("broken")["msg"] == (
             "broken: its status is create-failed, from which it does not become available."
@@ -120,7 +121,7 @@ class TestTheModule:
         emulator.faults({"kind": "create-failed", "id": GROUP})
         create(emulator, wait=False)
         with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.release)):
-            ended = wait(emulator, wait_timeout=60)
+            ended = wait(emulator, wait_timeout=PATIENCE)
         assert ended.msg == f"{GROUP}: its status is create-failed, from which it does not become available."
         assert ended.of(GROUP)["before"]["status"] == "creating"
 
@@ -129,7 +130,7 @@ class TestTheModule:
         emulator.faults({"kind": "never-ends"})
         rotate(emulator, B, wait=False)
         with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.reset)):
-            ended = wait(emulator, wait_timeout=60)
+            ended = wait(emulator, wait_timeout=PATIENCE)
         assert ended.failed
         assert ended.msg == f"{GROUP}: it was deleted while it was waited for."
 
@@ -142,7 +143,7 @@ class TestTheModule:
             {"kind": "drop", "action": "DescribeReplicationGroups", "times": 3},
         )
         with meanwhile(Once(called(emulator, "DescribeReplicationGroups", 6), emulator.release)):
-            ended = wait(emulator, wait_timeout=60)
+            ended = wait(emulator, wait_timeout=PATIENCE)
         assert not ended.failed, ended.msg
         assert slots(emulator) == [A, B]
 

@@ -16,6 +16,7 @@ from integration.cut_off import rotation
 from integration.direct import ModuleRun, auth, run
 from integration.role_scenes import due_fleet, labelled
 from integration.scenes import GROUP, USERS, A, B, create_user_group, scene, slots
+from integration.time_is_up import seen_since, time_is_up
 
 from ansible_collections.elasticache.auth.plugins.filter.journeys import journey_report
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import carry_out, staleness
@@ -105,6 +106,12 @@ def test_of_a_change(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, operat
         assert not ended.changed
 
 
+def seen_after_call(emulator: Emulator, number: int) -> bool:
+    """Whether the group was looked at after the change of that number had been called for."""
+    calls = emulator.calls(action=MODIFY)
+    return len(calls) >= number and seen_since(emulator, GROUP, calls[number - 1]["time"])
+
+
 class TestARotation:
     """The journey's result, its summary and its file tell the same."""
 
@@ -163,10 +170,13 @@ class TestARotation:
         ],
         ids=["rotate", "set"],
     )
-    def test_not_seen_to_end(self, emulator: Emulator, tmp_path: Path, nth: int, stands: list[str]) -> None:
+    def test_not_seen_to_end(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nth: int, stands: list[str]
+    ) -> None:
         due_fleet(emulator, [GROUP], A)
         emulator.faults({"kind": "never-ends", "action": MODIFY, "nth": nth})
-        ended = self.rotate(emulator, wait_timeout=10 * nth)
+        time_is_up(monkeypatch, lambda: seen_after_call(emulator, nth))
+        ended = self.rotate(emulator)
         assert ended.of(GROUP)["failed"], ended.of(GROUP)
         assert "rotate" in ended.of(GROUP)["made" if nth == 2 else "left"]
         assert self.told(ended, tmp_path, emulator) == f"unknown: {' or '.join(stands)}"

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore import xform_name
 from unit.aws.test_clients import Owner
+from waiting import PATIENCE, wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import _READING, Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.errors import Kind, classify, explain
@@ -59,11 +59,11 @@ def test_each_action_is_known_for_what_it_does(service: str) -> None:
 
 def test_a_wait_ends_at_once() -> None:
     stop = Stop()
-    clients, begun = Clients(Owner(), stop=stop), time.monotonic()
-    threading.Timer(0.1, stop.set).start()
-    with pytest.raises(Stopped):
-        clients.pause(60)
-    assert time.monotonic() - begun < 30
+    with ThreadPoolExecutor(1) as pool:
+        pause = pool.submit(Clients(Owner(), stop=stop).pause, 86400)
+        wait_until(pause.running, "it has begun to wait")
+        stop.set()
+        assert type(pause.exception(PATIENCE)) is Stopped
 
 
 def test_the_first_reason_counts() -> None:

@@ -9,7 +9,6 @@ import itertools
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -115,11 +114,9 @@ def start(authority: trustme.CA) -> Iterator[Starter]:
         yield started
 
 
-def ask(server: Server, transport: Transport) -> tuple[NodeAnswer, float]:
-    """Return the node's answer, and how long it took."""
-    begun = time.monotonic()
-    answer = probe_node(Node("n", "0001", "127.0.0.1", server.port), {"current": Credential(TOKEN)}, transport)
-    return answer, time.monotonic() - begun
+def ask(server: Server, transport: Transport) -> NodeAnswer:
+    """Return the node's answer: where that has no end, this would not have one."""
+    return probe_node(Node("n", "0001", "127.0.0.1", server.port), {"current": Credential(TOKEN)}, transport)
 
 
 def forever(piece: bytes) -> Iterator[bytes]:
@@ -170,10 +167,9 @@ def test_an_answer_that_no_cache_gives(start: Starter, transport: Transport, nam
 
     server = start(serve, tls=tls)
     timeout = SHORT if error == TOO_SLOW else GIVE_UP
-    answer, took = ask(server, Transport(tls, transport.ca_path, timeout))
+    answer = ask(server, Transport(tls, transport.ca_path, timeout))
     assert (answer.reach, answer.accepted, answer.unauthenticated) == (Reach.UNREACHABLE, {}, False)
     assert answer.error == error
-    assert took < GIVE_UP
 
 
 def test_how_much_is_taken(start: Starter, transport: Transport) -> None:
@@ -188,7 +184,7 @@ def test_how_much_is_taken(start: Starter, transport: Transport) -> None:
             stopped.set()
 
     server = start(serve, tls=False)
-    answer, dummy = ask(server, Transport(False, None, GIVE_UP))
+    answer = ask(server, Transport(False, None, GIVE_UP))
     assert answer.error == NO_END
     assert stopped.wait(GIVE_UP)
     assert server.sent < 64 * 2**20  # what the two sockets' buffers hold
@@ -206,7 +202,7 @@ def test_it_closes_the_connection(start: Starter, transport: Transport, within: 
         if within == "the second answer":
             connection.recv(4096)
 
-    answer, dummy = ask(start(serve, tls=within != "the handshake"), transport)
+    answer = ask(start(serve, tls=within != "the handshake"), transport)
     assert answer.reach is Reach.UNREACHABLE
     assert answer.error == CLOSED or within == "the handshake"
     assert answer.error
@@ -222,9 +218,8 @@ def test_a_handshake_without_an_end(start: Starter, transport: Transport, answer
         while connection.recv(4096):
             pass
 
-    told, took = ask(start(serve, tls=False), Transport(True, transport.ca_path, SHORT))
+    told = ask(start(serve, tls=False), Transport(True, transport.ca_path, SHORT))
     assert (told.reach, told.error) == (Reach.UNREACHABLE, TOO_SLOW)
-    assert took < GIVE_UP
 
 
 def test_the_time_is_one_for_all_answers(start: Starter, transport: Transport) -> None:
@@ -252,7 +247,7 @@ def test_what_a_node_says_is_told_in_one_short_line_without_the_token(start: Sta
         connection.sendall(b"-ERR \x1b[2J you\tsaid " + TOKEN.encode() + b" " + b"x" * 3000 + b"\r\n")
         connection.recv(4096)
 
-    answer, dummy = ask(start(serve), transport)
+    answer = ask(start(serve), transport)
     assert answer.reach is Reach.UNREACHABLE
     assert answer.error.startswith("ERR [2J you said ******** xxx")
     assert answer.error.endswith("x…")
@@ -268,7 +263,7 @@ def test_a_node_as_they_are(start: Starter, transport: Transport, tls: bool) -> 
             text = b"+OK\r\n" if TOKEN.encode() in asked else b"-NOAUTH Authentication required.\r\n"
             server.send(connection, [text[:9], text[9:]])
 
-    answer, dummy = ask(start(serve, tls=tls), Transport(tls, transport.ca_path, GIVE_UP))
+    answer = ask(start(serve, tls=tls), Transport(tls, transport.ca_path, GIVE_UP))
     assert (answer.reach, answer.unauthenticated, answer.error) == (Reach.ANSWERED, False, "")
     assert answer.accepted == ({"current": True} if tls else {})
 
@@ -277,7 +272,7 @@ def test_another_authority_gets_no_token(start: Starter, tmp_path: Path) -> None
     got: list[bytes] = []
     server = start(lambda dummy, connection: got.append(connection.recv(4096)))
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-    answer, dummy = ask(server, Transport(ca_path=str(tmp_path / "other.pem"), timeout=GIVE_UP))
+    answer = ask(server, Transport(ca_path=str(tmp_path / "other.pem"), timeout=GIVE_UP))
     assert answer.reach is Reach.UNTRUSTED
     assert answer.error
     assert not any(got)
@@ -300,10 +295,7 @@ def test_many_such_nodes_at_once(start: Starter, transport: Transport, monkeypat
     hostile, good = start(drip), start(serve)
     nodes = [Node(f"n{n}", "0001", "127.0.0.1", good.port if n == 20 else hostile.port) for n in range(24)]
     generous = Transport(ca_path=transport.ca_path, timeout=2.0)
-    begun = time.monotonic()
     answers = probe_nodes(nodes, [{"current": Credential(TOKEN)}] * len(nodes), generous)
-    rounds = -(-len(nodes) // threads)
-    assert time.monotonic() - begun < rounds * 2 * generous.timeout + GIVE_UP
     assert [answer.node for answer in answers] == nodes
     assert {answer.reach for answer in answers if answer.node != nodes[20]} == {Reach.UNREACHABLE}
     assert answers[20].accepted == {"current": True}
