@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 from integration.cut_off import rotation
-from integration.direct import ModuleRun, auth, modifies, run, start
+from integration.direct import ModuleRun, auth, calls_by_action, modifies, run, start
 from integration.role_scenes import due_fleet, labelled
 from integration.scenes import (
     GROUP,
@@ -33,11 +35,15 @@ from integration.scenes import (
     slots,
     wait_for_users,
 )
-from waiting import PATIENCE
+from waiting import PATIENCE, wait_until
 
-from ansible_collections.elasticache.auth.plugins.module_utils._aws import lifecycle
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import carry_out
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Case
+from ansible_collections.elasticache.auth.plugins.module_utils._aws import lifecycle, records
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import modify as modifying
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.groups import ChangedSince
+from ansible_collections.elasticache.auth.plugins.module_utils._core.record import Entry, decode
 from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac
 
 if TYPE_CHECKING:
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
 
 TAG = "elasticache.auth/record"
 MODIFY, WRITE = "ModifyReplicationGroup", "AddTagsToResource"
+SOAK = 15  # seconds
 
 
 def history(emulator: Emulator, group: str = GROUP) -> list[list[str | None]]:
@@ -284,6 +291,12 @@ class TestManyGroups:
 
     GROUPS = tuple(f"group-{number}" for number in range(12))
 
+    def hold_others(self, emulator: Emulator, group: str) -> None:
+        """So that there are many at work."""
+        for other in self.GROUPS:
+            if other != group:
+                emulator.hold(other, MODIFY)
+
     @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
     def test_one_of_them_is_changed_by_someone_else(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         due_fleet(emulator, list(self.GROUPS), A)
@@ -312,6 +325,86 @@ class TestManyGroups:
         assert [key for key, one in ended.outcomes.items() if one["failed"]] == [taken]
         assert history(emulator, taken) == [[A], [A, C]]
         assert labelled(emulator, taken)["AWSCURRENT"] == A
+
+    @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+    def test_a_client_cutover_of_another_run(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is put on record between our look and our SET, and nothing else shows it: SET waits for its end."""
+        due_fleet(emulator, list(self.GROUPS), A)
+        options = rotation(emulator, replication_group_ids=list(self.GROUPS), continue_on_error=True)
+        begun = run(emulator, "auth_operation", {**options, "phase": "begin", "soak": None})
+        assert not begun.failed, begun.msg
+        monkeypatch.setattr(records, "_READ_COUNTS_FOR", 0.0)
+        taken, record, until = self.GROUPS[-1], carry_out._record, list[int]()
+
+        def cutover() -> int | None:
+            return decode(emulator.group(taken)["tags"][TAG]).cutover_until
+
+        def other() -> None:
+            process = start(emulator, "auth_operation", rotation(emulator, replication_group_ids=[taken], soak=SOAK))
+            wait_until(cutover, "the other run has put its client cutover on record")
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+        def late(clients: Clients, case: Case, entry: Entry | None) -> Entry | None:
+            if case.progress.id == taken and not until:
+                other()
+                until.append(cutover() or 0)
+                emulator.release()
+            return record(clients, case, entry)
+
+        monkeypatch.setattr(carry_out, "_record", late)
+        self.hold_others(emulator, taken)
+        ended = run(emulator, "auth_operation", {**options, "wait_timeout": PATIENCE})
+        assert not ended.failed, ended.msg
+        made = {group: emulator.calls(action=MODIFY, id=group)[-1]["time"] for group in self.GROUPS}
+        assert made[taken] >= until[0]
+        assert any(f"{taken}: SET was made" in warning for warning in ended.warnings), ended.warnings
+        assert all(len(slots(emulator, group)) == 1 for group in self.GROUPS)
+
+    @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+    def test_the_record_of_another_run_is_not_overwritten(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It has announced its ROTATE, and was cut off before that: what we write down does not hide it."""
+        due_fleet(emulator, list(self.GROUPS), A)
+        monkeypatch.setattr(records, "_READ_COUNTS_FOR", 0.0)
+        taken, record, theirs = self.GROUPS[-1], carry_out._record, list[str]()
+
+        def late(clients: Clients, case: Case, entry: Entry | None) -> Entry | None:
+            if case.progress.id == taken and not theirs:
+                emulator.faults({"kind": "halt", "action": MODIFY, "id": taken})
+                process = start(emulator, "auth_operation", rotation(emulator, replication_group_ids=[taken]))
+                emulator.wait_struck()
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                emulator.clear_faults()
+                theirs.append(emulator.group(taken)["tags"][TAG])
+                assert " rotate:" in theirs[0]
+                with contextlib.suppress(ChangedSince):
+                    record(clients, case, entry)
+                    theirs.append("overwritten")
+                emulator.release()
+                raise RuntimeError
+            return record(clients, case, entry)
+
+        monkeypatch.setattr(carry_out, "_record", late)
+        self.hold_others(emulator, taken)
+        options = rotation(emulator, replication_group_ids=list(self.GROUPS), continue_on_error=True)
+        ended = run(emulator, "auth_operation", options)
+        assert [key for key, one in ended.outcomes.items() if one["failed"]] == [taken]
+        assert theirs == [emulator.group(taken)["tags"][TAG]]
+
+    @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+    def test_how_often_records_are_read(self, emulator: Emulator) -> None:
+        """Those of all groups by the page, and singly where few groups are left."""
+        due_fleet(emulator, list(self.GROUPS), A)
+        options = rotation(emulator, replication_group_ids=list(self.GROUPS))
+        ended = run(emulator, "auth_operation", options)
+        assert not ended.failed, ended.msg
+        counted = calls_by_action(emulator.calls())
+        assert counted[WRITE] == 3 * len(self.GROUPS)
+        assert counted["GetResources"] < counted[WRITE] / 2
+        assert counted.get("ListTagsForResource", 0) <= 3 * records.READ_SINGLY
 
 
 @contextlib.contextmanager

@@ -317,8 +317,6 @@ def _record(clients: Clients, case: Case, entry: record.Entry | None) -> record.
     record, since this one looked.
 
     A token that the record names already keeps that name, and names that came from a record are references.
-    Of a few groups the record is read again. Of many it costs a call each, and a record that another run has acted upon
-    shows in the group itself.
     """
     if case.seen is None:
         return None
@@ -340,8 +338,7 @@ def _write(clients: Clients, group: Group, entry: record.Entry | None, recorded:
 
     def check() -> None:
         check_unchanged(clients, group)
-        if clients.concurrent_groups <= records.READ_SINGLY:
-            _check_record(clients, recorded, group)
+        _check_record(clients, recorded, group)
 
     if entry is not None:
         recorded.add(record.decode(record.encode(entry)))  # as it is read: tokens that are not at hand have other names
@@ -363,9 +360,16 @@ def put_on_record(clients: Clients, seen: Observation) -> Observation:
 
 
 def _check_record(clients: Clients, recorded: Collection[record.Entry], group: Group) -> None:
-    """Raise :class:`ChangedSince` where the record is one that this run has neither read nor written."""
-    tags = records.read_singly(clients, [group])[group.id]
-    entry = records.entry_in(tags)
+    """Raise :class:`ChangedSince` where the record is one that this run has neither read nor written.
+
+    Of one of a few groups it is read now. Of many groups all records are read every few seconds, and only one that is
+    not this run's there is read singly: what is read in bulk may be an older one.
+    """
+    if clients.concurrent_groups > records.READ_SINGLY:
+        lately = records.entry_in(records.read_lately(clients, group))
+        if lately is None or lately in recorded:
+            return
+    entry = records.entry_in(records.read_singly(clients, [group])[group.id])
     if entry is not None and entry not in recorded:
         when = datetime.datetime.fromtimestamp(entry.written_at, datetime.timezone.utc)
         raise ChangedSince(f"{group.id}: another run has written its record, at {when.isoformat()}.")

@@ -96,13 +96,16 @@ class Shared(Generic[T]):
 @dataclass
 class Known:
     """What has been learnt. ``pages``: how many all groups fill, as far as has been seen; ``groups``: the latest sweep
-    over all of them; ``versions``: engine versions by group id, which never go down. ``detailed``: whether groups of a
-    sweep keep what they were parsed from, which takes most of their memory. ``under_way``: how many groups are being
-    changed side by side.
+    over all of them; ``tags``: those of the groups in ``arns`` (ARNs by id), as they were last read in bulk;
+    ``versions``: engine versions by group id, which never go down. ``detailed``: whether groups of a sweep keep what
+    they were parsed from, which takes most of their memory. ``under_way``: how many groups are being changed side by
+    side.
     """
 
     pages: int = 0
     groups: Shared[Any] = field(default_factory=Shared)
+    tags: Shared[dict[str, str]] = field(default_factory=Shared)
+    arns: dict[str, str] = field(default_factory=dict)
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
     detailed: bool = True
     #: Whether the network leads to nodes; ``None`` where too few were asked to tell.

@@ -9,6 +9,7 @@ Tags can't be read or written at the group itself while it is being modified (el
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from .._core import record
@@ -24,6 +25,10 @@ from .tags import tags_in_bulk, tags_of
 WRITE = "AddTagsToResource"
 #: Up to this many groups their tags are asked of ElastiCache, which is never behind; beyond, in bulk.
 READ_SINGLY = 5
+
+#: For so many seconds tags that were read in bulk count for all whose records are about to be written, from when they
+#: were asked for; and for so many for each 100 groups: each 100 are a call.
+_READ_COUNTS_FOR, _READ_PER_CALL = 5.0, 1.0
 
 #: How often a record is written where the answer gets lost, and how long after that, seconds.
 _ATTEMPTS, _PAUSE = 4, 0.5
@@ -49,9 +54,10 @@ def read_tags(
     by its date and read again; with ``thorough``, so is a missing one.
     """
     groups = list(groups)
+    clients.known.arns |= {group.id: group.arn for group in groups}
     if len(groups) <= READ_SINGLY:
         return read_singly(clients, groups, busy)
-    tags = _read_in_bulk(clients, groups)
+    tags = _read_in_bulk(clients, {group.id: group.arn for group in groups})
     doubtful = [
         group
         for group in groups
@@ -89,8 +95,29 @@ def read_singly(clients: Clients, groups: Iterable[Group], busy: set[str] | None
     return tags
 
 
-def _read_in_bulk(clients: Clients, groups: list[Group]) -> dict[str, dict[str, str]]:
-    ids = {group.arn: group.id for group in groups}
+def read_lately(clients: Clients, group: Group) -> dict[str, str]:
+    """Return all tags of a group as they were read in bulk, with those of all others, in the last few seconds.
+
+    Those are not the latest ones for sure. Raises :class:`AuthError`.
+    """
+    known = clients.known
+    known.arns[group.id] = group.arn
+
+    def ask() -> dict[str, dict[str, str]]:
+        arns = dict(known.arns)  # other threads add to them
+        found = _read_in_bulk(clients, arns)
+        return {key: found.get(key, {}) for key in arns}
+
+    limit = max(_READ_COUNTS_FOR, len(known.arns) / 100 * _READ_PER_CALL)
+    found = known.tags.lately(limit, ask)
+    if group.id not in found:  # it has come since
+        found = known.tags.get(time.monotonic(), ask)
+    return found[group.id]
+
+
+def _read_in_bulk(clients: Clients, arns: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the tags of those groups that the API knows, by id; ``arns``: theirs by id."""
+    ids = {arn: key for key, arn in arns.items()}
     try:
         return {ids[arn]: tags for arn, tags in tags_in_bulk(clients, list(ids)).items()}
     except Exception as error:
