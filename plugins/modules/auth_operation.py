@@ -552,7 +552,7 @@ outcomes:
       returned: always
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -640,7 +640,8 @@ def cutovers_of(module: AnsibleAWSModule, target: Target) -> dict[str, Cutover]:
     found: dict[str, Cutover] = {}
     for number, one in enumerate(module.params["after_cutover"] or ()):
         key = str(one["replication_group_id"]).strip().lower()
-        there = replace(target, region=one["region"] or module.region, role=one["assume_role_arn"] or target.role)
+        role = one["assume_role_arn"] or module.params["assume_role_arn"]
+        there = replace(target, region=one["region"] or module.region, role=role)
         if one["stage"] not in {turn.value for turn in TURNS}:
             names = ", ".join(turn.value for turn in TURNS)
             raise AuthError(f"after_cutover[{number}].stage: {one['stage']} is no client cutover. There are: {names}.")
@@ -649,13 +650,16 @@ def cutovers_of(module: AnsibleAWSModule, target: Target) -> dict[str, Cutover]:
     return found
 
 
-def stopped_at(target: Target, groups: list[GroupRun]) -> list[dict[str, Any]]:
-    """Return the groups that stopped at a client cutover, as O(after_cutover) takes them."""
+def stopped_at(given: Mapping[str, Any], groups: list[GroupRun]) -> list[dict[str, Any]]:
+    """Return the groups that stopped at a client cutover, as O(after_cutover) takes them.
+
+    ``given``: where they are, as the caller said it: by that he knows them again.
+    """
     return [
         {
             "replication_group_id": group.id,
-            "region": target.region,
-            "assume_role_arn": target.role,
+            "region": given["region"] or None,
+            "assume_role_arn": given["assume_role_arn"] or None,
             "stage": group.cutover.value,
             "secret_version_id": group.kept.current or None,
         }
@@ -712,7 +716,7 @@ def here(module: AnsibleAWSModule) -> None:
 
     groups = for_each(module.params, ids, lambda key, error: GroupRun(key, error=error), go)
     diff = diff_of_plans(groups) if module.check_mode else None
-    cutovers = [] if request.plans_only else stopped_at(target, groups)
+    cutovers = [] if request.plans_only else stopped_at(module.params, groups)
     finish(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
@@ -725,7 +729,8 @@ def in_places(module: AnsibleAWSModule) -> None:
     fared = run_everywhere(module, request, places, hide=module.no_log_values.add, progress=progress)
     diff, cutovers = None, []
     if not request.plans_only:
-        cutovers = [one for place, groups in zip(places, fared, strict=True) for one in stopped_at(place, groups)]
+        given = zip(module.params["places"], fared, strict=True)
+        cutovers = [one for place, groups in given for one in stopped_at(place, groups)]
     if module.check_mode:
         names = map(str, places) if len(places) > 1 else [""]
         diff = [one for name, groups in zip(names, fared, strict=True) for one in diff_of_plans(groups, name)]
