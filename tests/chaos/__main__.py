@@ -71,6 +71,9 @@ def parser() -> argparse.ArgumentParser:
         "--every", type=int, default=1, metavar="K", help="only every K-th kill point (default: all of them)"
     )
     made.add_argument(
+        "--points", default="", help="only these: before-3,after-3 and so on; none is a run that is not killed"
+    )
+    made.add_argument(
         "--sample",
         type=int,
         default=0,
@@ -128,22 +131,29 @@ def _work(job: Job) -> Trial:
             _leave()
 
 
-def first_jobs(journeys: Sequence[Journey], conditions: Sequence[Condition], sampled: int) -> list[Job]:
-    """What to begin with: a run of each journey under each condition that isn't killed, or a sample of kill points."""
+def first_jobs(
+    journeys: Sequence[Journey], conditions: Sequence[Condition], sampled: int, points: Sequence[KillPoint | None] = ()
+) -> list[Job]:
+    """What to begin with: a run of each journey under each condition that isn't killed, or some kill points."""
+    if points:
+        return [
+            Job(journey.name, condition, point) for condition in conditions for journey in journeys for point in points
+        ]
     if not sampled:
         return [Job(journey.name, condition) for condition in conditions for journey in journeys]
     return [
         Job(journey.name, condition, point)
         for turn, condition in enumerate(conditions)
         for journey in journeys
-        for point in sample(kill_points(journey.calls), sampled, turn)
+        for point in sample(kill_points(journey.calls * (1 + len(condition.more_groups))), sampled, turn)
     ]
 
 
 def trials(first: Sequence[Job], workers: int, step: int) -> Iterator[Trial]:
     """Make all of them, as many at a time as there are workers.
 
-    Where a journey can be killed under a condition is what its first run, which isn't killed, shows.
+    Where a journey can be killed under a condition is what its first run, which isn't killed, shows. ``step``: only
+    every so many of those points, none with 0.
     """
     with ProcessPoolExecutor(workers, initializer=_start) as pool:
         waiting: dict[Future[Trial], Job] = {pool.submit(_work, job): job for job in first}
@@ -151,7 +161,7 @@ def trials(first: Sequence[Job], workers: int, step: int) -> Iterator[Trial]:
             while waiting:
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     job, trial = waiting.pop(future), future.result()
-                    if job.point is None:
+                    if job.point is None and step:
                         points = every(kill_points(len(trial.calls)), step)
                         more = [Job(job.journey, job.condition, point) for point in points]
                         waiting |= {pool.submit(_work, one): one for one in more}
@@ -180,6 +190,7 @@ def main() -> int:
         parser().error(f"no journey {', '.join(unknown)}" if unknown else "nothing to do")
     try:
         conditions = named(parsed.conditions.split(","))
+        points = [None if name == "none" else KillPoint.named(name) for name in parsed.points.split(",") if name]
     except ValueError as error:
         parser().error(str(error))
     console = Console(highlight=False)
@@ -187,8 +198,8 @@ def main() -> int:
         console.width = _WIDTH
     begun, done = time.monotonic(), []
     try:
-        first = first_jobs([JOURNEYS[name] for name in names], conditions, parsed.sample)
-        for trial in trials(first, parsed.workers, parsed.every):
+        first = first_jobs([JOURNEYS[name] for name in names], conditions, parsed.sample, points)
+        for trial in trials(first, parsed.workers, 0 if points else parsed.every):
             done.append(trial)
             where = f"killed {trial.point}" if trial.point else f"not killed, {len(trial.calls)} calls"
             how = "[bold red]not as promised[/]" if trial.problems else "arrived" if trial.reached else "not reached"

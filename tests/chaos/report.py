@@ -104,5 +104,12 @@ def violations(trials: Iterable[Trial]) -> list[str]:
         if trial.problems:
             where = f"killed {trial.point}" if trial.point else "not killed"
             calls = f"calls that changed something: {', '.join(trial.calls)}"
-            found.append("\n  ".join([f"{trial.journey}, {trial.condition}, {where}:", *trial.problems, calls]))
+            again = f"once more: {again_command(trial)}"
+            found.append("\n  ".join([f"{trial.journey}, {trial.condition}, {where}:", *trial.problems, calls, again]))
     return found
+
+
+def again_command(trial: Trial) -> str:
+    """The command that makes the trial once more."""
+    point = trial.point.name if trial.point else "none"
+    return f'make chaos ARGS="--journeys {trial.journey} --conditions {trial.condition} --points {point}"'

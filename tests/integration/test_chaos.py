@@ -95,6 +95,16 @@ def test_nodes_that_accept_any_token_while_it_is_optional(emulator: Emulator, na
     assert not trial.problems, tell(trial)
 
 
+def test_changes_that_take_longer_for_some_groups(emulator: Emulator) -> None:
+    """Killed while each of three groups is at another step. (What a neighbour holds up takes too long for here.)"""
+    trial = attempt(emulator, JOURNEYS["rotate_token"], CONDITIONS["heavy-tails"][0], KillPoint(12, "after"))
+    assert trial.reached
+    assert trial.arrived, tell(trial)
+    assert not trial.problems, tell(trial)
+    assert len(trial.served) == 6
+    assert all(trial.served)
+
+
 def test_a_way_back_that_was_no_more_than_marked(emulator: Emulator) -> None:
     """AWSPENDING then is the older of the two tokens, as the record says that the run began with."""
     trial = attempt(emulator, JOURNEYS["rollback_token/half-way"], DEFAULT, KillPoint(4, "before"))
@@ -173,7 +183,7 @@ def test_it_notices_a_token_that_no_store_knows(emulator: Emulator) -> None:
 def test_it_notices_a_journey_that_does_not_arrive(emulator: Emulator) -> None:
     half_way = attempt(emulator, samples.rotation(samples.STAGE, samples.ROTATE), DEFAULT)
     assert not half_way.arrived
-    assert "the group is rotating and not required" in half_way.problems
+    assert f"{GROUP}: the group is rotating and not required" in half_way.problems
 
     # Not killed it arrives; after a kill it has forgotten what it had rotated in.
     tasks = (samples.FORGET, samples.STAGE, samples.ROTATE, samples.PROMOTE, samples.SET)

@@ -105,6 +105,16 @@ def test_kill_points() -> None:
     assert [str(point) for point in every(points, 6)] == ["before call 1", "after call 4", "before call 7"]
 
 
+def test_kill_points_by_name() -> None:
+    points = kill_points(9)
+    assert [KillPoint.named(point.name) for point in points] == points
+    assert KillPoint.named("after-12") == KillPoint(12, "after")
+    for name in ("", "after", "after-", "after-0", "after-x", "during-3", "3-after"):
+        with pytest.raises(ValueError, match="no kill point"):
+            KillPoint.named(name)
+    assert len({point.seed for point in points}) == len(points)
+
+
 @pytest.mark.parametrize("calls", sorted({journey.calls for journey in JOURNEYS.values()}))
 def test_a_sample_meets_every_point_in_the_end(calls: int) -> None:
     points = kill_points(calls)
@@ -142,13 +152,26 @@ def test_rows_and_violations() -> None:
         ("default", False, 1.5),
         ("slow", False, None),
     ]
-    assert violations(bad) == ["j, slow, killed before call 1:\n  it failed\n  calls that changed something: s:C"]
+    (told,) = violations(bad)
+    assert told.splitlines() == [
+        "j, slow, killed before call 1:",
+        "  it failed",
+        "  calls that changed something: s:C",
+        '  once more: make chaos ARGS="--journeys j --conditions slow --points before-1"',
+    ]
+    assert violations([trial(point=None, problems=("it failed",))])[0].endswith('--points none"')
 
 
 def test_every_variant_is_a_condition() -> None:
     chosen = {(name, value) for one in named(["variants"]) for name, value in one.variants.items()}
     assert chosen == {(one.name, value) for one in VARIANTS.values() for value in one.values[1:]}
     assert [one.name for one in named(["slow", "default"])] == ["default", "slow"]
+    assert [one.name for one in named(["date-moves=start", "controller-SIGHUP", "controller"])] == [
+        "controller-SIGKILL",
+        "controller-SIGHUP",
+        "controller-SIGTERM",
+        "date-moves=start",
+    ]
     with pytest.raises(ValueError, match=r"no condition rain; there are: default, .*variants"):
         named(["rain", *CONDITIONS])
 
