@@ -55,6 +55,10 @@ class TaskResult:
     result: dict[str, Any]
 
 
+#: What the roles call the task in which a host is told of its groups, after their own name.
+REPORT = " : Report | Result of each host's replication groups"
+
+
 @dataclass(frozen=True)
 class PlaybookRun:
     """What came of a playbook: ``output`` is all that ansible-playbook printed, ``recap`` its numbers by host."""
@@ -68,6 +72,16 @@ class PlaybookRun:
     def succeeded(self) -> bool:
         """Whether ansible-playbook ended well."""
         return self.returncode == 0
+
+    @property
+    def reported(self) -> list[TaskResult]:
+        """What a role said to each host at its end."""
+        return [one for one in self.results if one.task.endswith(REPORT)]
+
+    def told(self, host: str = "localhost") -> str:
+        """What a role said of the host's groups at its end, a line each."""
+        lines = [one.result["msg"] for one in self.reported if one.host == host][-1]
+        return "\n".join(lines) if isinstance(lines, list) else str(lines)
 
     def of(self, task: str, host: str | None = None) -> dict[str, Any]:
         """The result of the last task of this name (on ``host``); fails the test where it did not run."""

@@ -43,6 +43,8 @@ FIELDS = {
     "written": "told_at",
     "groups": "groups",
     "waiting": "waiting",
+    "run": "run",
+    "hosts": "hosts",
     # an entry
     "id": "replication_group_id",
     "region": "region",
@@ -58,6 +60,14 @@ FIELDS = {
     "calls": "actions",
     "steps": "steps",
     "exposure": "exposure_seconds",
+    "open since": "open_since",
+    "secret": "secret_name",
+    "losing": "users",
+    "planned": "planned_steps",
+    "planned calls": "planned_calls",
+    "completed": "completed_steps",
+    "cutover": "cutover_stage",
+    "line": "line",
     # a step
     "name": "step",
     "duration": "duration",
@@ -80,6 +90,8 @@ STEPS = {
     "attach": "attach",
     "promote_older": "recall",
     "clean_up": "clean_up",
+    "attach_open": "attach_open",
+    "detach": "detach",
 }
 
 
@@ -88,7 +100,17 @@ def shape(**types: str) -> dict[str, str]:
     return {FIELDS[name]: kind for name, kind in types.items()}
 
 
-FILE = shape(version="int", operation="str", began="str", written="str", groups="list", waiting="list")
+FILE = shape(
+    version="int",
+    operation="str",
+    run="str",
+    began="str",
+    written="str",
+    wave="int",
+    hosts="list",
+    waiting="list",
+    groups="list",
+)
 ENTRY = shape(
     id="str",
     region="NoneType",
@@ -102,13 +124,19 @@ ENTRY = shape(
     message="str",
     calls="list",
     steps="list",
+    after="str",
+    secret="str",
+    losing="list",
+    planned="list",
+    completed="list",
+    cutover="NoneType",
+    line="str",
+    **{"planned calls": "list"},
 )
-#: What only the entry of a group has that was changed.
-ENTRY_CHANGED = shape(after="str")
 STEP = shape(name="str", changed="bool", failed="bool", duration="float")
 #: What only a step has that changes the access of a group, and their names.
 STEP_ON_GROUP = shape(called="float", done="float")
-ON_GROUP = {"rotate", "rotate_current", "set", "attach"}
+ON_GROUP = {"rotate", "rotate_current", "set", "attach", "attach_open"}
 #: What is called, but not told of.
 UNTOLD = "elasticache:AddTagsToResource"
 
@@ -395,8 +423,8 @@ PINNED: Mapping[str, Pinned] = {
             *OPEN,
             *_tidy("{group}-leaving"),
         ),
-        changed=11,
-        steps=("rotate_current", "clear"),
+        changed=2,
+        steps=("users", "attach", "rotate_current", "clear", "attach_open", "detach", "clean_up"),
         before=REQUIRED,
         after="open, encryption in transit required",
         settled="open",
@@ -406,8 +434,8 @@ PINNED: Mapping[str, Pinned] = {
         "disable_access_control",
         with_user_group_and_secret,
         (RECORD, LEAVE_RBAC, RECORD, CLEAR, *OPEN),
-        changed=6,
-        steps=("rotate_current", "clear"),
+        changed=2,
+        steps=("rotate_current", "clear", "attach_open", "detach", "clean_up"),
         before="rbac (ug-{group})",
         after="open, encryption in transit required",
         settled="open",
@@ -430,7 +458,7 @@ def test_an_operation_and_a_second_run(emulator: Emulator, name: str, tmp_path: 
     assert _recap(ran) == {"localhost": (it.changed, 0)}
     told = [call.split("(")[0] for call in it.calls]
     for entry in entries:
-        assert _shape(entry) == {**ENTRY, **ENTRY_CHANGED, **_exposure(it, 0)}
+        assert _shape(entry) == {**ENTRY, **_secret_type(it), **_exposure(it, 0)}
         assert _values(entry) == {
             **_told(changed=True),
             "before": it.before,
@@ -438,7 +466,12 @@ def test_an_operation_and_a_second_run(emulator: Emulator, name: str, tmp_path: 
             "evidence": it.evidence,
             "calls": [action.split(":")[1] for action in told if action != UNTOLD],
             "steps": [STEPS[step] for step in it.steps],
+            "planned": entry[FIELDS["planned"]],
+            "completed": [step for step in entry[FIELDS["planned"]] if step in entry[FIELDS["completed"]]],
         }
+        assert entry[FIELDS["completed"]] == entry[FIELDS["planned"]]
+        assert entry[FIELDS["planned calls"]] == told
+        assert entry[FIELDS["cutover"]] is None
         for step, pinned in zip(entry[FIELDS["steps"]], it.steps, strict=True):
             assert _shape(step) == {**STEP, **(STEP_ON_GROUP if pinned in ON_GROUP else {})}
             assert (step[FIELDS["changed"]], step[FIELDS["failed"]]) == (True, False)
@@ -447,10 +480,14 @@ def test_an_operation_and_a_second_run(emulator: Emulator, name: str, tmp_path: 
     assert again.mutating == []
     assert _recap(again) == {"localhost": (0, 0)}
     for entry in entries:
-        assert _shape(entry) == {**ENTRY, **_exposure(it, 1)}
+        assert _shape(entry) == {**ENTRY, **_secret_type(it), **_exposure(it, 1)}
         values = _values(entry)
         assert values.pop("evidence").startswith("the API")
-        assert values == {**_told(changed=False), "before": it.settled, "calls": [], "steps": []}
+        assert values == {
+            **_told(changed=False),
+            **dict.fromkeys(("before", "after"), it.settled),
+            **{name: [] for name in ("calls", "steps", "planned", "completed")},
+        }
 
 
 def _run(emulator: Emulator, it: Pinned, path: Path) -> tuple[RoleRun, list[dict[str, Any]]]:
@@ -493,8 +530,12 @@ def _shape(content: Mapping[str, Any]) -> dict[str, str]:
     return {name: type(value).__name__ for name, value in content.items()}
 
 
+def _secret_type(it: Pinned) -> dict[str, str]:
+    return {FIELDS["secret"]: "NoneType"} if it.operation == "enable_tls" else {}
+
+
 def _exposure(it: Pinned, run: int) -> dict[str, str]:
-    return {} if it.exposure is None else {FIELDS["exposure"]: it.exposure[run]}
+    return {} if it.exposure is None else dict.fromkeys((FIELDS["exposure"], FIELDS["open since"]), it.exposure[run])
 
 
 def _told(*, changed: bool) -> dict[str, Any]:
@@ -508,14 +549,14 @@ def _told(*, changed: bool) -> dict[str, Any]:
     }
 
 
+#: What is looked at by itself, or is another one each time.
+_VARYING = ("id", "message", "line", "exposure", "open since", "secret", "losing", "steps", "planned calls", "cutover")
+
+
 def _values(entry: Mapping[str, Any]) -> dict[str, Any]:
     """The values of an entry that are the same in each run, by the names that the table has, {group} for the group."""
     group = entry[FIELDS["id"]]
-    found = {
-        name: entry[key]
-        for name, key in FIELDS.items()
-        if key in entry and name not in ("id", "message", "exposure", "steps")
-    }
+    found = {name: entry[key] for name, key in FIELDS.items() if key in entry and name not in _VARYING}
     for name in {"before", "after"} & set(found):
         found[name] = re.sub(rf"\b{group}\b", "{group}", found[name])
     return {**found, "steps": [step[FIELDS["name"]] for step in entry[FIELDS["steps"]]]}

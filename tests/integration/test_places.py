@@ -194,7 +194,10 @@ def test_a_role_of_a_place(fleet: Emulator) -> None:
             "places[2].replication_group_ids: '-c' can't be the id of a replication group",
         ),
         ({"places": places(), "replication_group_ids": ["a"]}, "mutually exclusive"),
-        ({"places": places(), "steps": {"alpha": ["set"]}}, "mutually exclusive"),
+        (
+            {"places": places(), "after_cutover": [{"replication_group_id": "alpha", "stage": "set"}]},
+            "after_cutover[0].stage: set is no client cutover. There are: clients_tls, ",
+        ),
         ({"places": None}, "replication_group_ids and places are both empty."),
         ({"places": places(), "max_age": -1}, "max_age: -1 lies in the future"),
     ],
@@ -245,7 +248,7 @@ def run_list(emulator: Emulator, role: str, *, check: bool = False, **variables:
 
 def said(ran: RoleRun) -> str:
     """What the host told at the end."""
-    return str(ran.of("elasticache.auth.journey : Tell | How each host's groups fared")["msg"])
+    return ran.told()
 
 
 def test_a_list_over_two_regions(fleet: Emulator) -> None:

@@ -35,8 +35,6 @@ from chaos.clients import live
 if TYPE_CHECKING:
     from conftest import Emulator
 
-TELL = "elasticache.auth.journey : Tell | How each host's groups fared"
-LOSING = "elasticache.auth.journey : Losing | Who stops working when the user groups are taken away"
 REFUSAL = "The service is not in the mood for it."
 OLD = 100  # days: more than the 90 of rotate_token_max_age
 
@@ -63,12 +61,6 @@ def inventory_of(folder: Path, *groups: str) -> str:
         yaml.safe_dump({"all": {"hosts": {group: {} for group in groups}, "vars": variables}}, sort_keys=False)
     )
     return str(file)
-
-
-def told(ran: RoleRun, host: str = "localhost") -> str:
-    """What the role says of the host's groups at its end."""
-    lines = ran.of(TELL, host)["msg"]
-    return "\n".join(lines) if isinstance(lines, list) else str(lines)
 
 
 def clients_of(folder: Path, failing: str) -> str:
@@ -108,7 +100,7 @@ class TestOneOfThreeFails:
         ran = run_role(emulator, "rotate_token", groups=groups, soak=0)
         assert not ran.succeeded
         assert ran.recap["localhost"]["failures"] == 1
-        assert REFUSAL in next(line for line in told(ran).splitlines() if line.startswith("orders: "))
+        assert REFUSAL in next(line for line in ran.told().splitlines() if line.startswith("orders: "))
         assert arrived(emulator, "carts", GROUP)
         assert slots(emulator, "orders") == [A]
         assert labelled(emulator, "orders")["AWSCURRENT"] == A
@@ -118,7 +110,7 @@ class TestOneOfThreeFails:
         assert ran.succeeded, ran.output
         assert arrived(emulator, *groups)
         assert {call["id"] for call in ran.calls if call["mutating"]} <= {"orders", secret_name("orders")}
-        assert "carts: nothing to do" in told(ran)
+        assert "carts: nothing to do" in ran.told()
 
     def test_hosts(self, emulator: Emulator, tmp_path: Path) -> None:
         """A host fails with its own message, and the file for --limit names those that did."""
@@ -144,7 +136,7 @@ class TestOneOfThreeFails:
         assert not ran.succeeded
         assert {host: numbers["failures"] for host, numbers in ran.recap.items()} == {"orders": 1, "carts": 1, GROUP: 0}
         assert ran.changed[GROUP] >= 1
-        assert told(ran, "carts").startswith(f"carts: there is no secret {secret_name('carts')}")
+        assert ran.told("carts").startswith(f"carts: there is no secret {secret_name('carts')}")
         assert "a client of orders has still the old token" in ran.output
         assert sorted(turns.read_text().splitlines()) == ["orders: orders", f"{GROUP}: {GROUP}"]
         assert arrived(emulator, GROUP)
@@ -196,7 +188,7 @@ def test_serial(emulator: Emulator, tmp_path: Path) -> None:
     calls = [call["id"] for call in emulator.calls(mutating="true", action="ModifyReplicationGroup")]
     assert calls == ["carts", "carts", GROUP, GROUP]
     for host in hosts:
-        lines = ran.of(TELL, host)["msg"]
+        lines = ran.told(host).splitlines()
         assert len(lines) == 1
         assert lines[0].startswith(f"{host}: ")
         assert ran.recap[host]["changed"] >= 1
@@ -215,7 +207,7 @@ class TestWatch:
             clients.wait_served()
             ran = run_role(emulator, "rotate_token", groups=(GROUP, "carts"), soak=0, **self.WATCH)
             assert not ran.succeeded
-            line = next(line for line in told(ran).splitlines() if line.startswith(f"{GROUP}: "))
+            line = next(line for line in ran.told().splitlines() if line.startswith(f"{GROUP}: "))
             assert re.search(r"\d+ authentication failures", line)
             assert (
                 f"That was tried: {GROUP}: now rotating (the token in AWSCURRENT, then the token in AWSPREVIOUS)"
@@ -231,8 +223,8 @@ class TestWatch:
             begun = time.time()
             ran = run_role(emulator, "rotate_token", soak=0, force=True)
             assert not ran.succeeded
-            assert f"{GROUP}: rotate_token is refused" in told(ran)
-            assert "the role rollback_token goes back to it" in told(ran)
+            assert f"{GROUP}: rotate_token is refused" in ran.told()
+            assert "the role rollback_token goes back to it" in ran.told()
             assert emulator.calls(mutating="true", since=begun) == []
 
             ran = run_role(emulator, "rollback_token", soak=0)
@@ -277,7 +269,7 @@ class TestWatch:
         }
         ran = run_playbook(emulator, [play])
         assert ran.succeeded, ran.output
-        first, second = (one for one in ran.results if one.task == TELL)
+        first, second = ran.reported
         assert (first.status, second.status) == ("failed", "ok")
         (line,) = first.result["msg"]
         assert line.startswith(f"{GROUP}: it can't be told whether clients are refused")
@@ -318,8 +310,8 @@ def is_open(state: dict[str, Any]) -> bool:
 
 def reported(ran: RoleRun) -> float:
     """For how long everyone was let in, as the role says."""
-    found = re.search(r"Everyone was let in for ([\d.]+) s\.", told(ran))
-    assert found, told(ran)
+    found = re.search(r"Everyone was let in for ([\d.]+) s\.", ran.told())
+    assert found, ran.told()
     return float(found[1])
 
 
@@ -348,11 +340,12 @@ class TestExposure:
         ran = run_role(emulator, "migrate_rbac_to_auth", soak=0, accept_open_window=True)
         assert ran.succeeded, ran.output
         assert slots(emulator) == [A]
-        named, begun = ran.output.index("TASK [elasticache.auth.journey : Losing"), ran.output.index(": Go on |")
-        for word in self.LOSING:
-            assert named < ran.output.index(word) < begun
-        shown = ran.of(LOSING)["msg"][GROUP]
-        assert {user["user_name"]: user["kept"] for user in shown} == {"default": True, "app": False, "reports": False}
+        begin, end = ran.output.index(" : Begin |"), ran.output.index(": Client cutover |")
+        line = f"{GROUP}: these users stop working when its user groups are taken away: "
+        named = ran.output[ran.output.index(line) + len(line) :].splitlines()[0]
+        assert begin < ran.output.index(line) < end
+        assert all(word in named for word in self.LOSING)
+        assert "default" not in named
         assert len(mutating(emulator)) > before
         self.check(emulator, ran)
 
