@@ -21,16 +21,17 @@ options:
 EXAMPLES = r"""
 - name: Client cutover | Move clients to the token in AWSCURRENT
   ansible.builtin.include_tasks: clients.yml
-  vars:
-    cutover: "{{ lookup('elasticache.auth.client_cutover', begun.run_file) }}"
-  when: cutover.replication_groups | length > 0
+  loop: "{{ query('elasticache.auth.client_cutover', begun.run_file) }}"
+  loop_control:
+    loop_var: cutover
 """
 
 RETURN = r"""
 _raw:
   description:
-    - The C(stage), the C(replication_groups) that the host speaks for and that have stopped there, their
-      C(secret_names) by id, and where they are, C(region) and C(assume_role_arn).
+    - For each place and each cutover the C(stage), the C(replication_groups) that the host speaks for and that have
+      stopped there, their C(secret_names) by id, and where they are, C(region) and C(assume_role_arn), which are empty
+      where nobody named them.
   type: list
   elements: dict
   sample:
@@ -38,7 +39,7 @@ _raw:
       replication_groups: [sessions]
       secret_names: {sessions: elasticache/sessions/auth-token}
       region: eu-central-1
-      assume_role_arn: null
+      assume_role_arn: ""
 """
 
 from typing import Any
@@ -63,15 +64,13 @@ class LookupModule(LookupBase):
         except (OSError, ValueError) as error:
             raise AnsibleLookupError(f"{terms} is no run file that can be read: {error}") from error
         reports = reports_of_host(list(run.of_wave().values()), str(known["inventory_hostname"]), known)
-        waiting = [one for one in reports if one.get("cutover_stage") and not one["failed"]]
-        first = waiting[0] if waiting else {}
-        # Each has one cutover: an operation has no two at the same time.
-        return [
-            {
-                "stage": first.get("cutover_stage"),
-                "replication_groups": [one["replication_group_id"] for one in waiting],
-                "secret_names": {one["replication_group_id"]: one["secret_name"] for one in waiting},
-                "region": first.get("region"),
-                "assume_role_arn": first.get("assume_role_arn"),
-            }
-        ]
+        found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for report in reports:
+            if not report.get("cutover_stage") or report["failed"]:
+                continue
+            place = {name: report[name] or "" for name in ("region", "assume_role_arn")}
+            new = {"stage": report["cutover_stage"], **place, "replication_groups": [], "secret_names": {}}
+            cutover = found.setdefault((report["cutover_stage"], *place.values()), new)
+            cutover["replication_groups"].append(report["replication_group_id"])
+            cutover["secret_names"][report["replication_group_id"]] = report["secret_name"]
+        return list(found.values())

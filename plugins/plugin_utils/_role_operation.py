@@ -202,12 +202,15 @@ class RoleOperation:
                 for key, outcome in place["outcomes"].items():
                     before = self._earlier.get((key, region or None, role or None))
                     self._file.put(key, region, role, report_of(key, outcome, operation, before))
-            self._write()
+            if self._file.groups or "places" in module_result:  # else it was ended before anything was looked at
+                self._write()
         kept = ("failed", "diff", "warnings", "deprecations", "exception")
         result: Result = {name: module_result[name] for name in kept if name in module_result}
         changed = bool(module_result.get("changed"))
         if "places" in module_result:
             msg = self._file.summary()
+            if len(self._file.groups) > 1 and not self._action._task.check_mode:
+                Display().display(one_line(msg, _MAX_LINE))
         else:
             msg = for_role(str(module_result.get("msg") or "There is no replication group."), operation)
         return result | {

@@ -197,7 +197,7 @@ def test_what_is_told_before_anything_is_done(emulator: Emulator, tmp_path: Path
     }
     ran = run_wave(emulator, tmp_path, role, in_order("bad", trouble), **accepted[role])
     check_told(ran, tmp_path, trouble)
-    assert "Who stops working" in ran.text
+    assert "these users stop working when its user groups are taken away: " in ran.text
 
 
 def test_the_next_wave(emulator: Emulator, tmp_path: Path) -> None:
