@@ -217,7 +217,7 @@ def _in_phase(journey: Journey, group_id: str, way: Way, terms: Terms) -> Way:
             left = ", ".join(step.value for step in before)
             raise NoWay(
                 f"{group_id}: {journey.value} has stopped: during the client cutover somebody else changed the group "
-                f"or its secret, and these steps are left again: {left}. Nothing was changed since. Run this again: it "
+                f"or its secret, and these steps are left again: {left}. None of them is made now. Run this again: it "
                 "plans anew, and gives the clients another cutover."
             )
         # A time besides the tasks is still to come.

@@ -498,9 +498,9 @@ def _cutover(cutover: Cutover | None, one: Planned, kept: Kept) -> Cutover | Non
     if cutover and kept.secret and cutover.version not in ("", kept.current):
         raise AuthError(
             f"{one.id}: during the client cutover somebody else moved AWSCURRENT of the secret {kept.store.name}, from "
-            f"the version {one_line(cutover.version, _ID_SHOWN)} to {one_line(kept.current, _ID_SHOWN)}. Nothing was "
-            "changed since, and the tokens that the clients had are still accepted. Find out who did, then run this "
-            "again: it plans anew, and gives the clients another cutover."
+            f"the version {one_line(cutover.version, _ID_SHOWN)} to {one_line(kept.current, _ID_SHOWN)}. No step is "
+            "made now, and the tokens that the clients had are still accepted. Find out who did, then run this again: "
+            "it plans anew, and gives the clients another cutover."
         )
     return cutover
 
