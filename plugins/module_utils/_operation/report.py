@@ -26,7 +26,8 @@ def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Repo
     """
     report: Report = dict(before) if before else _begun(outcome, operation)
     report["actions"] = [*report["actions"], *(action.get("action") for action in outcome.get("actions") or ())]
-    report["completed_steps"] = [*report["completed_steps"], *(outcome.get("made") or ())]
+    made = (*report["completed_steps"], *_moved(outcome, before), *(outcome.get("made") or ()))
+    report["completed_steps"] = list(dict.fromkeys(made))  # users are looked at again after their client cutover
     report["cutover_stage"] = outcome.get("cutover_stage")
     report["changed"] = report["changed"] or bool(outcome.get("changed"))
     report["failed"] = bool(outcome.get("failed"))
@@ -35,12 +36,18 @@ def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Repo
         report["steps"].append({name: change[name] for name in _OF_STEP if change.get(name) is not None})
         if operation in _EXPOSING:
             _expose(report, change)
-    if outcome.get("changes") or before is None:
-        report["stands"] = outcome.get("stands")
+    # What a later call saw is newer, also where it made no step.
+    report["stands"] = outcome.get("stands") or report.get("stands", "")
     if report["failed"] or outcome.get("changed") or before is None:
         report["msg"] = for_role(str(outcome.get("msg") or ""), operation)
     report["line"] = _line(key, report)
     return report
+
+
+def _moved(outcome: Mapping[str, Any], before: Report | None) -> tuple[str, ...]:
+    """Return the client cutover that tasks made after the call that stopped there; a time besides is a step."""
+    stage = (before or {}).get("cutover_stage")
+    return () if stage is None or stage in (outcome.get("steps") or ()) else (stage,)
 
 
 def _begun(outcome: Mapping[str, Any], operation: str) -> Report:
@@ -79,7 +86,7 @@ def _line(key: str, report: Report) -> str:
         return (report["msg"] or f"{key}: nothing to do.") + told
     if report["users"] and {"rotate", "rotate_current", "detach"} & set(report["completed_steps"]):
         told += f" These users have stopped working: {', '.join(report['users'])}."
-    made = ", ".join(report["planned_steps"])
+    made = ", ".join(report["completed_steps"])
     return f"{key}: it stands at {report['stands'] or report['stood']}, and stood at {report['stood']} ({made}).{told}"
 
 

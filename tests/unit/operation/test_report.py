@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""What is told of one group, over all calls of one operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import Report, report_of, unended
+
+ROTATE, LEAVE = "rotate_token", "migrate_rbac_to_auth"
+REQUIRED, ROTATING = "required (the token in AWSCURRENT)", "rotating (a, then b)"
+
+
+def outcome(*made: str, steps: str = "", changes: tuple[dict[str, Any], ...] = (), **members: Any) -> dict[str, Any]:
+    """One outcome of the module auth_operation."""
+    return {
+        "changed": bool(made),
+        "failed": False,
+        "msg": "one: done." if made else "one: nothing to do. It is open.",
+        "steps": steps.split() or list(made),
+        "calls": [],
+        "made": list(made),
+        "changes": list(changes),
+        "actions": [{"step": step, "action": f"Do-{step}", "parameters": {}} for step in made],
+        "stood": "open",
+        "stands": "open",
+        "on_evidence": "the API",
+        "open_since": None,
+        "secret_name": None,
+        "users": [],
+        "cutover_stage": None,
+        **members,
+    }
+
+
+def change(step: str = "rotate", *, is_open: bool | None = None, **members: Any) -> dict[str, Any]:
+    """What one step has changed. ``is_open``: whether everyone is served after it."""
+    told = {"step": step, "changed": True, "failed": False, "duration": 1.0, "msg": "one: done."}
+    return {**told, "after": {"possible_states": ["somewhere"], "unauthenticated_access": is_open}, **members}
+
+
+def told(*outcomes: dict[str, Any], operation: str = ROTATE) -> Report:
+    """The report after one call for each of the outcomes."""
+    report: Report | None = None
+    for one in outcomes:
+        report = report_of("one", one, operation, report)
+    assert report is not None
+    return report
+
+
+def stopped(*made: str, stage: str = "clients", **members: Any) -> dict[str, Any]:
+    """An outcome that stopped at a client cutover, with a SET to come."""
+    return outcome(*made, steps=f"{' '.join(made)} {stage} set", cutover_stage=stage, **members)
+
+
+# --- One call
+
+
+def test_nothing_to_do_is_told_in_the_words_of_the_plan() -> None:
+    report = told(outcome())
+    assert (report["changed"], report["failed"]) == (False, False)
+    assert report["line"] == report["msg"] == "one: nothing to do. It is open."
+    assert (report["stood"], report["stands"], report["evidence"]) == ("open", "open", "the API")
+
+
+def test_without_a_word_of_the_plan_there_is_nothing_to_do() -> None:
+    assert told(outcome(msg=""))["line"] == "one: nothing to do."
+
+
+def test_what_was_done_is_told_with_before_and_after() -> None:
+    calls = [
+        {"step": "rotate", "service": "elasticache", "action": "ModifyReplicationGroup", "parameters": {}},
+        {"step": "promote", "service": "secretsmanager", "action": "UpdateSecretVersionStage", "parameters": {}},
+    ]
+    changes = (change("rotate", called_at=5.0, done_at=6.0, before="not kept"), change("promote", duration=None))
+    report = told(outcome("rotate", "promote", calls=calls, changes=changes, stood=REQUIRED, stands=ROTATING))
+    assert report["line"] == f"one: it stands at {ROTATING}, and stood at {REQUIRED} (rotate, promote)."
+    assert report["changed"] is True
+    assert report["actions"] == ["Do-rotate", "Do-promote"]
+    assert report["planned_calls"] == ["elasticache:ModifyReplicationGroup", "secretsmanager:UpdateSecretVersionStage"]
+    assert report["planned_steps"] == report["completed_steps"] == ["rotate", "promote"]
+    assert report["steps"] == [
+        {"step": "rotate", "changed": True, "failed": False, "duration": 1.0, "called_at": 5.0, "done_at": 6.0},
+        {"step": "promote", "changed": True, "failed": False},
+    ]
+    assert not {"open_since", "exposure_seconds"} & set(report)
+
+
+def test_only_what_was_made_is_told_as_made() -> None:
+    """The rest of the plan is still to come."""
+    report = told(stopped("stage", "rotate"))
+    assert report["line"].endswith("(stage, rotate).")
+    assert report["planned_steps"] == ["stage", "rotate", "clients", "set"]
+    assert (report["completed_steps"], report["cutover_stage"]) == (["stage", "rotate"], "clients")
+
+
+def test_a_failure_is_told_in_its_own_words() -> None:
+    """Also where something was changed before it, and with what was tried after it."""
+    said = "one: clients are refused. That was tried: one: ROTATE is refused."
+    changes = (change("rotate"), change("monitor", failed=True))
+    report = told(outcome("rotate", failed=True, changed=True, msg=said, changes=changes))
+    assert (report["failed"], report["changed"]) == (True, True)
+    assert report["line"] == report["msg"] == said
+    assert [step["failed"] for step in report["steps"]] == [False, True]
+
+
+def test_a_refused_plan_is_a_failure() -> None:
+    """It may have been refused before the group was looked at."""
+    report = told(outcome(failed=True, msg="one: rotate_token is refused.", stood="", stands="", steps=""))
+    assert (report["failed"], report["changed"]) == (True, False)
+    assert report["line"] == "one: rotate_token is refused."
+    assert (report["stood"], report["stands"], report["completed_steps"]) == ("", "", [])
+
+
+def test_an_outcome_may_lack_what_was_never_found_out() -> None:
+    report = told({"failed": True, "changed": False, "msg": "one: the module met an error."})
+    assert report["line"] == "one: the module met an error."
+    assert report["actions"] == report["steps"] == report["planned_calls"] == report["users"] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "reworded"),
+    [
+        ("one: max_age: -1 lies in the future.", "one: rotate_token_max_age: -1 lies in the future."),
+        ("one: raise wait_timeout.", "one: raise rotate_token_wait_timeout."),
+        ("one: AWS says {{ max }}.", "one: AWS says {{ max }}."),
+    ],
+)
+def test_messages_name_the_variables_of_the_role(said: str, reworded: str) -> None:
+    report = told(outcome(failed=True, msg=said))
+    assert report["msg"] == report["line"] == reworded
+
+
+# --- Several calls
+
+
+def test_a_second_call_goes_on_from_the_first() -> None:
+    begun = told(stopped("stage", "rotate", stood=REQUIRED, stands=ROTATING, changes=(change("rotate"),)))
+    ended = outcome("set", stood=ROTATING, stands=REQUIRED, changes=(change("set"),), on_evidence="its nodes", calls=[])
+    report = report_of("one", ended, ROTATE, begun)
+    assert (report["stood"], report["stands"], report["evidence"]) == (REQUIRED, REQUIRED, "the API")
+    assert report["planned_steps"] == ["stage", "rotate", "clients", "set"]
+    # The tasks made the client cutover.
+    assert report["completed_steps"] == ["stage", "rotate", "clients", "set"]
+    assert report["line"].endswith("(stage, rotate, clients, set).")
+    assert [step["step"] for step in report["steps"]] == ["rotate", "set"]
+    assert report["actions"] == ["Do-stage", "Do-rotate", "Do-set"]
+    assert report["cutover_stage"] is None
+
+
+def test_what_an_earlier_call_told_is_left_as_it_was() -> None:
+    begun = told(stopped("rotate", changes=(change(),)))
+    kept = {name: list(value) if isinstance(value, list) else value for name, value in begun.items()}
+    report_of("one", outcome("set", changes=(change("set"),), failed=True), ROTATE, begun)
+    assert begun == kept
+
+
+def test_a_time_besides_the_tasks_is_a_step_itself() -> None:
+    report = told(stopped("rotate"), outcome("clients", "set"))
+    assert report["completed_steps"] == ["rotate", "clients", "set"]
+
+
+def test_users_that_are_looked_at_again_are_told_once() -> None:
+    report = told(stopped("users", stage="clients_users"), outcome("users", "attach"), operation="migrate_auth_to_rbac")
+    assert report["completed_steps"] == ["users", "clients_users", "attach"]
+
+
+def test_two_client_cutovers_in_a_row() -> None:
+    first, second = stopped("prefer_tls", stage="clients_tls"), stopped("require_tls", "rotate")
+    report = told(first, second, operation="enable_auth")
+    assert report["completed_steps"] == ["prefer_tls", "clients_tls", "require_tls", "rotate"]
+    assert report["cutover_stage"] == "clients"
+    report = told(first, second, outcome("set"), operation="enable_auth")
+    assert report["completed_steps"] == ["prefer_tls", "clients_tls", "require_tls", "rotate", "clients", "set"]
+
+
+def test_a_call_that_has_nothing_to_do_any_more_keeps_what_was_told() -> None:
+    begun = stopped("rotate", msg="one: rotated.", stands=ROTATING)
+    report = told(begun, outcome(msg="one: nothing to do.", stands=REQUIRED))
+    assert (report["changed"], report["failed"], report["msg"]) == (True, False, "one: rotated.")
+
+
+def test_a_failure_after_the_client_cutover() -> None:
+    """What was changed before it stays told, and where the group stands is what was seen last."""
+    refusal = "one: rotate_token has stopped: somebody else changed the group."
+    report = told(stopped("rotate", stands=ROTATING), outcome(failed=True, msg=refusal, stands=REQUIRED))
+    assert (report["changed"], report["failed"]) == (True, True)
+    assert (report["line"], report["stands"], report["cutover_stage"]) == (refusal, REQUIRED, None)
+    # Where it could not be looked at any more, that is what the call before saw.
+    assert told(stopped("rotate", stands=ROTATING), outcome(failed=True, stands=""))["stands"] == ROTATING
+
+
+# --- For how long everyone was let in
+
+
+OPENED, SHUT = change(is_open=True, called_at=100.0, done_at=110.0), {"called_at": 120.0, "done_at": 130.25}
+
+
+@pytest.mark.parametrize(
+    ("open_since", "calls", "since", "seconds"),
+    [
+        (None, [[OPENED, change("set", is_open=False, **SHUT)]], 100.0, 30.2),
+        # Over the client cutover, too.
+        (None, [[OPENED], [change("set", is_open=False, **SHUT)]], 100.0, 30.2),
+        (None, [[OPENED], []], 100.0, None),
+        (None, [[change(is_open=False, called_at=100.0, done_at=110.0)]], None, None),
+        (50.0, [[change("set", is_open=False, **SHUT)]], 50.0, 80.2),
+        (50.0, [[OPENED], [change("set", is_open=False, **SHUT)]], 50.0, 80.2),
+        # What is not known is no end of it, and what comes after the end is no second one.
+        (50.0, [[change(called_at=60.0, done_at=70.0), change("set", is_open=False, **SHUT)]], 50.0, 80.2),
+        (50.0, [[change("set", is_open=False, **SHUT), change(is_open=False, done_at=190.0)]], 50.0, 80.2),
+        (50.0, [[change("set", is_open=False, called_at=120.0, done_at=None)]], 50.0, None),
+        (50.0, [[]], 50.0, None),
+        (None, [[]], None, None),
+    ],
+)
+@pytest.mark.parametrize("operation", [LEAVE, "rollback_token"])
+def test_exposure(
+    operation: str,
+    open_since: float | None,
+    calls: list[list[dict[str, Any]]],
+    since: float | None,
+    seconds: float | None,
+) -> None:
+    outcomes = [outcome("set", open_since=open_since, changes=tuple(changes)) for changes in calls]
+    report = told(*outcomes, operation=operation)
+    assert (report["open_since"], report["exposure_seconds"]) == (since, seconds)
+    told_of = report["line"].partition(" Everyone was let in for ")[2]
+    assert told_of == ("" if seconds is None else f"{seconds:g} s.")
+
+
+def test_an_access_that_was_ended_by_others_is_told_too() -> None:
+    """There was nothing left to do: the line says since when all the same."""
+    closed = outcome(open_since=50.0, changes=(change("set", is_open=False, **SHUT),))
+    assert told(closed, operation=LEAVE)["line"] == "one: nothing to do. It is open. Everyone was let in for 80.2 s."
+
+
+def test_exposure_is_told_only_where_it_may_be() -> None:
+    report = told(outcome("rotate", open_since=50.0, changes=(OPENED, change("set", is_open=False, **SHUT))))
+    assert not {"open_since", "exposure_seconds"} & set(report)
+    assert "let in" not in report["line"]
+
+
+# --- Users that stop working
+
+USERS = [{"user_name": "app", "kept": False}, {"user_name": "default", "kept": True}, {"user_name": "b", "kept": False}]
+
+
+@pytest.mark.parametrize("made", ["rotate", "rotate_current", "detach"])
+def test_users_that_have_stopped_working(made: str) -> None:
+    report = told(outcome(made, users=USERS), operation=LEAVE)
+    assert report["users"] == ["app", "b"]
+    assert report["line"].endswith(" These users have stopped working: app, b.")
+
+
+def test_users_that_would_stop_working_have_not() -> None:
+    """Neither before the step that takes them away, nor where there is nobody."""
+    report = told(stopped("stage", stage="clients_before", users=USERS), operation=LEAVE)
+    assert report["users"] == ["app", "b"]
+    assert "stopped working" not in report["line"]
+    assert "stopped working" not in told(outcome("rotate", users=USERS[1:2]), operation=LEAVE)["line"]
+    report = report_of("one", outcome("rotate_current", "set"), LEAVE, report)
+    assert "These users have stopped working: app, b." in report["line"]
+
+
+# --- On its way
+
+
+def progress(step: str = "rotate", **members: Any) -> dict[str, Any]:
+    return {"step": step, "ended": False, "failed": False, **members}
+
+
+def test_a_group_on_its_way() -> None:
+    report = unended("one", progress())
+    assert report["line"] == report["msg"] == "one: it was at rotate when this was written, and the run had not ended."
+    assert (report["unended"], report["changed"], report["failed"], report["actions"]) == (True, False, False, [])
+    assert unended("one", progress(failed=True))["failed"] is True
+
+
+def test_a_group_on_its_way_keeps_what_an_earlier_call_told() -> None:
+    begun = told(stopped("rotate", stands=ROTATING, secret_name="the/secret"))
+    report = unended("one", progress("set"), begun)
+    assert (report["changed"], report["stands"], report["secret_name"]) == (True, ROTATING, "the/secret")
+    assert report["actions"] == ["Do-rotate"]
+    assert report["line"].startswith("one: it was at set ")
+    assert "unended" not in begun
