@@ -71,12 +71,19 @@ class RoleCheck:
             paths[short] = path = files.located(folder, str(self.value(short) or ""))
             if path and not becomes:
                 files.check_written(f"{self._role}_{short}", path)
-        given = str(self.value(files.AUTHORITIES) or "")
-        here = self._action._connection.transport == "local"
-        paths[files.AUTHORITIES] = files.located(folder, given) if here else given
-        if given and here and not becomes and self.value("probe") != "never":
-            files.check_authorities(f"{self._role}_{files.AUTHORITIES}", paths[files.AUTHORITIES])
+        paths[files.AUTHORITIES] = path = self.authorities(folder)
+        if path and self._is_here and not becomes and self.value("probe") != "never":
+            files.check_authorities(f"{self._role}_{files.AUTHORITIES}", path)
         return paths
+
+    def authorities(self, folder: str) -> str:
+        """Return the file with certificates, where the modules run; empty where there is none."""
+        given = str(self.value(files.AUTHORITIES) or "")
+        return files.located(folder, given) if self._is_here else given
+
+    @property
+    def _is_here(self) -> bool:
+        return bool(self._action._connection.transport == "local")
 
     def _has_tasks(self, folder: str) -> bool:
         role = self._role

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -23,7 +24,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import one_line
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import Report, report_of, unended
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import PLACE, RunFile
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import PLACE, RunFile, write_whole
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_files as files
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_check import RoleCheck
 from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import (
@@ -58,7 +59,7 @@ class RoleOperation:
         self._after: Sequence[Mapping[str, Any]] | None = self._arguments.pop("after_cutover", None)
         self._lock = threading.Lock()
         self._targets: list[Target] = []
-        self._file = RunFile("", role, "")
+        self._file, self._path, self._is_warned = RunFile("", role, ""), "", False
         self._earlier: dict[tuple[Any, ...], Report] = {}
         self.folder = ""
 
@@ -86,30 +87,31 @@ class RoleOperation:
         self._arguments["skip_secondaries"] = not named
         if phase == "all" and not checked.client_tasks:
             self._arguments["soak"] = soak
-        self._locate("data_plane_ca_path", checked.files)
+        self._locate_authorities(checked.files[files.AUTHORITIES])
         return self._begin_wave(checked.files["result_path"])
 
     @property
     def _batch(self) -> list[str]:
         return list(self._known["ansible_play_batch"])
 
-    def _locate(self, option: str, files: Mapping[str, str]) -> None:
-        if self._arguments.get(option):
-            self._arguments[option] = files[option]
+    def _locate_authorities(self, path: str) -> None:
+        if self._arguments.get(files.AUTHORITIES):
+            self._arguments[files.AUTHORITIES] = path
 
     def _begin_wave(self, path: str) -> str:
         """Begin the run file, or take up that of the waves before; return why no further wave begins."""
-        run, hosts = self._run, self._batch
-        kept = path if path and not self._action._task.check_mode else self._temporary
-        later = set(self._known["ansible_play_hosts_all"]) - set(hosts)
-        before = None
-        with contextlib.suppress(OSError, ValueError):
-            before = RunFile.read(kept)
-        if before is None or before.run != run or set(before.hosts) & set(hosts):
-            waiting = [host for host in self._known["ansible_play_hosts_all"] if host in later]
-            self._file = RunFile.begun(kept, self._role, run, hosts, waiting)
+        known, hosts = self._known, self._batch
+        self._path = "" if self._action._task.check_mode else path
+        others = [host for host in known["ansible_play_hosts"] if host not in hosts]
+        before = self._found()
+        if before is None:
+            self._file = RunFile.begun(self._temporary, self._role, self._run, hosts, others)
             return ""
-        failed = [host for host in before.hosts if host not in self._known["ansible_play_hosts"]]
+        waiting = [host for host in before.waiting if host in others]
+        if set(before.hosts) & set(hosts):  # the play has the role once more
+            self._file = before.same_wave(hosts, waiting)
+            return ""
+        failed = [host for host in before.hosts if host not in known["ansible_play_hosts"]]
         allowed = self._check.value("max_fail_percentage")
         if len(failed) * 100 > float(allowed) * len(before.hosts):
             self._file = before
@@ -119,7 +121,7 @@ class RoleOperation:
                 "that no further wave begins. Mend what they say, and take up the rest with --limit @ and the retry "
                 "file, or --limit and the hosts."
             )
-        self._file = before.next_wave(hosts, [host for host in before.waiting if host not in hosts])
+        self._file = before.next_wave(hosts, waiting)
         return ""
 
     @property
@@ -128,24 +130,28 @@ class RoleOperation:
 
     @property
     def _temporary(self) -> str:
-        """Where the run file is that nobody asked for: Ansible removes its own temporary files in the end."""
+        """Where the run file is in any case, for later tasks: Ansible removes its own temporary files in the end."""
         folder = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]  # made when that module is loaded
-        return os.path.join(folder, f"elasticache-auth-{self._role}-{self._run}.json")
+        # Two uses of a role in a play that name different files have different ones here, too.
+        return os.path.join(folder, f"elasticache-auth-{self._role}-{self._run}-{zlib.crc32(self._path.encode())}.json")
 
-    def _running(self) -> RunFile:
-        """Return the run file that this run has begun."""
-        folder = files.folder_of(self._known["playbook_dir"], os.getcwd())
-        path = files.located(folder, str(self._check.value("result_path") or ""))
-        for kept in filter(None, (path, self._temporary)):
+    def _found(self) -> RunFile | None:
+        """Return the run file that this run has begun, if any."""
+        for path in filter(os.path.isfile, (self._temporary, self._path)):
             with contextlib.suppress(OSError, ValueError):
-                if (found := RunFile.read(kept)).run == self._run:
+                if ((found := RunFile.read(path)).run, found.operation) == (self._run, self._role):
                     return found
-        raise AuthError(f"{self._role}: the run file is gone: {path or self._temporary}. Run this again.")
+        return None
 
     def _go_on(self, after: Sequence[Mapping[str, Any]]) -> None:
         """Go on with the groups whose clients have been moved: those of the hosts that did not fail meanwhile."""
-        self._file = self._running()
-        self._earlier = self._file.of_wave()
+        folder = files.folder_of(self._known["playbook_dir"], os.getcwd())
+        self._locate_authorities(self._check.authorities(folder))
+        self._path = files.located(folder, str(self._check.value("result_path") or ""))
+        found = self._found()
+        if found is None:
+            raise AuthError(f"{self._role}: the run file is gone: {self._path or self._temporary}. Run this again.")
+        self._file, self._earlier = found, found.of_wave()
         failed = set(self._file.hosts) - set(self._batch)
         hostvars = self._known["hostvars"]
         spoken_for = [report for host in failed for report in reports_of_host(self._file.groups, host, hostvars[host])]
@@ -202,8 +208,9 @@ class RoleOperation:
                 for key, outcome in place["outcomes"].items():
                     before = self._earlier.get((key, region or None, role or None))
                     self._file.put(key, region, role, report_of(key, outcome, operation, before))
-            if self._file.groups or "places" in module_result:  # else it was ended before anything was looked at
-                self._write()
+            # One that was ended before anything was looked at leaves the file of the run before.
+            is_ended_early = bool(module_result.get("failed")) and "places" not in module_result
+            trouble = "" if is_ended_early and not self._file.groups else self._write()
         kept = ("failed", "diff", "warnings", "deprecations", "exception")
         result: Result = {name: module_result[name] for name in kept if name in module_result}
         changed = bool(module_result.get("changed"))
@@ -211,8 +218,14 @@ class RoleOperation:
             msg = self._file.summary()
             if len(self._file.groups) > 1 and not self._action._task.check_mode:
                 Display().display(one_line(msg, _MAX_LINE))
+        elif not module_result and self._after:
+            msg = "No replication group goes on: their hosts failed during the client cutover."
         else:
             msg = for_role(str(module_result.get("msg") or "There is no replication group."), operation)
+        if trouble:
+            # What was done must not be lost with the file.
+            result["failed"] = True
+            msg = " ".join((trouble, msg, *(report["line"] for report in self._file.of_wave().values())))
         return result | {
             "changed": changed and self._is_ours(module_result),
             "msg": msg,
@@ -238,22 +251,32 @@ class RoleOperation:
         known = self._known
         changed = {
             (key, target["region"] or None, target["assume_role_arn"] or None)
-            for target, place in zip(self._targets, module_result["places"], strict=True)
+            for target, place in zip(self._targets, module_result.get("places") or (), strict=False)
             for key, outcome in place["outcomes"].items()
             if outcome["changed"]
         }
         own = reports_of_host(self._file.groups, known["inventory_hostname"], known)
         return any(tuple(one[name] for name in PLACE) in changed for one in own)
 
-    def _write(self) -> None:
-        try:
-            self._file.write()
-        except OSError as error:
-            # What was done must not be lost with the file.
-            path = self._file.path
-            Display().warning(f"{self._role}_result_path: {path} can't be written: {error.strerror}.")
-            self._file.path = self._temporary
-            self._file.write()
+    def _write(self) -> str:
+        """Write the run file, also where the user wants it; return why it could not be written at all."""
+        text, written, wrong = self._file.text(), [], {}
+        for path in filter(None, (self._temporary, self._path)):
+            try:
+                write_whole(path, text)
+                written.append(path)
+            except OSError as error:
+                wrong[path] = f"{path} can't be written: {error.strerror}."
+        if self._temporary in wrong:
+            with contextlib.suppress(OSError):
+                os.unlink(self._temporary)  # what it says is older than what the other one says
+        if not written:
+            return f"{self._role}: no run file: {' '.join(wrong.values())}"
+        self._file.path = written[-1]
+        if self._path in wrong and not self._is_warned:
+            self._is_warned = True
+            Display().warning(f"{self._role}_result_path: {wrong[self._path]}")
+        return ""
 
 
 class Keeping:

@@ -7,7 +7,6 @@ A table of operations and failures: whatever a result says must hold of the emul
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,9 @@ from integration.role_scenes import due_fleet, labelled
 from integration.scenes import GROUP, USERS, A, B, create_user_group, scene, slots
 from integration.time_is_up import seen_since, time_is_up
 
-from ansible_collections.elasticache.auth.plugins.filter.journeys import journey_report
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import carry_out, staleness
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import report_of
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import RunFile, write_whole
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -113,17 +113,17 @@ def seen_after_call(emulator: Emulator, number: int) -> bool:
 
 
 class TestARotation:
-    """The journey's result, its summary and its file tell the same."""
+    """The operation's result, its summary and its run file tell the same."""
 
-    def told(self, ended: ModuleRun, tmp_path: Path, emulator: Emulator) -> str:
+    def told(self, ended: ModuleRun, tmp_path: Path) -> str:
         """Return where the group stands, as the role's report, its file and the wave's summary have it."""
-        report = journey_report(ended.result, [{}], [GROUP])
-        path = tmp_path / "result.json"
-        options = {"path": str(path), "journey": "rotate_token", "groups": report["groups"]}
-        summed = run(emulator, "journey_result", options)
-        stands = str(report["groups"][GROUP]["stands"])
-        assert json.loads(path.read_text("utf-8"))["groups"][0]["stands"] == stands
-        assert summed.msg.endswith(f"They stand at: 1 {stands}.")
+        report = report_of(GROUP, ended.of(GROUP), "rotate_token")
+        file = RunFile.begun(str(tmp_path / "result.json"), "rotate_token", "run", ["localhost"], [])
+        file.put(GROUP, None, None, report)
+        write_whole(file.path, file.text())
+        stands = str(report["stands"])
+        assert RunFile.read(file.path).groups[0]["stands"] == stands
+        assert file.summary().endswith(f"They stand at: 1 {stands}.")
         assert ended.of(GROUP)["stands"] == stands
         return stands
 
@@ -144,7 +144,7 @@ class TestARotation:
         emulator.faults({**_REFUSED, "action": MODIFY, "nth": nth})
         ended = self.rotate(emulator)
         assert ended.of(GROUP)["failed"]
-        assert self.told(ended, tmp_path, emulator) == stands
+        assert self.told(ended, tmp_path) == stands
         labels = labelled(emulator)
         expected = [A] if nth == 1 else [labels["AWSPREVIOUS"], labels["AWSCURRENT"]]
         assert slots(emulator) == expected
@@ -179,16 +179,16 @@ class TestARotation:
         ended = self.rotate(emulator)
         assert ended.of(GROUP)["failed"], ended.of(GROUP)
         assert "rotate" in ended.of(GROUP)["made" if nth == 2 else "left"]
-        assert self.told(ended, tmp_path, emulator) == f"unknown: {' or '.join(stands)}"
+        assert self.told(ended, tmp_path) == f"unknown: {' or '.join(stands)}"
 
     def test_through(self, emulator: Emulator, tmp_path: Path) -> None:
         due_fleet(emulator, [GROUP], A)
         ended = self.rotate(emulator)
-        assert self.told(ended, tmp_path, emulator) == "required (the token in AWSCURRENT)"
+        assert self.told(ended, tmp_path) == "required (the token in AWSCURRENT)"
 
     def test_up_to_the_clients_turn(self, emulator: Emulator, tmp_path: Path) -> None:
         """The labels moved after the last call on the group: the tokens are told by those that they have now."""
         due_fleet(emulator, [GROUP], A)
         ended = self.rotate(emulator, phase="begin", soak=None)
-        told = self.told(ended, tmp_path, emulator)
+        told = self.told(ended, tmp_path)
         assert told == "rotating (the token in AWSPREVIOUS, then the token in AWSCURRENT)"

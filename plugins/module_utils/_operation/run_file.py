@@ -20,6 +20,8 @@ from .report import Report
 SCHEMA = 1
 #: What a group is known by.
 PLACE = ("replication_group_id", "region", "assume_role_arn")
+#: What every report has, by whichever call it was told.
+_OF_EACH = ("wave", "outcome", "changed", "failed", "msg", "line")
 _Key = tuple[Any, ...]
 
 
@@ -45,7 +47,13 @@ class RunFile:
 
     def next_wave(self, hosts: Sequence[str], waiting: Sequence[str]) -> RunFile:
         """Return it for another wave."""
-        return replace(self, wave=self.wave + 1, hosts=hosts, waiting=waiting)
+        return replace(self, wave=self.wave + 1, hosts=hosts, waiting=waiting, _groups=dict(self._groups))
+
+    def same_wave(self, hosts: Sequence[str], waiting: Sequence[str]) -> RunFile:
+        """Return it for another use of the role in the same wave: what the one before told of that is no part of it."""
+        others = {place: report for place, report in self._groups.items() if report["wave"] != self.wave}
+        began_at = self.began_at if others else _now()
+        return replace(self, began_at=began_at, hosts=hosts, waiting=waiting, _groups=others)
 
     @classmethod
     def read(cls, path: str) -> RunFile:
@@ -54,11 +62,14 @@ class RunFile:
             content = json.load(stream)
         try:
             groups = {tuple(group[name] for name in PLACE): group for group in content["groups"]}
+            lacking = sorted({name for group in groups.values() for name in _OF_EACH if name not in group})
             wave, hosts, waiting = int(content["wave"]), list(content["hosts"]), list(content["waiting"])
             operation, run, began_at = (str(content[name]) for name in ("journey", "run", "began_at"))
-            return cls(path, operation, run, began_at, wave, hosts, waiting, groups)
         except (KeyError, TypeError) as error:
             raise ValueError(f"it is no run file of this collection: {type(error).__name__} {error}") from error
+        if lacking:
+            raise ValueError(f"it is no run file of this collection: a group in it has no {', '.join(lacking)}")
+        return cls(path, operation, run, began_at, wave, hosts, waiting, groups)
 
     @property
     def groups(self) -> list[Report]:
@@ -75,10 +86,12 @@ class RunFile:
         outcome = "failed" if report["failed"] else "changed" if report["changed"] else "unchanged"
         if report.get("unended"):
             outcome = "under way"
-        self._groups[place] = {**dict(zip(PLACE, place, strict=True)), "wave": self.wave, "outcome": outcome, **report}
+        # A report that an earlier call began has these from there: they are told anew.
+        head = {**dict(zip(PLACE, place, strict=True)), "wave": self.wave, "outcome": outcome}
+        self._groups[place] = {**head, **report, **head}
 
-    def write(self) -> None:
-        """Write the file whole or not at all. Raises OSError."""
+    def text(self) -> str:
+        """Return what is in the file."""
         head = {
             "schema": SCHEMA,
             "journey": self.operation,
@@ -92,26 +105,32 @@ class RunFile:
         # A line for each group: json's own way to indent takes ten times as long.
         lines = [f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in head.items()]
         groups = ",\n ".join(map(json.dumps, self._groups.values()))
-        folder = os.path.dirname(os.path.abspath(self.path))
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".run_file")  # mode 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write('{{\n{}"groups": [\n {}\n]\n}}\n'.format("".join(lines), groups))
-            os.replace(name, self.path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        return '{{\n{}"groups": [\n {}\n]\n}}\n'.format("".join(lines), groups)
 
     def summary(self) -> str:
         """Return in words how many groups there are of each outcome, in this wave and in all, and where they stand."""
         wave = [group for group in self.groups if group["wave"] == self.wave]
-        waiting = f", {len(self.waiting)} hosts are waiting" if self.waiting else ""
+        hosts = len(self.waiting)
+        waiting = f", {hosts} {'host is' if hosts == 1 else 'hosts are'} waiting" if hosts else ""
         states = collections.Counter(map(_standing, self.groups))
         return (
             f"{self.operation}, wave {self.wave}: {_counted(group['outcome'] for group in wave)}. In all: "
             f"{_counted(group['outcome'] for group in self.groups)}{waiting}. They stand at: {_words(states)}."
         )
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write a file whole or not at all; only its owner can read it. Raises OSError."""
+    folder = os.path.dirname(os.path.abspath(path))
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".run_file")  # mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 def _now() -> str:

@@ -19,4 +19,4 @@ def documented(role: str) -> dict[str, dict[str, Any]]:
     return {name.removeprefix(f"{role}_"): option for name, option in options.items()}
 
 
-ALL = {role.name: documented(role.name) for role in sorted(ROLES.iterdir()) if role.name != "journey"}
+ALL = {role.name: documented(role.name) for role in sorted(ROLES.iterdir())}

@@ -1,0 +1,643 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""A role's calls of auth_operation: waves, the run file, and who goes on after a client cutover.
+
+The play, its hosts and their variables are Ansible's own; only the action is a stand-in, as nothing is called here.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.block import Block
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+
+from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import RunFile
+from ansible_collections.elasticache.auth.plugins.plugin_utils._role_operation import RoleOperation
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-east-1"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plugins() -> None:
+    """Files with tasks are checked by Ansible's own parser."""
+    init_plugin_loader([])
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible's folder for temporary files is one of the test's."""
+    (tmp_path / "local").mkdir()
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "local"), raising=False)
+
+
+class Playing:
+    """A play with a role, wave by wave."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *hosts: str,
+        role: str = "rotate_token",
+        of_hosts: Mapping[str, Mapping[str, Any]] | None = None,
+        **variables: Any,
+    ) -> None:
+        self.folder, self.role, self.check_mode, self.diff = folder, role, False, False
+        self.loader = DataLoader()
+        self.loader.set_basedir(str(folder))
+        self.inventory = InventoryManager(loader=self.loader, sources=[f"{','.join(hosts)},"])
+        for host, given in (of_hosts or {}).items():
+            for name, value in given.items():
+                self.inventory.get_host(host).set_variable(name, value)
+        self.manager = VariableManager(loader=self.loader, inventory=self.inventory)
+        HostVars(inventory=self.inventory, variable_manager=self.manager, loader=self.loader)
+        defaults = self.loader.load_from_file(str(ROLES / role / "defaults" / "main.yml"))
+        given = {f"{role}_{name}": value for name, value in variables.items()}
+        content = {"name": "A play", "hosts": "all", "gather_facts": False, "vars": {**defaults, **given}}
+        self.play = Play.load(content, variable_manager=self.manager, loader=self.loader)
+
+    def wave(self, *hosts: str) -> Playing:
+        """Let these be the hosts of the batch."""
+        self.inventory.restrict_to_hosts([self.inventory.get_host(host) for host in hosts])
+        return self
+
+    def drop(self, *hosts: str) -> Playing:
+        """Let these have failed."""
+        self.play._removed_hosts.extend(hosts)
+        return self
+
+    def set(self, **variables: Any) -> Playing:
+        """Let the role have other variables: it is used once more."""
+        self.play.vars.update({f"{self.role}_{name}": value for name, value in variables.items()})
+        return self
+
+    def operation(self, after: Sequence[Mapping[str, Any]] | None = None, **arguments: Any) -> RoleOperation:
+        """One task of the role, which has not been prepared."""
+        task: Any = Task(block=Block(play=self.play))
+        task._variable_manager, task._loader = self.manager, self.loader
+        task.check_mode, task.diff = self.check_mode, self.diff
+        batch = self.inventory.get_hosts()
+        host = next(host for host in batch if host.name not in self.play._removed_hosts)
+        known = self.manager.get_vars(play=self.play, host=host, task=task)
+        action: Any = SimpleNamespace(
+            _task=task,
+            _templar=Templar(loader=self.loader, variables=known),
+            _loader=self.loader,
+            _play_context=SimpleNamespace(become=False),
+            _connection=SimpleNamespace(transport="local"),
+        )
+        if after is not None:
+            arguments = {**arguments, "after_cutover": list(after)}
+        return RoleOperation(action, self.role, arguments, known)
+
+    def begin(self, **arguments: Any) -> RoleOperation:
+        """One task of the role, which begins."""
+        operation = self.operation(**arguments)
+        assert operation.prepare() == ""
+        return operation
+
+    def go_on(self, after: Sequence[Mapping[str, Any]], **arguments: Any) -> RoleOperation:
+        """One task of the role after its client cutover."""
+        operation = self.operation(after, **arguments)
+        assert operation.prepare() == ""
+        return operation
+
+
+def outcome(key: str, *made: str, failed: bool = False, **members: Any) -> dict[str, Any]:
+    """What the module tells of a group."""
+    told = {"changed": bool(made), "failed": failed, "msg": f"{key}: {'refused' if failed else 'done'}."}
+    lists: dict[str, Any] = {name: [] for name in ("calls", "changes", "users")}
+    actions = [{"step": step, "action": step} for step in made]
+    return {**told, **lists, "steps": list(made), "made": list(made), "actions": actions, "stands": "open", **members}
+
+
+def result(operation: RoleOperation, *made: str, stage: str | None = None, failing: Sequence[str] = ()) -> Any:
+    """What the module returns: each group of the call made these steps, and stopped at ``stage``, or failed."""
+    places, cutovers = [], []
+    for target in operation.arguments["places"]:
+        outcomes = {}
+        for key in target["replication_group_ids"]:
+            failed = key in failing
+            at = None if failed else stage
+            outcomes[key] = outcome(key, *made, failed=failed, cutover_stage=at, secret_name=f"the/{key}")
+            if at:
+                where = {name: target[name] or None for name in ("region", "assume_role_arn")}
+                cutovers.append({"replication_group_id": key, **where, "stage": at, "secret_version_id": f"v-{key}"})
+        places.append({"outcomes": outcomes})
+    changed = any(one["changed"] for place in places for one in place["outcomes"].values())
+    return {"changed": changed, "failed": False, "places": places, "cutovers": cutovers}
+
+
+def ids(operation: RoleOperation) -> list[str]:
+    """The groups of a call, in order."""
+    return [key for target in operation.arguments.get("places", ()) for key in target["replication_group_ids"]]
+
+
+def content(path: Path | str) -> Any:
+    return json.loads(Path(path).read_text("utf-8"))
+
+
+def outcomes_in(path: Path | str) -> dict[str, tuple[int, str]]:
+    return {one["replication_group_id"]: (one["wave"], one["outcome"]) for one in content(path)["groups"]}
+
+
+# --- A call for all hosts of the batch
+
+
+def test_a_call_is_for_the_groups_of_the_batch(tmp_path: Path) -> None:
+    hosts = {"a": WEST, "h": {**EAST, "replication_group_id": "b"}, "c": WEST}
+    playing = Playing(tmp_path, "a", "h", "c", "d", of_hosts=hosts, soak=5).wave("a", "h", "c")
+    operation = playing.begin(force=True)
+    given = operation.arguments
+    assert [(target["region"], target["replication_group_ids"]) for target in given["places"]] == [
+        ("us-west-2", ["a", "c"]),
+        ("us-east-1", ["b"]),
+    ]
+    assert (given["force"], given["soak"], given["skip_secondaries"]) == (True, 5, True)
+    told = operation.ended(result(operation, "rotate", "set"))
+    assert (told["changed"], told["wave"], told["stopped"], told["cutovers"]) == (True, 1, "", [])
+    assert told["folder"] == str(tmp_path)
+    assert told["msg"].startswith("rotate_token, wave 1: 3 changed. In all: 3 changed, 1 host is waiting.")
+    assert not {"places", "outcomes"} & set(told)
+    assert Path(told["run_file"]).parent == tmp_path / "local"
+    assert (content(told["run_file"])["hosts"], content(told["run_file"])["waiting"]) == (["a", "h", "c"], ["d"])
+
+
+def test_a_list_of_groups(tmp_path: Path) -> None:
+    operation = Playing(tmp_path, "localhost", replication_groups=["a", "B"], soak=0).begin()
+    assert operation.arguments["places"] == [
+        {"region": "", "assume_role_arn": "", "replication_group_ids": ["a", "b"]},
+    ]
+    assert (operation.arguments["soak"], operation.arguments["skip_secondaries"]) == (0, False)
+
+
+def test_no_group_no_call(tmp_path: Path) -> None:
+    operation = Playing(tmp_path, "localhost", replication_groups=[], soak=0).begin()
+    assert operation.arguments == {}
+    told = operation.ended({})
+    assert (told["msg"], told["changed"], told.get("failed")) == ("There is no replication group.", False, None)
+    assert content(told["run_file"])["groups"] == []
+
+
+def test_a_call_that_failed_as_a_whole(tmp_path: Path) -> None:
+    operation = Playing(tmp_path, "a", soak=0).begin()
+    told = operation.ended({"failed": True, "msg": "max_age: -1 lies in the future.", "warnings": ["beware"]})
+    assert (told["failed"], told["msg"]) == (True, "rotate_token_max_age: -1 lies in the future.")
+    assert (told["warnings"], told["changed"]) == (["beware"], False)
+
+
+def tasks(folder: Path) -> str:
+    (folder / "clients.yml").write_text("- name: Move the clients\n  ansible.builtin.debug: {msg: moved}\n")
+    return "clients.yml"
+
+
+def test_the_clients_need_a_cutover(tmp_path: Path) -> None:
+    with pytest.raises(AuthError, match=r"rotate_token_clients_tasks, or a time in rotate_token_soak .*_phase: begin"):
+        Playing(tmp_path, "a").operation().prepare()
+    for variables in ({"phase": "begin"}, {"phase": "finish"}, {"clients_tasks": tasks(tmp_path), "soak": 5}):
+        assert "soak" not in Playing(tmp_path, "a", **variables).begin().arguments
+
+
+def test_a_change_counts_where_it_is_the_hosts_own(tmp_path: Path) -> None:
+    """One host makes the call for all of them; with a diff it is shown there."""
+    for own in ("a", "b"):
+        playing = Playing(tmp_path, "a", "b", "c", soak=0)
+        operation = playing.begin()
+        made = result(operation)
+        made["places"][0]["outcomes"][own] = outcome(own, "rotate")
+        assert operation.ended({**made, "changed": True})["changed"] is (own == "a")
+        playing.diff = True
+        operation = playing.begin()
+        assert operation.ended({**made, "changed": True, "diff": [{}]})["changed"] is True
+
+
+@pytest.mark.parametrize("role", ["migrate_rbac_to_auth", "disable_access_control", "rotate_token"])
+def test_who_stops_working_is_told(tmp_path: Path, role: str, capsys: pytest.CaptureFixture[str]) -> None:
+    playing = Playing(tmp_path, "a", "b", role=role, soak=0)
+    operation = playing.begin()
+    assert operation.has_losers == (role != "rotate_token")
+    users = [
+        {"user_name": "app", "access_string": "on ~app:* -@all\n+@read", "kept": False},
+        {"user_name": "default", "access_string": "on ~* +@all", "kept": True},
+    ]
+    plan = result(operation, "rotate")
+    plan["places"][0]["outcomes"]["a"]["users"] = users
+    plan["places"][0]["outcomes"]["b"] |= {"users": users, "steps": ["set"]}
+    operation.tell_losers(plan)
+    assert capsys.readouterr().out.splitlines() == [
+        "a: these users stop working when its user groups are taken away: app (on ~app:* -@all +@read)"
+    ]
+    operation.tell_losers({"failed": True, "msg": "no credentials"})
+    operation.ended(result(operation, "rotate", stage="clients"))
+    assert playing.operation([]).has_losers is False
+
+
+# --- Waves
+
+
+@pytest.mark.parametrize(
+    ("hosts", "failed", "allowed", "stops"),
+    [
+        (10, 0, 0, False),
+        (10, 1, 0, True),
+        (10, 1, 10, False),  # no more than that
+        (10, 2, 10, True),
+        (10, 9, 90.0, False),
+        (10, 1, "10", False),
+        (10, 10, 100, False),
+        (3, 1, 33, True),
+        (3, 1, 34, False),
+        (8, 7, 10, True),
+    ],
+)
+def test_the_gate_between_waves(tmp_path: Path, hosts: int, failed: int, allowed: Any, stops: bool) -> None:
+    first = [f"h{number}" for number in range(hosts)]
+    report = tmp_path / "report.json"
+    playing = Playing(
+        tmp_path, *first, "later", "last", soak=0, max_fail_percentage=allowed, result_path=str(report)
+    ).wave(*first)
+    operation = playing.begin()
+    operation.ended(result(operation, "rotate", failing=first[:failed]))
+
+    operation = playing.drop(*first[:failed]).wave("later").operation()
+    why = operation.prepare()
+    assert bool(why) == stops
+    if not stops:
+        told = operation.ended(result(operation, "rotate"))
+        assert told["wave"] == 2
+        assert outcomes_in(report)["later"] == (2, "changed")
+        assert content(report)["waiting"] == ["last"]
+        return
+    assert why.startswith(f"not begun. Of the {hosts} hosts of the wave before {failed} failed ({first[0]}")
+    assert f"more than rotate_token_max_fail_percentage: {allowed} allows" in why
+    assert first[failed - 1] in why or failed > 5
+    assert "h5" not in why
+    told = operation.stopped(why)
+    assert (told["stopped"], told["cutovers"], told["wave"]) == (why, [], 1)
+    assert RunFile.read(told["run_file"]).hosts == first
+    assert "later" not in outcomes_in(report)
+
+
+def test_only_the_wave_before_counts(tmp_path: Path) -> None:
+    playing = Playing(tmp_path, "a", "b", "c", "d", soak=0, max_fail_percentage=50)
+    for wave, hosts in enumerate((("a", "b"), ("c",), ("d",)), start=1):
+        operation = playing.wave(*hosts).begin()
+        assert operation.ended(result(operation, "rotate"))["wave"] == wave
+        playing.drop(*hosts[:1] if wave == 1 else ())
+
+
+def test_a_host_that_failed_before_the_role_waits_for_nothing(tmp_path: Path) -> None:
+    playing = Playing(tmp_path, "a", "b", "c", "d", soak=0).wave("a", "b").drop("b")
+    operation = playing.begin()
+    told = operation.ended(result(operation))
+    assert (ids(operation), content(told["run_file"])["waiting"]) == (["a"], ["c", "d"])
+    operation = playing.wave("c", "d").drop("d").begin()
+    told = operation.ended(result(operation))
+    assert (content(told["run_file"])["hosts"], content(told["run_file"])["waiting"]) == (["c"], [])
+
+
+def test_another_play_begins_anew(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    for host in ("a", "b"):
+        playing = Playing(tmp_path, "a", "b", soak=0, result_path="report.json").wave(host)
+        operation = playing.begin()
+        assert operation.ended(result(operation, failing=["a"]))["run_file"] == str(report)
+    assert outcomes_in(report) == {"b": (1, "unchanged")}
+
+
+# --- The role more than once in a play
+
+
+def test_the_role_once_more_in_the_same_play(tmp_path: Path) -> None:
+    """Its report is not told again by the second one, which takes its place in the file."""
+    report = tmp_path / "report.json"
+    playing = Playing(tmp_path, "a", "b", soak=0, replication_groups=["a"], result_path="report.json")
+    operation = playing.begin()
+    operation.ended(result(operation, "rotate"))
+    operation = playing.set(replication_groups=["b"]).begin()
+    assert operation.ended(result(operation))["wave"] == 1
+    assert outcomes_in(report) == {"b": (1, "unchanged")}
+
+
+def test_the_role_once_more_in_each_wave(tmp_path: Path) -> None:
+    """The waves before stay in the file, and the gate is closed after either use."""
+    report = tmp_path / "report.json"
+    playing = Playing(tmp_path, "a", "b", "c", soak=0, result_path="report.json", max_fail_percentage=0)
+    for wave, host in enumerate(("a", "b"), start=1):
+        for made in ((), ("rotate",)):
+            operation = playing.wave(host).begin()
+            assert operation.ended(result(operation, *made))["wave"] == wave
+    assert outcomes_in(report) == {"a": (1, "changed"), "b": (2, "changed")}
+    assert "rotate_token_max_fail_percentage" in playing.drop("b").wave("c").operation().prepare()
+
+
+def test_the_role_once_more_with_another_file(tmp_path: Path) -> None:
+    playing = Playing(tmp_path, "a", "b", soak=0)
+    for host in ("a", "b"):
+        for path, made in (("first.json", ()), ("second.json", ("rotate",))):
+            operation = playing.wave(host).set(result_path=path).begin()
+            operation.ended(result(operation, *made))
+    assert outcomes_in(tmp_path / "first.json") == {"a": (1, "unchanged"), "b": (2, "unchanged")}
+    assert outcomes_in(tmp_path / "second.json") == {"a": (1, "changed"), "b": (2, "changed")}
+
+
+def test_two_roles_with_one_file(tmp_path: Path) -> None:
+    """The file is of the one that wrote last; waves are counted by each."""
+    first = Playing(tmp_path, "a", "b", soak=0, result_path="report.json", max_fail_percentage=0)
+    second = Playing(tmp_path, "a", "b", role="enable_tls", soak=0, result_path="report.json")
+    second.play._uuid = first.play._uuid
+    for wave, host in enumerate(("a", "b"), start=1):
+        for playing in (first, second):
+            operation = playing.wave(host).begin()
+            assert operation.ended(result(operation))["wave"] == wave
+        assert content(tmp_path / "report.json")["journey"] == "enable_tls"
+    assert outcomes_in(tmp_path / "report.json") == {"a": (1, "unchanged"), "b": (2, "unchanged")}
+
+
+# --- What is at the path already
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        '{"schema": 1, "journey": "rotate_token", "began_at": "t", "groups": [{"replication_group_id": "z"}]}',
+        '{"run": null, "groups": []}',
+        "not: {json",
+        "",
+        "[]",
+    ],
+)
+def test_an_old_file_of_the_users(tmp_path: Path, found: str) -> None:
+    """It is replaced, and not gone on from."""
+    report = tmp_path / "report.json"
+    report.write_text(found)
+    report.chmod(0o644)
+    operation = Playing(tmp_path, "a", soak=0, result_path="report.json").begin()
+    assert report.read_text() == found  # until there is something to tell
+    assert operation.ended(result(operation))["wave"] == 1
+    assert outcomes_in(report) == {"a": (1, "unchanged")}
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+
+
+def test_check_mode_leaves_the_users_file_alone(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    report.write_text("of yesterday")
+    playing = Playing(tmp_path, "a", soak=0, result_path="report.json")
+    playing.check_mode = True
+    operation = playing.begin()
+    told = operation.ended(result(operation, "rotate"))
+    assert report.read_text() == "of yesterday"
+    assert outcomes_in(told["run_file"]) == {"a": (1, "changed")}
+
+
+# --- After the client cutover
+
+
+def begun(playing: Playing, stage: str = "clients") -> list[dict[str, Any]]:
+    """Begin, and return where the groups stopped."""
+    operation = playing.begin()
+    cutovers: list[dict[str, Any]] = operation.ended(result(operation, "rotate", stage=stage))["cutovers"]
+    return cutovers
+
+
+def test_who_goes_on(tmp_path: Path) -> None:
+    hosts = {"a": WEST, "h": {**EAST, "replication_group_id": "a"}, "c": EAST}
+    playing = Playing(tmp_path, "a", "h", "c", of_hosts=hosts, clients_tasks=tasks(tmp_path))
+    cutovers = begun(playing)
+    operation = playing.go_on(cutovers, phase="all")
+    given = operation.arguments
+    assert given["after_cutover"] == cutovers
+    assert [(target["region"], target["replication_group_ids"]) for target in given["places"]] == [
+        ("us-west-2", ["a"]),
+        ("us-east-1", ["a", "c"]),
+    ]
+    assert (given["phase"], "soak" in given, operation.has_losers) == ("all", False, False)
+    told = operation.ended(result(operation, "set"))
+    assert (told["cutovers"], told["wave"]) == ([], 1)
+    reports = RunFile.read(told["run_file"]).groups
+    assert [(one["region"], one["completed_steps"], one["cutover_stage"]) for one in reports] == [
+        (region, ["rotate", "clients", "set"], None) for region in ("us-west-2", "us-east-1", "us-east-1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "groups", "dropped", "going"),
+    [
+        # Each host stands for a group: those of the hosts that failed are left out, and only those.
+        (["a", "b", "c"], None, [], ["a", "b", "c"]),
+        (["a", "b", "c"], None, ["b"], ["a", "c"]),
+        (["a", "b", "c"], None, ["a", "c"], ["b"]),
+        # A list on hosts that stand for them.
+        (["a", "b"], ["b", "a"], ["a"], ["b"]),
+        # A host that stands for none moved the clients of all, or did not.
+        (["a", "b", "bastion"], ["a", "b"], ["a"], ["b"]),
+        (["a", "b", "bastion"], ["a", "b"], ["bastion"], []),
+        (["app-1", "app-2"], ["a", "b"], ["app-2"], []),
+        (["app-1", "app-2"], ["a", "b"], [], ["a", "b"]),
+    ],
+)
+def test_hosts_that_failed_in_the_client_cutover(
+    tmp_path: Path, hosts: list[str], groups: list[str] | None, dropped: list[str], going: list[str]
+) -> None:
+    report = tmp_path / "report.json"
+    variables: dict[str, Any] = {} if groups is None else {"replication_groups": groups}
+    playing = Playing(tmp_path, *hosts, result_path="report.json", clients_tasks=tasks(tmp_path), **variables)
+    cutovers = begun(playing)
+    operation = playing.drop(*dropped).go_on(cutovers)
+    assert ids(operation) == going
+    assert [one["replication_group_id"] for one in operation.arguments.get("after_cutover", ())] == going
+    told = operation.ended(result(operation, "set") if going else {})
+    left = {one["replication_group_id"] for one in content(report)["groups"] if one["cutover_stage"] == "clients"}
+    assert left == {one["replication_group_id"] for one in cutovers} - set(going)
+    if not going:
+        assert told["msg"] == "No replication group goes on: their hosts failed during the client cutover."
+
+
+def test_the_same_id_in_another_region_goes_on(tmp_path: Path) -> None:
+    hosts = {"h1": {**WEST, "replication_group_id": "a"}, "h2": {**EAST, "replication_group_id": "a"}}
+    playing = Playing(tmp_path, "h1", "h2", of_hosts=hosts, clients_tasks=tasks(tmp_path))
+    cutovers = begun(playing)
+    operation = playing.drop("h1").go_on(cutovers)
+    assert [one["region"] for one in operation.arguments["places"]] == ["us-east-1"]
+
+
+def test_hosts_of_the_wave_before_take_nothing_out(tmp_path: Path) -> None:
+    playing = Playing(tmp_path, "a", "b", "c", clients_tasks=tasks(tmp_path), max_fail_percentage=100).wave("a")
+    begun(playing)
+    playing.drop("a").wave("b", "c")
+    operation = playing.go_on(begun(playing))
+    assert ids(operation) == ["b", "c"]
+    operation.ended(result(operation, "set"))
+    assert {key: wave for key, (wave, dummy) in outcomes_in(operation._file.path).items()} == {"a": 1, "b": 2, "c": 2}
+
+
+@pytest.mark.parametrize(("soak", "given"), [("", None), (0, None), ("0", None), (7, 7), ("7", "7")])
+def test_a_time_besides_the_tasks(tmp_path: Path, soak: Any, given: Any) -> None:
+    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path), soak=soak)
+    assert playing.go_on(begun(playing)).arguments.get("soak") == given
+
+
+def test_authorities_are_found_by_either_call(tmp_path: Path) -> None:
+    """A relative path is relative to the playbook, wherever the module runs."""
+    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path), data_plane_ca_path="ca.pem", probe="never")
+    expected = str(tmp_path / "ca.pem")
+    operation = playing.begin(data_plane_ca_path="ca.pem")
+    assert operation.arguments["data_plane_ca_path"] == expected
+    cutovers = operation.ended(result(operation, stage="clients"))["cutovers"]
+    assert playing.go_on(cutovers, data_plane_ca_path="ca.pem").arguments["data_plane_ca_path"] == expected
+    assert "data_plane_ca_path" not in playing.go_on(cutovers).arguments
+
+
+def test_a_failure_after_the_client_cutover_is_counted(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    playing = Playing(tmp_path, "a", "b", clients_tasks=tasks(tmp_path), result_path="report.json")
+    operation = playing.go_on(begun(playing))
+    told = operation.ended(result(operation, failing=["a"]))
+    assert told["msg"].startswith("rotate_token, wave 1: 1 failed, 1 changed.")
+    assert outcomes_in(report) == {"a": (1, "failed"), "b": (1, "changed")}
+    (line,) = [one["line"] for one in content(report)["groups"] if one["failed"]]
+    assert line == "a: refused."
+
+
+def test_without_its_run_file_nothing_goes_on(tmp_path: Path) -> None:
+    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path))
+    cutovers = begun(playing)
+    shutil.rmtree(tmp_path / "local")
+    with pytest.raises(AuthError, match=r"^rotate_token: the run file is gone: .*\. Run this again\.$"):
+        playing.operation(cutovers).prepare()
+
+
+# --- While the module runs
+
+ON_ITS_WAY = {"step": "rotate", "ended": False, "failed": False}
+
+
+def test_how_far_groups_are_is_written_while_the_module_runs(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    operation = Playing(tmp_path, "a", "b", soak=0, result_path="report.json").begin()
+    operation.keep([(0, "a", ON_ITS_WAY)])
+    assert outcomes_in(report) == {"a": (1, "under way")}
+    operation.keep([(0, "a", {**ON_ITS_WAY, "step": "set"}), (0, "b", ON_ITS_WAY)])
+    assert [one["line"] for one in content(report)["groups"]] == [
+        "a: it was at set when this was written, and the run had not ended.",
+        "b: it was at rotate when this was written, and the run had not ended.",
+    ]
+    operation.ended(result(operation, "rotate"))
+    assert outcomes_in(report) == {"a": (1, "changed"), "b": (1, "changed")}
+    assert not any({"unended", "ended"} & set(one) for one in content(report)["groups"])
+
+
+def test_what_was_begun_is_kept_when_the_rest_ends(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    playing = Playing(tmp_path, "a", "b", clients_tasks=tasks(tmp_path), result_path="report.json")
+    operation = playing.go_on(begun(playing))
+    operation.keep([(0, "a", {**ON_ITS_WAY, "step": "set"})])
+    first, second = content(report)["groups"]
+    assert (first["outcome"], first["changed"], first["completed_steps"]) == ("under way", True, ["rotate"])
+    assert (second["outcome"], second["cutover_stage"]) == ("changed", "clients")
+    operation.ended(result(operation, "set"))
+    assert all(one["completed_steps"] == ["rotate", "clients", "set"] for one in content(report)["groups"])
+    assert outcomes_in(report) == {"a": (1, "changed"), "b": (1, "changed")}
+
+
+def test_a_module_that_died_leaves_what_was_known(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    operation = Playing(tmp_path, "a", soak=0, result_path="report.json").begin()
+    operation.keep([(0, "a", ON_ITS_WAY)])
+    told = operation.ended({"failed": True, "msg": "MODULE FAILURE"})
+    assert (told["failed"], told["msg"]) == (True, "MODULE FAILURE")
+    assert outcomes_in(report) == {"a": (1, "under way")}
+
+
+# --- A run file that can't be written any more
+
+
+@pytest.fixture(name="elsewhere")
+def _elsewhere(tmp_path: Path) -> Path:
+    """A folder for the file, which may go."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    return folder
+
+
+def test_a_file_that_can_no_longer_be_written(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was done is not lost: it is in another file, which the tasks that follow read, and that is warned of."""
+    report = elsewhere / "report.json"
+    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path), result_path=str(report))
+    operation = playing.begin()
+    operation.keep([(0, "a", ON_ITS_WAY)])
+    shutil.rmtree(elsewhere)
+    operation.keep([(0, "a", ON_ITS_WAY)])
+    told = operation.ended(result(operation, "rotate", stage="clients"))
+    assert Path(told["run_file"]).parent == tmp_path / "local"
+    assert outcomes_in(told["run_file"]) == {"a": (1, "changed")}
+    warned = " ".join(capsys.readouterr().err.split())
+    assert warned.count(f"rotate_token_result_path: {report} can't be written: No such file or directory.") == 1
+
+    elsewhere.mkdir()
+    operation = playing.go_on(told["cutovers"])
+    told = operation.ended(result(operation, "set"))
+    assert told["run_file"] == str(report)
+    assert content(report)["groups"][0]["completed_steps"] == ["rotate", "clients", "set"]
+
+
+def test_what_is_in_the_users_file_may_be_old(tmp_path: Path, elsewhere: Path) -> None:
+    """It could be written once, and not since."""
+    report = elsewhere / "report.json"
+    playing = Playing(tmp_path, "a", "b", clients_tasks=tasks(tmp_path), result_path=str(report))
+    operation = playing.begin()
+    operation.keep([(0, "a", ON_ITS_WAY)])
+    old = report.read_text()
+    report.unlink()
+    report.mkdir()
+    told = operation.ended(result(operation, "rotate", stage="clients"))
+    report.rmdir()
+    report.write_text(old)
+    operation = playing.drop("b").go_on(told["cutovers"])
+    assert ids(operation) == ["a"]
+    operation.ended(result(operation, "set"))
+    assert [one["completed_steps"] for one in content(report)["groups"]] == [["rotate", "clients", "set"], ["rotate"]]
+
+
+def test_the_users_file_alone_can_be_written(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path), result_path="report.json")
+    operation = playing.begin()
+    shutil.rmtree(tmp_path / "local")
+    told = operation.ended(result(operation, "rotate", stage="clients"))
+    assert (told["run_file"], told["failed"]) == (str(report), False)
+    assert ids(playing.go_on(told["cutovers"])) == ["a"]
+
+
+def test_no_file_can_be_written_at_all(tmp_path: Path, elsewhere: Path) -> None:
+    """Then the task says what was done, and fails: no host could be told of its groups."""
+    playing = Playing(tmp_path, "a", "b", soak=0, result_path=str(elsewhere / "report.json"))
+    operation = playing.begin()
+    for folder in (elsewhere, tmp_path / "local"):
+        shutil.rmtree(folder)
+    operation.keep([(0, "a", ON_ITS_WAY)])
+    told = operation.ended(result(operation, "rotate", failing=["b"]))
+    assert told["failed"] is True
+    assert told["msg"].startswith("rotate_token: no run file: ")
+    assert told["msg"].count("can't be written: No such file or directory.") == 2
+    assert "rotate_token, wave 1: 1 changed, 1 failed." in told["msg"]
+    assert told["msg"].endswith("b: refused.")
