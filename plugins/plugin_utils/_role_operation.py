@@ -32,6 +32,7 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import (
     groups_of_hosts,
     reports_of_host,
     targets_of,
+    without_host,
 )
 
 Result = dict[str, Any]
@@ -84,6 +85,8 @@ class RoleOperation:
         named, hosts = name in self._known, self._batch
         groups = self._check.value("replication_groups") if named else groups_of_hosts(hosts, self._known["hostvars"])
         self._targets = targets_of(name, groups, hosts, self._known["hostvars"])
+        if phase == "all" and soak in (None, ""):
+            self._check_spoken_for(name)
         self._arguments["skip_secondaries"] = not named
         if phase == "all" and not checked.client_tasks:
             self._arguments["soak"] = soak
@@ -93,6 +96,17 @@ class RoleOperation:
     @property
     def _batch(self) -> list[str]:
         return list(self._known["ansible_play_batch"])
+
+    def _check_spoken_for(self, name: str) -> None:
+        """Raise where tasks move the clients, and there are groups for which no host would run them."""
+        silent = without_host(self._targets, self._batch, self._known["hostvars"])
+        if silent:
+            raise AuthError(
+                f"{name}: {', '.join(silent[:_NAMED])}: no host of the play stands for it, so that "
+                f"{self._role}_clients_tasks would not be run for it, and its clients would be refused after SET. "
+                "Nothing was looked at. Add a host for it, leave it out, or run the play on localhost or on hosts that "
+                "stand for none of the groups."
+            )
 
     def _locate_authorities(self, path: str) -> None:
         if self._arguments.get(files.AUTHORITIES):

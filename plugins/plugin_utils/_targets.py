@@ -118,6 +118,13 @@ def _where(given: Mapping[str, Any]) -> str:
     return ", ".join(place) or "an entry without a region"
 
 
+def without_host(targets: Iterable[Target], hosts: Iterable[str], hostvars: HostVars) -> list[str]:
+    """Return the ids of those groups that no host speaks for, as :func:`reports_of_host` has it."""
+    ids = {key for target in targets for key in target["replication_group_ids"]}
+    own = {group_of(host, hostvars[host]) for host in hosts}
+    return sorted(ids - own) if own <= ids else []
+
+
 def reports_of_host(
     reports: Sequence[Mapping[str, Any]], host: str, variables: Mapping[str, Any]
 ) -> list[Mapping[str, Any]]:

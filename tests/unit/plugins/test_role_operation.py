@@ -215,6 +215,30 @@ def test_the_clients_need_a_cutover(tmp_path: Path) -> None:
         assert "soak" not in Playing(tmp_path, "a", **variables).begin().arguments
 
 
+@pytest.mark.parametrize(
+    ("hosts", "groups", "silent"),
+    [
+        (["a", "b"], ["a", "b"], ""),
+        (["a", "b"], ["a"], ""),  # b speaks for it, too
+        (["a", "bastion"], ["a", "b"], ""),
+        (["localhost"], ["a", "b"], ""),
+        (["a"], ["a", "b"], "b"),
+        (["a", "b"], ["c", "b", "a"], "c"),
+    ],
+)
+def test_tasks_move_the_clients_of_every_group(
+    tmp_path: Path, hosts: list[str], groups: list[str], silent: str
+) -> None:
+    given: dict[str, Any] = {"replication_groups": groups, "clients_tasks": tasks(tmp_path)}
+    if not silent:
+        Playing(tmp_path, *hosts, **given).begin()
+        return
+    words = f"^rotate_token_replication_groups: {silent}: no host of the play stands for it, .*_clients_tasks would not"
+    with pytest.raises(AuthError, match=words):
+        Playing(tmp_path, *hosts, **given).operation().prepare()
+    assert ids(Playing(tmp_path, *hosts, **given, soak=5).begin()) == groups  # all clients have that time
+
+
 def test_a_change_counts_where_it_is_the_hosts_own(tmp_path: Path) -> None:
     """One host makes the call for all of them; with a diff it is shown there."""
     for own in ("a", "b"):

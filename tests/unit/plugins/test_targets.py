@@ -13,6 +13,7 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import (
     groups_of_hosts,
     reports_of_host,
     targets_of,
+    without_host,
 )
 
 LIST = "rotate_token_replication_groups"
@@ -185,3 +186,22 @@ def test_reports_of_host(
     reports: list[dict[str, Any]], host: str, variables: dict[str, Any], told: list[dict[str, Any]]
 ) -> None:
     assert reports_of_host(reports, host, variables) == told
+
+
+@pytest.mark.parametrize(
+    ("groups", "hostvars", "silent"),
+    [
+        (["one", "two"], {"one": {}, "h": {"replication_group_id": "TWO"}}, []),
+        (["one", "two", "three"], {"two": {}}, ["one", "three"]),
+        # A host that stands for none of them speaks for all.
+        (["one", "two"], {"one": {}, "bastion": {}}, []),
+        (["one"], {"one": {}, "two": {}}, []),
+        ([], {"one": {}}, []),
+    ],
+)
+def test_without_host(groups: list[str], hostvars: dict[str, dict[str, Any]], silent: list[str]) -> None:
+    targets = targets_of(LIST, groups, list(hostvars), hostvars)
+    assert without_host(targets, hostvars, hostvars) == silent
+    reports = [report(key) for key in groups]
+    told = {one["replication_group_id"] for host in hostvars for one in reports_of_host(reports, host, hostvars[host])}
+    assert sorted(set(groups) - told) == silent
