@@ -206,12 +206,14 @@ class RoleOperation:
     def keep(self, under_way: Iterable[tuple[int, str, Mapping[str, Any]]]) -> None:
         """Take in how far the groups are while the module runs, as :meth:`Account.under_way` has it; write it down."""
         with self._lock:
-            for number, key, group in under_way:
+            begun = list(under_way)
+            for number, key, group in begun:
                 target = self._targets[number]
                 region, role = target["region"], target["assume_role_arn"]
                 before = self._earlier.get((key, region or None, role or None))
                 self._file.put(key, region, role, unended(key, group, before))
-            self._write()
+            if begun:
+                self._write()
 
     def ended(self, module_result: Result) -> Result:
         """Take in the module's result; return that of the task, which is small, as Ansible keeps it for each host."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.role_scenes import RoleRun, put_token, run_role, secret_name, secret_text
 from integration.run import run_playbook
-from integration.scenes import A, create, create_user_group
+from integration.scenes import A, B, create, create_user_group
 from integration.test_waves import account, hosts_file
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def test_what_is_told_before_anything_is_done(emulator: Emulator, tmp_path: Path
     """Who stops working is told of the groups that could be looked at."""
     trouble = TROUBLES["denied"]
     for group in GOOD:
-        create_user_group(emulator, f"users-{group}")
+        create_user_group(emulator, f"users-{group}", password=B)
         create(emulator, group, UserGroupIds=[f"users-{group}"])
         put_token(emulator, A, group=group)
     groups_with_tokens(emulator, THERE, *BAD)

@@ -81,8 +81,9 @@ class RunFile:
         return {place: report for place, report in self._groups.items() if report["wave"] == self.wave}
 
     def put(self, key: str, region: str | None, role: str | None, report: Report) -> None:
-        """Take in, or replace, the report of a group."""
+        """Take in, or replace, the report of a group, as the last one."""
         place = (key, region or None, role or None)
+        self._groups.pop(place, None)
         outcome = "failed" if report["failed"] else "changed" if report["changed"] else "unchanged"
         if report.get("unended"):
             outcome = "under way"
