@@ -8,7 +8,7 @@ name: client_cutover
 version_added: 0.1.0
 short_description: The replication groups of a host whose clients are to be moved now
 description:
-  - Internal. The roles of this collection hand what it returns to the tasks for clients.
+  - Internal. The roles of this collection pass what it returns to the tasks that move clients.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
@@ -29,9 +29,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - For each place and each cutover the C(stage), the C(replication_groups) that the host speaks for and that have
-      stopped there, their C(secret_names) by id, and where they are, C(region) and C(assume_role_arn), which are empty
-      where nobody named them.
+    - For each place and each cutover the C(stage), the C(replication_groups) of the host that have stopped there, their
+      C(secret_names) by id, and where they are, C(region) and C(assume_role_arn), which are empty where nobody named them.
   type: list
   elements: dict
   sample:

@@ -6,17 +6,23 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: auth_operation
 version_added: 0.1.0
-short_description: Bring replication groups on their way to another access control, from what is in force
+short_description: Bring the access control of replication groups from what is in force to what is wanted
 description:
   - Looks at ElastiCache replication groups and at where their tokens are kept, and plans for each which steps and API
-    calls are left of a journey, in order. A group that another run left half-way is planned from there. A group that
-    has arrived has no steps.
-  - Then it makes these steps for all groups, in one process, each group by itself. At a client cutover a group waits
-    for O(soak). Without it, it stops there, RV(cutovers) names it, and RV(outcomes.left) says what is left. Once its
-    clients have been moved, another call with O(after_cutover) goes on.
+    calls remain of an operation, in order. A group that another run left half-way is planned from there. A group that
+    is in the wanted state has no steps.
+  - "Then it makes all of these steps: those on tokens, secrets, encryption in transit, users and user groups. All
+    groups are treated in one process, each by a script of its own, so that a group that takes long holds up no other.
+    Where calls queue, what finishes a group goes before what begins another."
+  - At a client cutover a group waits for O(soak). Without it, the group stops there, RV(cutovers) names it, and
+    RV(outcomes.left) says what remains. Once its clients have been moved, another call with O(after_cutover) goes on.
+  - Before each call that changes a group, its state is looked at again. Where somebody else has changed it, it is
+    planned for anew. A group to which that happens three times fails.
   - In check mode it plans, and changes nothing. What it would do is in RV(outcomes.calls), and in the diff.
-  - Everything that would stop the journey and can be known before is an error before anything is changed.
-  - The roles of this collection are made of this module. They are what to use, as they give the clients their turn.
+  - Options that can't be meant so are errors before any group is looked at. What would stop the operation on a group,
+    and can be known before, is an error of that group before it is changed.
+  - Each operation has a role of this collection, which calls this module. Use the role where clients are moved by
+    tasks, or where there is one inventory host a group.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
@@ -34,7 +40,8 @@ options:
     description:
       - The groups by the region and the account that they are in, in the place of O(replication_group_ids). Up to eight
         places are gone through at once, each at its own pace.
-      - What fails all groups of a place is told of each of them, and stops no other place.
+      - An error of a whole place, such as a role that can't be assumed, is reported for each of its groups, and stops
+        no other place.
       - The outcomes are in RV(places) then.
     type: list
     elements: dict
@@ -52,7 +59,7 @@ options:
         type: str
   journey:
     description:
-      - The journey, by the name of the role that makes it.
+      - The operation, by the name of its role.
     type: str
     required: true
     choices:
@@ -67,9 +74,10 @@ options:
     description:
       - The groups whose clients have been moved by tasks since an earlier call stopped there, as that one returned them
         in RV(cutovers). The groups are planned for anew, and go on from there.
-      - Where somebody else has moved C(AWSCURRENT) meanwhile, or changed the group, it is an error of that group, and
-        nothing is changed.
-      - O(places) or O(replication_group_ids) have to name them.
+      - Where C(AWSCURRENT) is on another version than the one that the clients moved to, or steps from before the
+        cutover remain again, somebody else has changed the secret or the group meanwhile. That is an error of that
+        group, and nothing is changed.
+      - O(places) or O(replication_group_ids) has to name them too.
     type: list
     elements: dict
     suboptions:
@@ -84,11 +92,11 @@ options:
         description: The role, as it was given.
         type: str
       stage:
-        description: The client cutover.
+        description: The client cutover, by the name of its step.
         type: str
         required: true
       secret_version_id:
-        description: The version in C(AWSCURRENT) that clients moved to.
+        description: The version in C(AWSCURRENT) that clients moved to. Without it, that is not compared.
         type: str
   plan_only:
     description: Plan, and make no step. Unlike in check mode, nothing counts as changed then.
@@ -96,39 +104,42 @@ options:
     default: false
   soak:
     description:
-      - The client cutover is this time, in seconds, and what comes after it is made at once. Each group has this time
-        for itself.
-      - Without it a group stops where its client cutover comes.
+      - The client cutover is this time, in seconds, and the steps after it follow in the same call. It begins for each
+        group when that group has come there. V(0) says that there is nothing to wait for.
+      - Without it, a group stops at its client cutover.
       - With O(after_cutover), a time that is waited for besides.
     type: float
   monitor:
     description:
       - Look for clients that are refused after SET, by CloudWatch's C(AuthenticationFailures), as
-        M(elasticache.auth.replication_group_watch) does. A group with more than O(monitor.limit) fails.
-      - With O(journey=rotate_token) and O(journey=rollback_token) its previous token is accepted again.
+        M(elasticache.auth.replication_group_watch) does. A group with more than O(monitor.limit) fails. A group of
+        which no SET remains is not monitored.
+      - With O(journey=rotate_token) and O(journey=rollback_token) the previous token of such a group is accepted again
+        besides the new one, by another ROTATE. With other operations nothing is taken back.
       - Needs C(cloudwatch:GetMetricData).
     type: dict
     suboptions:
       watch_time:
-        description: For how long, in seconds.
+        description: For how long, in seconds; at least one O(monitor.period).
         type: float
         required: true
       limit:
-        description: So many refused authentications are taken for chance.
+        description: The number of refused authentications that is tolerated. A group with more fails.
         type: int
         default: 20
       delay:
-        description: Seconds from one look to the next.
+        description: How long to pause between two looks at the metric, in seconds.
         type: float
         default: 15
       period:
-        description: The metric's period, in seconds.
+        description: The metric's period, in seconds. It counts from the first full period on.
         type: int
         default: 60
   busy:
     description:
-      - What to do about a group on which something is under way, a snapshot for example. With V(wait), all groups wait
-        for it. With V(last), the others go first.
+      - What to do about a group on which something is under way, a snapshot for example. Either way it waits until that
+        has ended, and no other group waits for it.
+      - With V(last), it is begun only when all others of its place have come to their end.
     type: str
     choices: [wait, last]
     default: wait
@@ -140,34 +151,34 @@ options:
     default: false
   max_rate:
     description:
-      - At most so many calls a second that change a replication group or its tags, in this account and region. Where
-        AWS throttles them, it becomes less for a while.
+      - At most so many C(ModifyReplicationGroup) calls a second in an account and region, and twice as many to write
+        the record. Where AWS throttles them, it becomes less for a while.
     type: float
     default: 10
   take_over:
     description:
       - What to do about a client cutover that another run has put on record, and that is not over
         (RV(outcomes.cutover_until)). With V(false), SET waits for its end, also with O(phase=finish). With V(true) it
-        is ended early, so that clients that have not taken the newer token yet are refused.
+        is ended early, and clients that have not taken the newer token yet are refused.
     type: bool
     default: false
   progress_path:
     description:
       - A file that exists, to which a line of JSON is appended for each bit of progress, with steps, ids and times.
-      - "On the controller it is read while the module runs, and told: in a terminal as one live line with a bar,
-        elsewhere as lines of the task's output now and then. So there is no need to give one."
+      - "Where the module runs on the controller, without C(become), there is no need to give one: the progress is shown
+        there, in a terminal as one live line with a bar, elsewhere as lines of the task's output now and then."
     type: path
   phase:
     description:
-      - V(begin) is what comes before the clients' turn, V(finish) what comes after it.
-      - V(finish) is refused where the begin has not ended.
+      - V(begin) makes the steps before the first client cutover, V(finish) those after it.
+      - V(finish) is refused where steps of V(begin) remain.
     type: str
     choices: [all, begin, finish]
     default: all
   max_age:
     description:
       - With O(journey=rotate_token), a token is rotated when it was last changed more than so many days ago.
-      - It counts for tokens in Secrets Manager. A token that is handed in is rotated in if it is not in force.
+      - It counts for tokens in Secrets Manager. A token that you supply is rotated in if it is not in force.
     type: float
     default: 90
   force:
@@ -176,21 +187,23 @@ options:
     type: bool
     default: false
   enable_tls:
-    description: With O(journey=enable_auth), turn on encryption in transit first, where it is off or preferred.
+    description:
+      - With O(journey=enable_auth), require encryption in transit first, where it is off or preferred. That has a
+        client cutover of its own, so that O(phase) has to be V(all).
     type: bool
     default: false
   create_secret:
-    description: With O(journey=enable_auth) and O(journey=migrate_rbac_to_auth), a secret that does not exist is made.
+    description: With O(journey=enable_auth) and O(journey=migrate_rbac_to_auth), create a secret that does not exist.
     type: bool
     default: false
   accept_open_window:
     description:
-      - Your consent that anyone is let in without credentials for a while, with O(journey=migrate_rbac_to_auth), and
-        with O(journey=rollback_token) where that leads through user groups.
+      - Your consent to unauthenticated access for a while, with O(journey=migrate_rbac_to_auth), and with
+        O(journey=rollback_token) where that leads through user groups.
     type: bool
     default: false
   accept_open_access:
-    description: Your consent to O(journey=disable_access_control), at whose end everyone is let in.
+    description: Your consent to O(journey=disable_access_control), at whose end everyone is served.
     type: bool
     default: false
   assume_state:
@@ -212,19 +225,25 @@ options:
     choices: [current, pending, previous]
   user_group_id:
     description:
-      - The user group that decides in the end, with O(journey=migrate_auth_to_rbac), or on the way, with
-        O(journey=disable_access_control) and O(journey=rollback_token).
+      - The user group that is attached in the end, with O(journey=migrate_auth_to_rbac), or meanwhile, with
+        O(journey=disable_access_control) and O(journey=rollback_token), which delete it at their end. It is made where
+        it is missing.
+      - One that serves any other replication group is never changed or deleted.
       - C({replication_group_id}) in it stands for the group's id.
     type: str
     default: ""
   user_id:
-    description: The id of the user named C(default) in it. C({replication_group_id}) in it stands for the group's id.
+    description:
+      - The id of the user named C(default) in it, whose passwords are the tokens in force. It is made and deleted with
+        the user group.
+      - One that is in any other user group is never changed or deleted.
+      - C({replication_group_id}) in it stands for the group's id.
     type: str
     default: ""
   open_user_group_id:
     description:
-      - With O(journey=disable_access_control), the user group that lets everyone in. C({replication_group_id}) in it
-        stands for the group's id.
+      - With O(journey=disable_access_control), the user group by which everyone is served, before all user groups are
+        removed. C({replication_group_id}) in it stands for the group's id.
     type: str
     default: ""
   user_ids:
@@ -240,7 +259,7 @@ options:
     default: on ~* &* +@all
   auth_token:
     description:
-      - The token that is wanted, the same for all groups, where tokens are handed in.
+      - The token that is wanted, the same for all groups, where you supply the tokens.
       - With O(journey=migrate_auth_to_rbac) and O(journey=disable_access_control) the one in force, with
         O(journey=rollback_token) the one to go back to.
     type: str
@@ -254,7 +273,7 @@ options:
     type: dict
   auth_token_secret:
     description:
-      - The secret in AWS Secrets Manager that holds the tokens. Its staging labels tell how far a journey has come.
+      - The secret in AWS Secrets Manager that holds the tokens. Its staging labels say which steps remain.
     type: dict
     suboptions:
       name:
@@ -280,10 +299,11 @@ attributes:
     details: It plans and changes nothing. A group with calls to make counts as changed.
   diff_mode:
     support: full
-    details: Of each group where it stands, on what evidence, and each call to make, in order.
+    details: In check mode, of each group its current state, the evidence for it, and each call to make, in order.
+      Otherwise the states before and after of each group that was changed.
   idempotent:
     support: full
-    details: A group that has arrived has no steps. A token is rotated again when it is older than O(max_age).
+    details: A group in the wanted state has no steps. A token is rotated again when it is older than O(max_age).
 notes:
   - "To plan it needs C(elasticache:DescribeReplicationGroups), C(elasticache:DescribeCacheClusters),
     C(elasticache:ListTagsForResource), for more than five groups C(tag:GetResources), with O(auth_token_secret) also
@@ -292,13 +312,21 @@ notes:
   - "To make steps it needs C(elasticache:ModifyReplicationGroup), C(elasticache:AddTagsToResource), and with
     O(auth_token_secret) C(secretsmanager:PutSecretValue) and C(secretsmanager:UpdateSecretVersionStage), for secrets
     that are to be made also C(secretsmanager:CreateSecret)."
+  - "Where users and user groups are made (O(user_group_id)), it also needs C(elasticache:CreateUser),
+    C(elasticache:ModifyUser), C(elasticache:CreateUserGroup), C(elasticache:ModifyUserGroup),
+    C(elasticache:RemoveTagsFromResource), and to delete them C(elasticache:DeleteUser) and
+    C(elasticache:DeleteUserGroup). Each role's README has a policy."
   - "Where C(secretsmanager:BatchGetSecretValue) is allowed, the secrets of more than five groups are read in bulk.
     Where C(secretsmanager:ListSecrets) is allowed too, O(journey=rotate_token) takes their labels from a list. That may
     be five minutes behind, so it counts only for groups whose token was last changed more than an hour ago, and that
     show no sign of another one."
 seealso:
   - module: elasticache.auth.replication_group_auth
+  - module: elasticache.auth.replication_group
+  - module: elasticache.auth.user
+  - module: elasticache.auth.user_group
   - module: elasticache.auth.auth_secret
+  - module: elasticache.auth.replication_group_watch
 """
 
 EXAMPLES = r"""
@@ -336,7 +364,29 @@ EXAMPLES = r"""
       name: elasticache/{replication_group_id}/auth-token
       key: auth_token
 
-- name: Who would be shut out without RBAC?
+- name: Rotate up to the client cutover
+  elasticache.auth.auth_operation:
+    journey: rotate_token
+    replication_group_ids: [sessions, carts]
+    auth_token_secret:
+      name: elasticache/{replication_group_id}/auth-token
+      key: auth_token
+  register: begun
+
+- name: Move the clients
+  ansible.builtin.include_tasks: clients.yml
+
+- name: Go on with those that stopped there
+  elasticache.auth.auth_operation:
+    journey: rotate_token
+    replication_group_ids: "{{ begun.cutovers | map(attribute='replication_group_id') | list }}"
+    after_cutover: "{{ begun.cutovers }}"
+    auth_token_secret:
+      name: elasticache/{replication_group_id}/auth-token
+      key: auth_token
+  when: begun.cutovers | length > 0
+
+- name: Which users would stop working without RBAC?
   elasticache.auth.auth_operation:
     journey: migrate_rbac_to_auth
     replication_group_id: sessions
@@ -402,7 +452,7 @@ places:
       type: dict
       returned: always
 outcomes:
-  description: The plan for each group and what was made of it, by its id.
+  description: The plan for each group and what came of it, by its id.
   returned: with O(replication_group_ids)
   type: dict
   contains:
@@ -411,11 +461,11 @@ outcomes:
       type: bool
       returned: always
     failed:
-      description: Whether there is no plan, or a step went wrong.
+      description: Whether there is no plan, or a step failed.
       type: bool
       returned: always
     msg:
-      description: What was done, what is left to do, or why not and the way out.
+      description: What was done, what remains to be done, or why not and the way out.
       type: str
       returned: always
     made:
@@ -425,15 +475,15 @@ outcomes:
       returned: always
       sample: [stage, rotate, prove, promote]
     left:
-      description: The steps that are left after them.
+      description: The steps that remain after them, in order.
       type: list
       elements: str
       returned: always
       sample: [clients, set, prove_alone]
     changes:
       description:
-        - What each step came to, in order, as the module that makes the like of it alone would tell it, but for the
-          evidence, the state before and the calls.
+        - What came of each step that changes or counts something, in order, as the module for that step alone would
+          return it, without the evidence, the state before and the calls. C(step) is its name.
       type: list
       elements: dict
       returned: always
@@ -449,7 +499,9 @@ outcomes:
       type: dict
       returned: when a call was made
     steps:
-      description: The steps that were left in the beginning, in order.
+      description:
+        - The steps of the plan, in order.
+        - Where it was planned for anew, the steps made before that, and those of the new plan.
       type: list
       elements: str
       returned: always
@@ -469,23 +521,23 @@ outcomes:
             VersionStages: [AWSPENDING]
     stands:
       description:
-        - Where the group stands, as seen after the last call; where none was made, as it was planned for.
+        - The state of the group, as seen after the last call; where none was made, as it was planned for.
         - It begins with C(unknown) where the end of a call was not seen, and where the evidence leaves the mode open.
       type: str
       returned: always
       sample: required (the token in AWSCURRENT)
     stood:
-      description: Where it stood when it was planned for.
+      description: Its state when it was planned for.
       type: str
       returned: always
       sample: required (the token in AWSCURRENT)
     on_evidence:
-      description: What that rests on.
+      description: The evidence for that, in words.
       type: str
       returned: always
       sample: the API, the answers of 2 of 2 nodes, the record in its tags
     nodes_answer:
-      description: Whether a node answered, so that steps can be proved.
+      description: Whether a node answered, so that steps can be verified there.
       type: bool
       returned: always
     auth_token_age_days:
@@ -493,7 +545,8 @@ outcomes:
       type: float
       returned: when there is a token
     open_since:
-      description: Since when everyone is let in beside the token, in seconds since 1970, at the earliest.
+      description:
+        - Since when unauthenticated access is allowed beside the token, at the earliest, in seconds since 1970.
       type: float
       returned: when the token is optional
     cutover_until:
@@ -516,7 +569,7 @@ outcomes:
       returned: where it stopped at one
       sample: clients
     keep:
-      description: The tokens that user groups have to let in, so that nobody is shut out.
+      description: The tokens that user groups have to accept, so that no client is refused.
       type: list
       elements: str
       returned: always
@@ -524,7 +577,7 @@ outcomes:
     users:
       description:
         - The users that stop working when the user groups are taken away.
-        - C(kept) says whether clients that authenticate so are let in afterwards too, with the same token.
+        - C(kept) says whether clients that authenticate so are accepted afterwards too, with the same token.
       type: list
       elements: dict
       returned: always

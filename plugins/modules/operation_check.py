@@ -8,14 +8,15 @@ module: operation_check
 version_added: 0.1.0
 short_description: Refuse a play or variables that a role of this collection can't be run with
 description:
-  - Internal. The roles of this collection run it first, before anything is looked at.
+  - Internal. The role P(elasticache.auth.audit#role) runs it first, before anything is looked at. The first call of
+    M(elasticache.auth.auth_operation) by one of the other roles makes the same check.
   - It refuses strategies other than P(ansible.builtin.linear#strategy) and P(ansible.builtin.debug#strategy), with
     which each host would run the operation for all replication groups by itself.
   - It refuses variables that Ansible's check of the role's arguments takes, but that can't be meant so, such as a text
     in the place of a list.
   - It refuses an inventory of which a source could not be read, unless the play is on C(localhost) and takes nothing
     from there. Ansible itself only warns of such a source.
-  - It refuses files that can't be used later, such as one with tasks that is missing.
+  - It refuses files that can't be used later, such as one that can't be written.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
@@ -41,7 +42,7 @@ notes:
 EXAMPLES = r"""
 - name: Check | The play, the variables and the files
   elasticache.auth.operation_check:
-    role: rotate_token
+    role: audit
   run_once: true
 """
 
@@ -55,7 +56,7 @@ files:
   description: The absolute paths of the files, by the variable's name without the role's; empty where there is none.
   returned: always
   type: dict
-  sample: {result_path: /srv/plays/result.json}
+  sample: {html_path: /srv/plays/elasticache-audit.html}
 client_tasks:
   description: Whether a host of the batch has tasks for its clients.
   returned: always

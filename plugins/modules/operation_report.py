@@ -6,12 +6,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_report
 version_added: 0.1.0
-short_description: Tell each host how its replication groups fared in an operation
+short_description: Report to each host the result of its replication groups in an operation
 description:
   - Internal. The roles of this collection run it last, on each host.
-  - A host tells of the group that it stands for, by its name or its variable C(replication_group_id). One that stands
-    for none of the operation's groups tells of all.
-  - The host has changed where one of its groups was changed, and fails where one of them failed.
+  - A host reports the group that it stands for, by its name or its variable C(replication_group_id). One that stands
+    for none of the operation's groups reports all of them.
+  - The host counts as changed where one of its groups was changed, and fails where one of them failed.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
@@ -20,7 +20,7 @@ options:
     type: path
     required: true
   stopped:
-    description: Why nothing was begun, which every host then tells of. Empty where it was.
+    description: Why the wave was not begun. Every host of it then fails with this. Empty where it was begun.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -28,7 +28,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: It changes nothing.
+    details: It reports what the plan would do. It changes nothing.
   diff_mode:
     support: none
     details: It changes nothing.
@@ -46,11 +46,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: A line for each group.
+  description: A line for each group; a text where there is none.
   returned: always
   type: list
   elements: str
   sample:
     - "sessions: it stands at required (the token in AWSCURRENT), and stood at required (the token in AWSCURRENT)
-      (stage, rotate, verify_both, promote, client_cutover, set, verify_new_only)."
+      (stage, rotate, prove, promote, clients, set, prove_alone)."
 """
