@@ -66,15 +66,20 @@ TURNS = (Step.CLIENTS_TLS, Step.CLIENTS_USERS, Step.CLIENTS_BEFORE, Step.CLIENTS
 _STORE_STEPS = (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.ABANDON)
 
 
-def up_to_cutover(steps: Iterable[Step], *, soaking: bool) -> tuple[Step, ...]:
-    """Return the first of ``steps``: those up to a client cutover; all where that is a time (``soaking``)."""
-    return tuple(itertools.takewhile(lambda step: soaking or step not in TURNS, steps))
+def up_to_cutover(steps: Iterable[Step], *, soaking: bool, made: Step | None = None) -> tuple[Step, ...]:
+    """Return the first of ``steps``: those up to a client cutover by tasks.
+
+    ``soaking``: a client cutover is a time. After one that tasks have made (``made``) a time is waited for besides, and
+    any other is one by tasks again.
+    """
+    times = () if not soaking else (made,) if made else TURNS
+    return tuple(itertools.takewhile(lambda step: step not in TURNS or step in times, steps))
 
 
-def sets_at_once(steps: Sequence[Step], *, soaking: bool) -> bool:
+def sets_at_once(steps: Sequence[Step], *, soaking: bool, made: Step | None = None) -> bool:
     """Whether SET follows ROTATE in one go, so that its record, written ahead, says what ROTATE came to."""
     rotate = next((at for at, step in enumerate(steps) if step in (Step.ROTATE, Step.ROTATE_CURRENT)), None)
-    return rotate is not None and Step.SET in up_to_cutover(steps[rotate:], soaking=soaking)
+    return rotate is not None and Step.SET in up_to_cutover(steps[rotate:], soaking=soaking, made=made)
 
 
 GIVEN_UP_BEFORE, GIVEN_UP_AFTER, GIVEN_UP_DONE = "current", "previous", "elsewhere"

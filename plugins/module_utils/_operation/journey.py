@@ -114,6 +114,10 @@ class Request:
         """Whether nothing is changed."""
         return self.check_mode or self.plan_only
 
+    def made_cutover(self, key: str) -> Step | None:
+        """Return the client cutover of a group that tasks have made, if any."""
+        return self.cutovers[key].stage if key in self.cutovers else None
+
 
 @dataclass
 class Planned(Progress):
@@ -412,10 +416,10 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     one.users = _users(group, others, welcome, let_in) if request.journey in _LEAVING_RBAC else []
     one.open_since = _open_since(seen, states)
     shared = _shared(group.id, ids, others) if request.journey in WITH_USERS else {}
-    cutover = _cutover(request.cutovers.get(one.id), one, kept)
+    made = _cutover(request.cutovers.get(one.id), one, kept)
     terms = Terms(
         phase=request.phase,
-        cutover=cutover.stage if cutover else None,
+        cutover=made,
         soaking=bool(request.soak),
         monitor=request.monitor is not None,
         tls=group.tls,
@@ -489,12 +493,13 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         # As carry_out does: what is not certain is not written down, but an older announcement is taken back.
         foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
         at_once=request.soak is not None,
-        cutover=bool(request.soak),
+        made=made,
+        cutover=bool(request.soak) and made in (None, Step.CLIENTS),
     )
 
 
-def _cutover(cutover: Cutover | None, one: Planned, kept: Kept) -> Cutover | None:
-    """Return the client cutover that has been made. Raises :class:`AuthError` where it was to another token."""
+def _cutover(cutover: Cutover | None, one: Planned, kept: Kept) -> Step | None:
+    """Return the client cutover that tasks have made. Raises :class:`AuthError` where it was to another token."""
     if cutover and kept.secret and cutover.version not in ("", kept.current):
         raise AuthError(
             f"{one.id}: during the client cutover somebody else moved AWSCURRENT of the secret {kept.store.name}, from "
@@ -502,7 +507,7 @@ def _cutover(cutover: Cutover | None, one: Planned, kept: Kept) -> Cutover | Non
             "made now, and the tokens that the clients had are still accepted. Find out who did, then run this again: "
             "it plans anew, and gives the clients another cutover."
         )
-    return cutover
+    return cutover.stage if cutover else None
 
 
 def _deletions(way: Way, ids: Ids, others: _Others) -> list[dict[str, Any]]:

@@ -32,8 +32,8 @@ class Setting:
     """What the calls are about. ``in_rbac``: user groups decide when the journey goes on.
 
     ``of_steps``: the calls on secrets, users and user groups, by step. ``foretold``: the first change can be written
-    ahead. ``at_once``: the clients' turn is a time that is waited for in the same run; ``cutover``: one above 0, which
-    is put on record when it begins.
+    ahead. ``at_once``: a client cutover is a time that is waited for in the same run; ``made``: that is so only of the
+    one that tasks have made; ``cutover``: one above 0, which is put on record when it begins.
     """
 
     journey: Journey
@@ -45,6 +45,7 @@ class Setting:
     of_steps: Mapping[Step, list[dict[str, Any]]] = field(default_factory=dict)
     foretold: bool = True
     at_once: bool = False
+    made: Step | None = None
     cutover: bool = False
 
 
@@ -53,7 +54,8 @@ def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
     shown: list[dict[str, Any]] = []
     in_rbac, attached = setting.in_rbac, setting.attached
     cutover = setting.cutover and Step.SET in way.steps
-    setting = replace(setting, at_once=sets_at_once(way.steps, soaking=setting.at_once), cutover=cutover)
+    at_once = sets_at_once(way.steps, soaking=setting.at_once, made=setting.made)
+    setting = replace(setting, at_once=at_once, cutover=cutover)
     for step in way.steps:
         service = SECRETS_MANAGER if step in GOALS else ELASTICACHE
         calls = [*setting.of_steps.get(step, ()), *_calls(step, setting, in_rbac, attached)]

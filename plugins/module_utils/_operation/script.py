@@ -140,7 +140,8 @@ class _Ending:
 
 def _go(services: Services, group: GroupRun) -> None:
     """Make the steps of the plan, up to a client cutover that tasks make after this run."""
-    steps = up_to_cutover(group.way.steps, soaking=services.request.soak is not None)
+    request = services.request
+    steps = up_to_cutover(group.way.steps, soaking=request.soak is not None, made=request.made_cutover(group.id))
     if steps:
         with services.clients.known.acting():
             _make(services, group, steps)
@@ -279,7 +280,7 @@ class _Steps:
 
     def _order(self, step: Step) -> Order:
         request = self.services.request
-        soaking = request.soak is not None
+        soaking, made = request.soak is not None, request.made_cutover(self.group.id)
         if step in (Step.ATTACH, Step.ATTACH_OPEN):
             ids = self._ids
             return order_for(
@@ -300,7 +301,7 @@ class _Steps:
             probing=request.inquiry.probing,
             timeout=request.inquiry.timeout,
             delay=request.inquiry.delay,
-            write_down=not sets_at_once(self.group.left, soaking=soaking),
+            write_down=not sets_at_once(self.group.left, soaking=soaking, made=made),
             soak=request.soak or 0.0,
             take_over=request.take_over,
         )

@@ -172,10 +172,10 @@ def _store(world: World) -> tuple[dict[str, str], Store]:
     )
 
 
-def plan(world: World, journey: Journey, phase: Phase, *, heard: bool) -> journeys.Way:
-    """Return what the planner says in ``world``."""
-    state, store, terms = seen(world, journey, phase, heard=heard)
-    return journeys.find_way(journey, "rg", [state], store, terms, str)
+def plan(world: World, journey: Journey, phase: Phase, *, heard: bool, **terms: object) -> journeys.Way:
+    """Return what the planner says in ``world``. ``terms``: others than :func:`seen` has."""
+    state, store, found = seen(world, journey, phase, heard=heard)
+    return journeys.find_way(journey, "rg", [state], store, replace(found, **terms), str)  # type: ignore[arg-type]
 
 
 # --- What the steps do: each yields the world after every single call
@@ -391,6 +391,12 @@ def _prove_alone(world: World, journey: Journey, keep: tuple[str, ...]) -> Itera
     yield world
 
 
+def _monitor(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+    if world.group.slots != (world.truth,):
+        raise StepFailedError(f"{world.group} still accepts others, whom nobody would miss")
+    yield world
+
+
 _STEPS: Mapping[Step, Callable[[World, Journey, tuple[str, ...]], Iterator[World]]] = {
     **{step: _turn(step) for step in journeys.TURNS},
     Step.PREFER_TLS: _tls("preferred"),
@@ -409,6 +415,7 @@ _STEPS: Mapping[Step, Callable[[World, Journey, tuple[str, ...]], Iterator[World
     Step.PROVE_ALONE: _prove_alone,
     Step.ATTACH_OPEN: _attach_open,
     Step.DETACH: _detach,
+    Step.MONITOR: _monitor,
     Step.ABANDON: _abandon,
     Step.CLEAN_UP: _clean_up,
 }

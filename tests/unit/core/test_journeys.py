@@ -23,6 +23,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys im
     Terms,
     Way,
     find_way,
+    sets_at_once,
+    up_to_cutover,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import (
     OPEN,
@@ -412,6 +414,164 @@ def test_a_begin_at_the_clients_turn_says_so() -> None:
     assert (way.steps, way.note) == ((), "It is the clients' turn; the phase finish goes on from there.")
 
 
+# --- After a client cutover by tasks ----------------------------------------------------------------------------------
+
+TLS_FIRST = replace(CONSENT, tls="preferred")
+#: Where it stands after the cutover that tasks made, and what is left: without and with a time besides.
+AFTER_TASKS: list[tuple[str, State, Store, Terms, Step, str, str]] = [
+    ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, Step.CLIENTS, "set prove_alone", END),
+    ("rotate_token", rotating(BEFORE, GIVEN), HANDED_IN_BOTH, OLD, Step.CLIENTS, "set prove_alone", END),
+    ("enable_auth", optional(CURRENT), KEPT, OLD, Step.CLIENTS, "set prove_alone", END),
+    (
+        "enable_auth",
+        OPEN,
+        EMPTY,
+        TLS_FIRST,
+        Step.CLIENTS_TLS,
+        f"require_tls stage rotate {LAST}",  # the clients have another cutover to come
+        f"clients_tls require_tls stage rotate {LAST}",
+    ),
+    (
+        "migrate_auth_to_rbac",
+        required(CURRENT),
+        KEPT,
+        OLD,
+        Step.CLIENTS_USERS,
+        "users attach",  # the users are looked at once more
+        "users clients_users attach",
+    ),
+    (
+        "rollback_token",
+        rbac(OWN),
+        given_up(PROMOTED, "previous"),
+        OLD,
+        Step.CLIENTS_BEFORE,
+        THROUGH.removeprefix("clients_before "),
+        THROUGH,
+    ),
+    ("disable_access_control", rbac(THEIRS), EMPTY, CONSENT, Step.CLIENTS, "detach", "clients detach"),
+    # It has arrived meanwhile.
+    ("rotate_token", required(CURRENT), PROMOTED, replace(OLD, age=1.0), Step.CLIENTS, "", ""),
+    ("rotate_token", required(PENDING), STAGED, OLD, Step.CLIENTS, "promote", "promote"),
+    # Tasks made another cutover than the one that comes first: that is still to come.
+    *(
+        ("enable_auth", OPEN, EMPTY, TLS_FIRST, other, way, way)
+        for other in (Step.CLIENTS, Step.CLIENTS_USERS)
+        for way in (f"clients_tls require_tls stage rotate {LAST}",)
+    ),
+    (
+        "rotate_token",
+        required(CURRENT),
+        KEPT,
+        OLD,
+        Step.CLIENTS_TLS,
+        f"stage rotate {LAST}",
+        f"stage rotate {LAST}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("journey", "state", "store", "terms", "made", "steps", "besides"), AFTER_TASKS)
+def test_what_is_left_after_tasks(
+    journey: str, state: State, store: Store, terms: Terms, made: Step, steps: str, besides: str
+) -> None:
+    for soaking, left in ((False, steps), (True, besides)):
+        way = go(journey, state, store, replace(terms, cutover=made, soaking=soaking))
+        assert [step.value for step in way.steps] == left.split()
+
+
+@pytest.mark.parametrize("soaking", [False, True])
+@pytest.mark.parametrize(
+    ("journey", "state", "store", "terms", "made", "left"),
+    [
+        ("rotate_token", required(CURRENT), KEPT, OLD, Step.CLIENTS, "stage, rotate, prove, promote"),
+        ("rotate_token", rotating(CURRENT, PENDING), STAGED, OLD, Step.CLIENTS, "prove, promote"),
+        ("enable_auth", OPEN, KEPT, OLD, Step.CLIENTS, "rotate_current"),
+        ("enable_auth", OPEN, EMPTY, replace(CONSENT, tls="off"), Step.CLIENTS_TLS, "prefer_tls"),
+        ("disable_access_control", optional(CURRENT), KEPT, CONSENT, Step.CLIENTS, "clear"),
+        ("rollback_token", rbac(OWN), given_up(STAGED, "current"), OLD, Step.CLIENTS_BEFORE, "recall"),
+        (
+            "disable_access_control",
+            required(CURRENT),
+            KEPT,
+            CONSENT,
+            Step.CLIENTS,
+            "users, attach, rotate_current, clear",
+        ),
+    ],
+)
+def test_a_change_by_others_during_the_tasks_is_refused(
+    journey: str, state: State, store: Store, terms: Terms, made: Step, left: str, soaking: bool
+) -> None:
+    """What leads to the cutover would have to be made again, and the clients have moved to what was there before."""
+    with pytest.raises(NoWay) as refusal:
+        go(journey, state, store, replace(terms, cutover=made, soaking=soaking))
+    assert str(refusal.value) == (
+        f"my-group: {journey} has stopped: during the client cutover somebody else changed the group or its secret, "
+        f"and these steps are left again: {left}. None of them is made now. Run this again: it plans anew, and gives "
+        "the clients another cutover."
+    )
+
+
+TWO_CUTOVERS = (Step.CLIENTS_TLS, Step.REQUIRE_TLS, Step.ROTATE, Step.CLIENTS, Step.SET)
+
+
+@pytest.mark.parametrize(
+    ("steps", "soaking", "made", "first"),
+    [
+        ((), False, None, 0),
+        ((Step.STAGE, Step.ROTATE), False, None, 2),
+        ((Step.ROTATE, Step.CLIENTS, Step.SET), False, None, 1),
+        ((Step.ROTATE, Step.CLIENTS, Step.SET), True, None, 3),
+        ((Step.CLIENTS, Step.SET), False, None, 0),
+        (TWO_CUTOVERS, False, None, 0),
+        (TWO_CUTOVERS, True, None, 5),
+        # A time besides tasks is one of that cutover only: at the next one tasks are to move the clients, too.
+        (TWO_CUTOVERS, True, Step.CLIENTS_TLS, 3),
+        (TWO_CUTOVERS[1:], True, Step.CLIENTS_TLS, 2),
+        (TWO_CUTOVERS[1:], False, Step.CLIENTS_TLS, 2),
+        (TWO_CUTOVERS[3:], True, Step.CLIENTS, 2),
+        (TWO_CUTOVERS[3:], False, Step.CLIENTS, 0),
+    ],
+)
+def test_up_to_a_client_cutover(steps: tuple[Step, ...], soaking: bool, made: Step | None, first: int) -> None:
+    assert up_to_cutover(steps, soaking=soaking, made=made) == steps[:first]
+    rotate = Step.ROTATE in steps
+    assert sets_at_once(steps, soaking=soaking, made=made) == (
+        rotate and Step.SET in up_to_cutover(steps[steps.index(Step.ROTATE) :], soaking=soaking, made=made)
+    )
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_every_client_cutover_is_one(turn: Step) -> None:
+    steps = (Step.STAGE, turn, Step.SET)
+    assert up_to_cutover(steps, soaking=False) == (Step.STAGE,)
+    assert up_to_cutover(steps, soaking=True) == steps
+
+
+# --- The monitor ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("journey", "state", "store", "terms", "steps"), WAYS)
+def test_where_the_monitor_is(journey: str, state: State, store: Store, terms: Terms, steps: str) -> None:
+    """Right after only the new token is accepted, and before what would make it impossible to go back."""
+    expected = steps.replace("set prove_alone", "set prove_alone monitor").split()
+    assert [step.value for step in go(journey, state, store, replace(terms, monitor=True)).steps] == expected
+    if "monitor" in expected:
+        after = expected[expected.index("monitor") :]
+        assert not {"set", "prove_alone"} & set(after)
+        assert set(after) <= {"monitor", "abandon", "clean_up"}
+
+
+def test_each_phase_has_the_monitor_where_it_sets() -> None:
+    watched = replace(OLD, monitor=True)
+    begin = go("rotate_token", required(CURRENT), KEPT, replace(watched, phase=Phase.BEGIN))
+    assert Step.MONITOR not in begin.steps
+    where = rotating(PREVIOUS, CURRENT)
+    for terms in (replace(watched, phase=Phase.FINISH), replace(watched, cutover=Step.CLIENTS)):
+        assert go("rotate_token", where, PROMOTED, terms).steps == (Step.SET, Step.PROVE_ALONE, Step.MONITOR)
+
+
 def test_a_staged_token_that_waits_is_told_of() -> None:
     assert "staged in AWSPENDING" in go("rotate_token", required(CURRENT), STAGED, replace(OLD, age=1.0)).note
 
@@ -719,6 +879,29 @@ def test_begin_and_finish_arrive_however_often_either_is_cut_off(scene: Scene) -
         promises(scene, now)
         turned.add(now)
     explored(turned, finish)
+
+
+@pytest.mark.parametrize("soaking", [False, True])
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_tasks_that_move_the_clients_lead_to_the_same_end(scene: Scene, soaking: bool) -> None:
+    """Each call plans anew, and goes up to the next client cutover; ``soaking``: a time is waited for besides."""
+    world, made = scene.world, None
+    for _call in range(4):
+        way = journey_model.plan(
+            world, scene.journey, Phase.ALL, heard=scene.heard, cutover=made, soaking=soaking and made is not None
+        )
+        steps = up_to_cutover(way.steps, soaking=soaking and made is not None, made=made)
+        for now in journey_model.carry_out(world, scene.journey, replace(way, steps=steps)):
+            promises(scene, now)
+            world = now
+        if steps == way.steps:
+            break
+        made = way.steps[len(steps)]
+        world = journey_model.take_turn(world, scene.journey, made)
+        promises(scene, world)
+    else:
+        pytest.fail("it stops at client cutovers for ever")
+    assert scene.goal(scene.world, world), f"{scene.name}: it ends in {world}"
 
 
 def _reached(scene: Scene) -> set[World]:
