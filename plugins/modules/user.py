@@ -320,7 +320,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth import opti
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac, user_wanted
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.lifecycle import Manner, Outcome
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.replication_groups import Manner, Outcome
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.users import user_case
 
 

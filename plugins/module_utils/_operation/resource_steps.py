@@ -12,8 +12,8 @@ from .._auth.outcome import Outcome, Progress
 from .._auth.tokens import TokenSet
 from .._aws.clients import Clients
 from .._core.journeys import Step
-from .._resource import lifecycle, rbac
-from .._resource.lifecycle import Manner
+from .._resource import rbac, replication_groups
+from .._resource.replication_groups import Manner
 from .._resource.user_groups import WantedGroup, group_case
 from .._resource.user_wanted import WantedUser
 from .._resource.users import user_case
@@ -28,7 +28,7 @@ TLS_STEPS = {Step.PREFER_TLS: "preferred", Step.REQUIRE_TLS: "required"}
 
 def set_tls(clients: Clients, request: Request, group_id: str, mode: str) -> Progress:
     """Bring a group to a mode of encryption in transit, wait until it is there, and return what came of it."""
-    return lifecycle.make_present(clients, Wanted(group_id, tls=mode), TokenSet(), _manner(request)).progress
+    return replication_groups.make_present(clients, Wanted(group_id, tls=mode), TokenSet(), _manner(request)).progress
 
 
 def make_users(clients: Clients, request: Request, group: GroupRun, ids: Ids) -> list[Progress]:
@@ -51,7 +51,7 @@ def make_open_group(clients: Clients, request: Request, group: GroupRun, ids: Id
 def take_user_groups_away(clients: Clients, request: Request, group_id: str) -> Progress:
     """Take a group's user groups away, so that it serves everyone, and return what came of it."""
     wanted = Wanted(group_id, user_groups=(), accept_open_access=True)
-    return lifecycle.make_present(clients, wanted, TokenSet(), _manner(request)).progress
+    return replication_groups.make_present(clients, wanted, TokenSet(), _manner(request)).progress
 
 
 def clean_up(clients: Clients, request: Request, group_id: str, ids: Ids) -> list[Progress]:

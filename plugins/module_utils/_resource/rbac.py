@@ -29,7 +29,7 @@ from .._aws.tags import ANSIBLES_OWN
 from .._aws.user_groups import UserGroup
 from .._aws.users import DELETING, SINGLY, User, read_tags
 from .._core.errors import AuthError
-from .lifecycle import Manner, Outcome
+from .replication_groups import Manner, Outcome
 
 #: How often AWS is asked anew: a few calls, and a few that met a busy user or a broken connection.
 _MAX_ROUNDS = 24

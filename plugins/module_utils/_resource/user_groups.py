@@ -20,8 +20,8 @@ from .._aws.user_groups import UserGroup
 from .._aws.users import DEFAULT_NAME, DELETING, NO_PASSWORD, User, describe_users
 from .._core.errors import AuthError
 from .exclusive import shared_user_group
-from .lifecycle import Manner
 from .rbac import Case, asked, checked_id, checked_tags, own_tags, wait_until, warn_once, without_version
+from .replication_groups import Manner
 
 REDIS, VALKEY = "redis", "valkey"
 

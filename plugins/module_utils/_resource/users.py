@@ -27,8 +27,8 @@ from .._core import access_strings
 from .._core.errors import AuthError
 from .._data_plane.probe import Credential, untrusted
 from .exclusive import other_user_groups, shared_user
-from .lifecycle import Manner
 from .rbac import Case, asked, own_tags, wait_until, warn_once, without_version
+from .replication_groups import Manner
 from .user_passwords import (
     CHANGING,
     TAG_KEY,
