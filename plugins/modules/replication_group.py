@@ -434,10 +434,9 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth import opti
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.settings import SETTINGS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import Manner, Outcome
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.replication_groups import (
     Ending,
-    Manner,
-    Outcome,
     make_absent,
     make_present,
 )

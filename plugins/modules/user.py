@@ -319,8 +319,10 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac, user_wanted
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.replication_groups import Manner, Outcome
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile, user_wanted
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac import checked_id, checked_ids
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import Manner, Outcome
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import finish
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.users import user_case
 
 
@@ -338,12 +340,12 @@ def act(module: AnsibleAWSModule) -> Outcome:
         delay=params["wait_delay"],
         check_mode=module.check_mode,
     )
-    exclusive_to = rbac.checked_ids(params["exclusive_to_user_groups"], "exclusive_to_user_groups", "user group")
+    exclusive_to = checked_ids(params["exclusive_to_user_groups"], "exclusive_to_user_groups", "user group")
     if params["state"] == "absent":
-        key = rbac.checked_id(params["user_id"], "user_id", "user")
-        return rbac.make_absent(user_case(clients, user_wanted.WantedUser(key), manner, exclusive_to=exclusive_to))
+        key = checked_id(params["user_id"], "user_id", "user")
+        return reconcile.make_absent(user_case(clients, user_wanted.WantedUser(key), manner, exclusive_to=exclusive_to))
     wanted = user_wanted.wanted_user(params, user_wanted.passwords_of(clients, params, hide))
-    return rbac.make_present(user_case(clients, wanted, manner, exclusive_to=exclusive_to))
+    return reconcile.make_present(user_case(clients, wanted, manner, exclusive_to=exclusive_to))
 
 
 def main() -> None:
@@ -388,7 +390,7 @@ def main() -> None:
         outcome = act(module)
         if outcome.raw:
             result["user"] = camel_dict_to_snake_dict(outcome.raw)
-        rbac.finish(module, outcome, result)
+        finish(module, outcome, result)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -181,8 +181,10 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac, user_groups
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.replication_groups import Manner, Outcome
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile, user_groups
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac import checked_id, checked_ids
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import Manner, Outcome
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import finish
 
 
 def act(module: AnsibleAWSModule) -> Outcome:
@@ -196,12 +198,12 @@ def act(module: AnsibleAWSModule) -> Outcome:
         check_mode=module.check_mode,
     )
     option = "exclusive_to_replication_groups"
-    exclusive_to = rbac.checked_ids(params[option], option, "replication group")
+    exclusive_to = checked_ids(params[option], option, "replication group")
     if params["state"] == "absent":
-        wanted = user_groups.WantedGroup(rbac.checked_id(params["user_group_id"], "user_group_id", "user group"))
-        return rbac.make_absent(user_groups.group_case(clients, wanted, manner, exclusive_to=exclusive_to))
+        wanted = user_groups.WantedGroup(checked_id(params["user_group_id"], "user_group_id", "user group"))
+        return reconcile.make_absent(user_groups.group_case(clients, wanted, manner, exclusive_to=exclusive_to))
     wanted = user_groups.wanted_group(params)
-    return rbac.make_present(user_groups.group_case(clients, wanted, manner, exclusive_to=exclusive_to))
+    return reconcile.make_present(user_groups.group_case(clients, wanted, manner, exclusive_to=exclusive_to))
 
 
 def main() -> None:
@@ -227,7 +229,7 @@ def main() -> None:
         outcome = act(module)
         if outcome.raw:
             result["user_group"] = camel_dict_to_snake_dict(outcome.raw)
-        rbac.finish(module, outcome, result)
+        finish(module, outcome, result)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -44,7 +44,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws import modif
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.groups import ChangedSince
 from ansible_collections.elasticache.auth.plugins.module_utils._core.record import Entry, decode
-from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -434,7 +434,7 @@ class TestOtherCalls:
             wait_for_users(emulator, "ug-2")
 
         args = {"user_id": "ug-1-user", "access_string": "off -@all", "exclusive_to_user_groups": ["ug-1"]}
-        with late(monkeypatch, rbac, "_act", meanwhile):
+        with late(monkeypatch, reconcile, "_act", meanwhile):
             ended = run(emulator, "user", {**args, "wait_delay": 0.1})
         assert ended.failed
         assert "the user is also in" in ended.msg
@@ -451,7 +451,7 @@ class TestOtherCalls:
             "exclusive_to_replication_groups": ["other"],
             "wait_delay": 0.1,
         }
-        with late(monkeypatch, rbac, "_act", lambda: create(emulator, UserGroupIds=["ug-1"])):
+        with late(monkeypatch, reconcile, "_act", lambda: create(emulator, UserGroupIds=["ug-1"])):
             ended = run(emulator, "user_group", args)
         assert ended.failed
         assert "the user group also serves" in ended.msg
@@ -471,7 +471,7 @@ class TestOtherCalls:
             assert ended["changed"], ended
 
         before = len(emulator.calls(action="ModifyUser"))
-        with late(monkeypatch, rbac, "_is_unchanged", other):
+        with late(monkeypatch, reconcile, "_is_unchanged", other):
             ended = run(emulator, "user", {**args, "passwords": [B], "wait_delay": 0.1})
         assert not ended.failed, ended.msg
         assert not ended.changed

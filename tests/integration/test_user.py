@@ -18,7 +18,7 @@ from integration.scenes import put_secret
 from waiting import PATIENCE, wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core import access_strings
-from ansible_collections.elasticache.auth.plugins.module_utils._resource import rbac
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -652,7 +652,7 @@ class TestFaults:
     ) -> None:
         """It is not sent again and again, and not waited for until the time limit."""
         make(emulator)
-        monkeypatch.setattr(rbac, "GRACE", 0.3)
+        monkeypatch.setattr(reconcile, "GRACE", 0.3)
         monkeypatch.setattr(access_strings, "same_access", lambda wanted, current: False)
         result = changed(emulator, access_string="on ~* +@all")
         assert direct.mutating(emulator) == ["CreateUser", "ModifyUser"]

@@ -37,7 +37,7 @@ from .._data_plane.probe import NodeAnswer, Reach, Transport, as_evidence, check
 from .._fan_out import fan_out
 from .._resource.exclusive import other_user_groups, shared_user, shared_user_group
 from .._resource.rbac import checked_id
-from .._resource.replication_groups import Manner
+from .._resource.reconcile import Manner
 from .._resource.users_ahead import UsersOrder, deletions, open_calls, users_calls
 from .._secret.secret_ahead import secret_calls
 from .._secret.secret_plan import Creation, names_of

@@ -12,8 +12,8 @@ from .._auth.outcome import Outcome, Progress
 from .._auth.tokens import TokenSet
 from .._aws.clients import Clients
 from .._core.journeys import Step
-from .._resource import rbac, replication_groups
-from .._resource.replication_groups import Manner
+from .._resource import reconcile, replication_groups
+from .._resource.reconcile import Manner
 from .._resource.user_groups import WantedGroup, group_case
 from .._resource.user_wanted import WantedUser
 from .._resource.users import user_case
@@ -38,14 +38,14 @@ def make_users(clients: Clients, request: Request, group: GroupRun, ids: Ids) ->
     """
     order, manner = users_order(request, group, ids), _manner(request)
     return _up_to_a_failure(
-        rbac.make_present(make(clients, manner, order)).progress for make in (user_of, user_group_of)
+        reconcile.make_present(make(clients, manner, order)).progress for make in (user_of, user_group_of)
     )
 
 
 def make_open_group(clients: Clients, request: Request, group: GroupRun, ids: Ids) -> Progress:
     """Make the user group by which everyone is served, and return what came of it. Raises :class:`AuthError`."""
     case = open_group_of(clients, _manner(request), group.id, ids.open_user_group)
-    return rbac.make_present(case).progress
+    return reconcile.make_present(case).progress
 
 
 def take_user_groups_away(clients: Clients, request: Request, group_id: str) -> Progress:
@@ -61,10 +61,10 @@ def clean_up(clients: Clients, request: Request, group_id: str, ids: Ids) -> lis
     def ended() -> Iterator[Progress]:
         for key in filter(None, (ids.open_user_group, ids.user_group)):
             case = group_case(clients, WantedGroup(key), manner, exclusive_to=[group_id])
-            yield rbac.make_absent(case).progress
+            yield reconcile.make_absent(case).progress
         if ids.user:
             user = user_case(clients, WantedUser(ids.user), manner, exclusive_to=[ids.user_group])
-            yield rbac.make_absent(user).progress
+            yield reconcile.make_absent(user).progress
 
     return _up_to_a_failure(ended())
 

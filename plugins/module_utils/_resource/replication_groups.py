@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._auth.in_force import check_token
-from .._auth.observe import Probing
 from .._auth.outcome import Progress
 from .._auth.staleness import GRACE
 from .._auth.tokens import TokenSet
@@ -29,6 +28,7 @@ from .._aws.waiting import Lack, Waited, wait_for
 from .._core import record
 from .._core.errors import AuthError
 from .._core.states import required
+from .reconcile import Manner, Outcome
 from .steps import creation_step, description_after, state_after, state_of, steps
 from .wanted import Wanted, check_creation
 
@@ -36,18 +36,6 @@ from .wanted import Wanted, check_creation
 _MAX_ROUNDS = 24
 _CREATE_FAILED = "create-failed"
 _DELETING = ("deleting", "deleted")
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How to go about it. Times in seconds."""
-
-    record: bool = True
-    probing: Probing = field(default_factory=Probing)
-    wait: bool = True
-    timeout: float = 3600.0
-    delay: float = 10.0
-    check_mode: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,14 +74,6 @@ class _Case:
     def left(self) -> float:
         """Seconds left of the time limit."""
         return self.begun + self.manner.timeout - time.monotonic()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What happened, and what DescribeReplicationGroups shows of the group (in check mode: would), if there is one."""
-
-    progress: Progress
-    raw: Mapping[str, Any]
 
 
 def make_present(clients: Clients, wanted: Wanted, tokens: TokenSet, manner: Manner) -> Outcome:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make one user group (RBAC) what is wanted, or end it. The loop is that of :mod:`.rbac`."""
+"""Make one user group (RBAC) what is wanted, or end it. The loop is that of :mod:`.reconcile`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .._aws.user_groups import UserGroup
 from .._aws.users import DEFAULT_NAME, DELETING, NO_PASSWORD, User, describe_users
 from .._core.errors import AuthError
 from .exclusive import shared_user_group
-from .rbac import Case, asked, checked_id, checked_tags, own_tags, wait_until, warn_once, without_version
-from .replication_groups import Manner
+from .rbac import checked_id, checked_tags, own_tags, without_version
+from .reconcile import Case, Manner, asked, wait_until, warn_once
 
 REDIS, VALKEY = "redis", "valkey"
 

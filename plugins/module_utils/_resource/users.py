@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make one user (RBAC) what is wanted, or end it. The loop is that of :mod:`.rbac`.
+"""Make one user (RBAC) what is wanted, or end it. The loop is that of :mod:`.reconcile`.
 
 Passwords stay in here and at the edges; no result or message holds one.
 """
@@ -27,8 +27,8 @@ from .._core import access_strings
 from .._core.errors import AuthError
 from .._data_plane.probe import Credential, untrusted
 from .exclusive import other_user_groups, shared_user
-from .rbac import Case, asked, own_tags, wait_until, warn_once, without_version
-from .replication_groups import Manner
+from .rbac import own_tags, without_version
+from .reconcile import Case, Manner, asked, wait_until, warn_once
 from .user_passwords import (
     CHANGING,
     TAG_KEY,

@@ -17,8 +17,7 @@ from .._aws.clients import Clients
 from .._aws.lifecycle import Step as Call
 from .._aws.users import ACTIVE, AWS_USER, DEFAULT_NAME, User
 from .._core.errors import AuthError
-from .rbac import Case, make_present
-from .replication_groups import Manner
+from .reconcile import Case, Manner, make_present
 from .user_groups import REDIS, GroupCase, group_case, wanted_group
 from .user_wanted import ALWAYS, wanted_user
 from .users import UserCase, user_case
