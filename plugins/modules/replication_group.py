@@ -424,23 +424,21 @@ duration:
   type: float
 """
 
-from typing import Any
-
-from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.settings import SETTINGS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import Manner, Outcome
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.replication_groups import (
-    Ending,
-    make_absent,
-    make_present,
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import (
+    Manner,
+    Outcome,
+    reconcile,
+    remove,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.wanted import wanted_of, with_token
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.replication_groups import Ending, GroupSpec
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.wanted import Wanted, wanted_of, with_token
 
 
 def manner_of(module: AnsibleAWSModule) -> Manner:
@@ -463,44 +461,9 @@ def act(module: AnsibleAWSModule) -> Outcome:
     manner, wanted = manner_of(module), wanted_of(params)
     if params["state"] == "absent":
         ending = Ending(params["final_snapshot_identifier"], params["retain_primary_cluster"])
-        return make_absent(clients, wanted.id, ending, manner)
+        return remove(GroupSpec(clients, Wanted(wanted.id), manner, ending=ending))
     wanted, tokens = with_token(clients, wanted, params, hide=module.no_log_values.add)
-    return make_present(clients, wanted, tokens, manner)
-
-
-def diff_of(outcome: Outcome) -> dict[str, Any]:
-    """Return Ansible's diff: the options that differ, never a token."""
-    before, after = outcome.progress.before or {}, outcome.progress.after or {}
-    names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
-    return {
-        "before_header": outcome.progress.id,
-        "after_header": outcome.progress.id,
-        "before": {name: before[name] for name in names if name in before},
-        "after": {name: after[name] for name in names if name in after},
-    }
-
-
-def finish(module: AnsibleAWSModule, outcome: Outcome) -> None:
-    """End the module with what happened."""
-    progress = outcome.progress
-    for warning in progress.warnings:
-        warn(warning)
-    result: dict[str, Any] = {
-        "changed": progress.changed,
-        "msg": progress.error or progress.msg,
-        "actions": progress.actions,
-        "duration": round(progress.duration, 3),
-    }
-    if outcome.raw:
-        result["replication_group"] = camel_dict_to_snake_dict(outcome.raw)
-    if progress.before is not None:
-        result["before"] = progress.before
-    if progress.error:
-        module.fail_json(**result)
-    result["after"] = progress.after or {}
-    if module._diff:  # pylint: disable=protected-access
-        result["diff"] = diff_of(outcome)
-    module.exit_json(**result)
+    return reconcile(GroupSpec(clients, wanted, manner, tokens=tokens))
 
 
 def main() -> None:
@@ -531,7 +494,7 @@ def main() -> None:
     )
     try:
         options.check_lists(module)
-        finish(module, act(module))
+        finish(module, "replication_group", act(module))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

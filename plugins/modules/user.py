@@ -311,19 +311,21 @@ duration:
   type: float
 """
 
-from typing import Any
-
-from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile, user_wanted
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import user_wanted
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac import checked_id, checked_ids
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import Manner, Outcome
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import (
+    Manner,
+    Outcome,
+    reconcile,
+    remove,
+)
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.users import user_case
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.users import UserSpec
 
 
 def act(module: AnsibleAWSModule) -> Outcome:
@@ -343,9 +345,9 @@ def act(module: AnsibleAWSModule) -> Outcome:
     exclusive_to = checked_ids(params["exclusive_to_user_groups"], "exclusive_to_user_groups", "user group")
     if params["state"] == "absent":
         key = checked_id(params["user_id"], "user_id", "user")
-        return reconcile.make_absent(user_case(clients, user_wanted.WantedUser(key), manner, exclusive_to=exclusive_to))
+        return remove(UserSpec(clients, user_wanted.WantedUser(key), manner, exclusive_to=exclusive_to))
     wanted = user_wanted.wanted_user(params, user_wanted.passwords_of(clients, params, hide))
-    return reconcile.make_present(user_case(clients, wanted, manner, exclusive_to=exclusive_to))
+    return reconcile(UserSpec(clients, wanted, manner, exclusive_to=exclusive_to))
 
 
 def main() -> None:
@@ -384,13 +386,9 @@ def main() -> None:
         mutually_exclusive=[("passwords", "password_secrets")],
         supports_check_mode=True,
     )
-    result: dict[str, Any] = {}
     try:
         options.check_lists(module)
-        outcome = act(module)
-        if outcome.raw:
-            result["user"] = camel_dict_to_snake_dict(outcome.raw)
-        finish(module, outcome, result)
+        finish(module, "user", act(module))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -173,18 +173,24 @@ duration:
   type: float
 """
 
-from typing import Any
-
-from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile, user_groups
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac import checked_id, checked_ids
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import Manner, Outcome
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import (
+    Manner,
+    Outcome,
+    reconcile,
+    remove,
+)
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.user_groups import (
+    UserGroupSpec,
+    WantedUserGroup,
+    wanted_user_group,
+)
 
 
 def act(module: AnsibleAWSModule) -> Outcome:
@@ -200,10 +206,9 @@ def act(module: AnsibleAWSModule) -> Outcome:
     option = "exclusive_to_replication_groups"
     exclusive_to = checked_ids(params[option], option, "replication group")
     if params["state"] == "absent":
-        wanted = user_groups.WantedGroup(checked_id(params["user_group_id"], "user_group_id", "user group"))
-        return reconcile.make_absent(user_groups.group_case(clients, wanted, manner, exclusive_to=exclusive_to))
-    wanted = user_groups.wanted_group(params)
-    return reconcile.make_present(user_groups.group_case(clients, wanted, manner, exclusive_to=exclusive_to))
+        wanted = WantedUserGroup(checked_id(params["user_group_id"], "user_group_id", "user group"))
+        return remove(UserGroupSpec(clients, wanted, manner, exclusive_to=exclusive_to))
+    return reconcile(UserGroupSpec(clients, wanted_user_group(params), manner, exclusive_to=exclusive_to))
 
 
 def main() -> None:
@@ -223,13 +228,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    result: dict[str, Any] = {}
     try:
         options.check_lists(module)
-        outcome = act(module)
-        if outcome.raw:
-            result["user_group"] = camel_dict_to_snake_dict(outcome.raw)
-        finish(module, outcome, result)
+        finish(module, "user_group", act(module))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

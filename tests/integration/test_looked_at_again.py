@@ -45,6 +45,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients impo
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.groups import ChangedSince
 from ansible_collections.elasticache.auth.plugins.module_utils._core.record import Entry, decode
 from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.users import UserSpec
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -471,7 +472,7 @@ class TestOtherCalls:
             assert ended["changed"], ended
 
         before = len(emulator.calls(action="ModifyUser"))
-        with late(monkeypatch, reconcile, "_is_unchanged", other):
+        with late(monkeypatch, UserSpec, "ahead", other):
             ended = run(emulator, "user", {**args, "passwords": [B], "wait_delay": 0.1})
         assert not ended.failed, ended.msg
         assert not ended.changed

@@ -12,6 +12,8 @@ from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module
 from waiting import PATIENCE, wait_until
 
+from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile
+
 if TYPE_CHECKING:
     from conftest import Emulator
 
@@ -403,6 +405,45 @@ def test_a_deletion_whose_answer_is_lost_is_carried_out_once(emulator: Emulator,
     assert emulator.groups() == []
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_deletion_whose_answer_is_lost_is_looked_for_without_waiting(emulator: Emulator, when: str) -> None:
+    """It is not said to be on its way before AWS shows that it is."""
+    changed(emulator, **NEW)
+    emulator.hold()
+    emulator.faults({"kind": "drop", "action": "DeleteReplicationGroup", "when": when, "times": 1})
+    result = changed(emulator, state="absent", wait=False)
+    assert result["msg"] == "sessions: is being deleted."
+    assert result["replication_group"]["status"] == "deleting"
+    assert emulator.group("sessions")["status"] == "deleting"
+
+
+def test_the_end_of_a_change_is_seen_after_a_look_that_failed(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(emulator, **NEW)
+    unavailable = {"kind": "error", "action": "DescribeReplicationGroups", "code": "ServiceUnavailable", "status": 503}
+    note = reconcile._note
+
+    def late(*arguments: Any) -> None:
+        note(*arguments)
+        emulator.faults({**unavailable, "times": 5})  # botocore itself tries four times
+
+    monkeypatch.setattr(reconcile, "_note", late)
+    result = changed(emulator, snapshot_retention_limit=2)
+    assert result["after"]["snapshot_retention_limit"] == 2
+    assert changes(emulator).count("ModifyReplicationGroup") == 1
+
+
+def test_what_aws_does_not_take_is_told_in_the_end(emulator: Emulator) -> None:
+    changed(emulator, **NEW)
+    busy = {"kind": "error", "action": "ModifyReplicationGroup", "code": "InvalidReplicationGroupState"}
+    emulator.faults({**busy, "message": "Cluster sessions-001 is rebooting.", "times": 100})
+    result = run(emulator, snapshot_retention_limit=2, wait_delay=0.02)
+    assert result["failed"]
+    assert "again and again (24 tries). The last time: elasticache:ModifyReplicationGroup failed" in result["msg"]
+    assert "Cluster sessions-001 is rebooting. Run this again." in result["msg"]
+
+
 def test_descriptions_that_are_behind_are_not_believed(emulator: Emulator) -> None:
     changed(emulator, **NEW)
     emulator.faults({"kind": "stale-describe", "seconds": 1.0})
@@ -431,7 +472,8 @@ def test_a_change_under_way_is_joined_and_its_end_waited_for(emulator: Emulator)
     assert "is being changed" in left["msg"]
     unchanged(emulator, description="Sessions", wait=False)
     refused(emulator, "a change is under way", description="x", wait=False)
-    refused(emulator, "a change is under way", state="absent", wait=False)
+    for check in (False, True):
+        refused(emulator, "a change is under way", state="absent", wait=False, check=check)
     with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), lambda: emulator.release(keep=True))):
         unchanged(emulator, **wanted)
     assert emulator.group("sessions")["status"] == "available"

@@ -75,15 +75,8 @@ def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def perform(
-    clients: Clients,
-    group_id: str,
-    step: Step,
-    *,
-    patiently: bool = True,
-    check: Callable[[], object] | None = None,
-) -> None:
-    """Make the call, once; ``patiently``: again while AWS throttles it. ``check`` is called before each attempt.
+def perform(clients: Clients, group_id: str, step: Step, *, check: Callable[[], object]) -> None:
+    """Make the call, again while AWS throttles it; ``check`` is called before each attempt.
 
     Raises botocore's exceptions, what ``check`` raises, and :class:`AuthError` for what this botocore doesn't know.
     """
@@ -97,8 +90,7 @@ def perform(
         )
 
     def attempt() -> None:
-        if check:
-            check()
+        check()
         getattr(client, xform_name(step.action))(**step.parameters)
 
-    clients.patiently(attempt, within=None if patiently else 0.0)
+    clients.patiently(attempt)

@@ -14,6 +14,13 @@ from .clients import Clients
 _ARNS_A_CALL = 100
 #: Names of Ansible's own: wherever a dictionary has one as a key, it is read as another kind of value, or not at all.
 ANSIBLES_OWN = "__ansible_"
+#: Tags that belong to this collection.
+RESERVED = "elasticache.auth/"
+
+
+def reserved(key: str) -> bool:
+    """Whether a tag is this collection's, AWS's or Ansible's own."""
+    return key.lower().startswith(("aws:", RESERVED, ANSIBLES_OWN))
 
 
 def by_key(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:

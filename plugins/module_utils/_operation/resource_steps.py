@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .._auth.outcome import Outcome, Progress
-from .._auth.tokens import TokenSet
 from .._aws.clients import Clients
 from .._core.journeys import Step
-from .._resource import reconcile, replication_groups
-from .._resource.reconcile import Manner
-from .._resource.user_groups import WantedGroup, group_case
+from .._resource.reconcile import Manner, reconcile, remove
+from .._resource.replication_groups import GroupSpec
+from .._resource.user_groups import UserGroupSpec, WantedUserGroup
 from .._resource.user_wanted import WantedUser
-from .._resource.users import user_case
+from .._resource.users import UserSpec
 from .._resource.users_ahead import open_group_of, user_group_of, user_of
 from .._resource.wanted import Wanted
 from .group_run import GroupRun
@@ -28,7 +27,7 @@ TLS_STEPS = {Step.PREFER_TLS: "preferred", Step.REQUIRE_TLS: "required"}
 
 def set_tls(clients: Clients, request: Request, group_id: str, mode: str) -> Progress:
     """Bring a group to a mode of encryption in transit, wait until it is there, and return what came of it."""
-    return replication_groups.make_present(clients, Wanted(group_id, tls=mode), TokenSet(), _manner(request)).progress
+    return reconcile(GroupSpec(clients, Wanted(group_id, tls=mode), _manner(request))).progress
 
 
 def make_users(clients: Clients, request: Request, group: GroupRun, ids: Ids) -> list[Progress]:
@@ -37,21 +36,18 @@ def make_users(clients: Clients, request: Request, group: GroupRun, ids: Ids) ->
     Raises :class:`AuthError` for a user or a user group that can't be.
     """
     order, manner = users_order(request, group, ids), _manner(request)
-    return _up_to_a_failure(
-        reconcile.make_present(make(clients, manner, order)).progress for make in (user_of, user_group_of)
-    )
+    return _up_to_a_failure(reconcile(make(clients, manner, order)).progress for make in (user_of, user_group_of))
 
 
 def make_open_group(clients: Clients, request: Request, group: GroupRun, ids: Ids) -> Progress:
     """Make the user group by which everyone is served, and return what came of it. Raises :class:`AuthError`."""
-    case = open_group_of(clients, _manner(request), group.id, ids.open_user_group)
-    return reconcile.make_present(case).progress
+    return reconcile(open_group_of(clients, _manner(request), group.id, ids.open_user_group)).progress
 
 
 def take_user_groups_away(clients: Clients, request: Request, group_id: str) -> Progress:
     """Take a group's user groups away, so that it serves everyone, and return what came of it."""
     wanted = Wanted(group_id, user_groups=(), accept_open_access=True)
-    return replication_groups.make_present(clients, wanted, TokenSet(), _manner(request)).progress
+    return reconcile(GroupSpec(clients, wanted, _manner(request))).progress
 
 
 def clean_up(clients: Clients, request: Request, group_id: str, ids: Ids) -> list[Progress]:
@@ -60,11 +56,11 @@ def clean_up(clients: Clients, request: Request, group_id: str, ids: Ids) -> lis
 
     def ended() -> Iterator[Progress]:
         for key in filter(None, (ids.open_user_group, ids.user_group)):
-            case = group_case(clients, WantedGroup(key), manner, exclusive_to=[group_id])
-            yield reconcile.make_absent(case).progress
+            user_group = UserGroupSpec(clients, WantedUserGroup(key), manner, exclusive_to=[group_id])
+            yield remove(user_group).progress
         if ids.user:
-            user = user_case(clients, WantedUser(ids.user), manner, exclusive_to=[ids.user_group])
-            yield reconcile.make_absent(user).progress
+            user = UserSpec(clients, WantedUser(ids.user), manner, exclusive_to=[ids.user_group])
+            yield remove(user).progress
 
     return _up_to_a_failure(ended())
 

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The loop that makes a user or a user group (RBAC) what is wanted, or ends it.
+"""The one loop that makes a resource what is wanted, or deletes it: describe, plan, call, wait until settled, verify.
 
-Nothing is called before what AWS would refuse has been looked for; a call whose answer was lost is never repeated
-before AWS has been asked what became of it.
+Nothing is called before what AWS would refuse has been looked for. Right before each attempt of each call AWS is asked
+whether the resource is as the call was planned for; if not, it is planned anew. A call whose answer was lost is never
+repeated before AWS has been asked what became of it. What is particular to a kind of resource is in its :class:`Spec`.
 """
 
 from __future__ import annotations
 
 import abc
-import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from .._auth.observe import Probing
 from .._auth.outcome import Progress
@@ -22,17 +22,16 @@ from .._auth.staleness import GRACE
 from .._aws import lifecycle
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of, explain, is_connection_error, is_denied, words_of
+from .._aws.groups import ChangedSince, Group
 from .._aws.lifecycle import Step
+from .._aws.tags import RESERVED
 from .._aws.user_groups import UserGroup
-from .._aws.users import DELETING, User, read_tags
+from .._aws.users import User
 from .._core.errors import AuthError
-from .rbac import own_tags, reserved
 
-#: How often AWS is asked anew: a few calls, and a few that met a busy user or a broken connection.
+#: How often it is described and planned anew: a few calls, and a few that met a busy resource or a broken connection.
 _MAX_ROUNDS = 24
 _TAGGING = (lifecycle.ADD_TAGS, lifecycle.REMOVE_TAGS)
-
-R = TypeVar("R", User, UserGroup)
 
 
 @dataclass(frozen=True)
@@ -49,98 +48,155 @@ class Manner:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened, and what Describe shows of it (in check mode: would)."""
+    """What happened, and what Describe shows of the resource (in check mode: would), empty where there is none.
+
+    ``planned_calls``: in check mode, all calls that would be made, the record's among them.
+    """
 
     progress: Progress
     raw: Mapping[str, Any]
+    planned_calls: Sequence[Step] = ()
+
+
+@dataclass(frozen=True)
+class WantedResource:
+    """A resource as it shall be; ``None`` where an option was left out, and what it is about stays as it is."""
+
+    id: str
+    tags: Mapping[str, str] | None = None
+    purge_tags: bool = True
+
+
+W = TypeVar("W", bound=WantedResource)
+#: A resource as AWS describes it.
+R = TypeVar("R", bound=Group | User | UserGroup)
 
 
 @dataclass
-class Case(abc.ABC, Generic[R]):
-    """A user or a user group under way.
+class Spec(abc.ABC, Generic[W, R]):
+    """A resource as it is wanted, how it is described, planned and called, and how far it has come.
 
-    ``sent``: a call was made, or may have been; ``making``: that of its creation. ``refusal``: why AWS did not take a
-    call just now. ``put_off``: options that AWS took and shows otherwise. ``rounds``: how often AWS was asked;
-    ``throttled``: how often, and since when, a call was throttled. ``foretold``: in check mode, all calls that would be
-    made, the record's among them.
+    ``tags``: as they were read, where they are needed. ``sent``: a call was made, or may have been; ``making``: that of
+    its creation. ``refusal``: why the latest call was not made. ``ended``: the options whose difference was ended;
+    ``put_off``: those that AWS took and shows otherwise. ``called_at``: when the call was made that is waited for.
     """
 
-    id: str
     clients: Clients
+    wanted: W
     manner: Manner
-    progress: Progress
-    begun: float
-    wanted_tags: Mapping[str, str] | None = None
-    purge_tags: bool = True
-    raw: Mapping[str, Any] = field(default_factory=dict)
-    tags: Mapping[str, str] | None = None
-    sent: bool = False
-    making: bool = False
-    refusal: str = ""
-    ended: list[str] = field(default_factory=list)
-    put_off: set[str] = field(default_factory=set)
-    foretold: list[Step] = field(default_factory=list)
-    rounds: int = 0
-    throttled: int = 0
-    throttled_since: float = 0.0
+    progress: Progress = field(init=False)
+    begun: float = field(default_factory=time.monotonic, init=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, init=False)
+    tags: Mapping[str, str] | None = field(default=None, init=False)
+    sent: bool = field(default=False, init=False)
+    making: bool = field(default=False, init=False)
+    refusal: str = field(default="", init=False)
+    ended: set[str] = field(default_factory=set, init=False)
+    put_off: set[str] = field(default_factory=set, init=False)
+    called_at: float = field(default=float("-inf"), init=False)
 
-    #: What it is called, and the calls that read, make and end it.
-    what = ""
-    describing = ""
-    create = ""
-    delete = ""
+    #: What it is called, and the calls that read, make and delete it.
+    what: ClassVar[str]
+    describing: ClassVar[str]
+    create: ClassVar[str]
+    delete: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Nothing has happened yet."""
+        self.progress = Progress(self.id)
+
+    @property
+    def id(self) -> str:
+        """The id of the resource."""
+        return self.wanted.id
 
     @property
     def left(self) -> float:
         """Seconds left of the time limit."""
         return self.begun + self.manner.timeout - time.monotonic()
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the call was made so lately that AWS may not show it yet."""
+        return time.monotonic() - self.called_at < GRACE
+
+    # --- Describing
+
     @abc.abstractmethod
     def describe(self) -> R | None:
         """Ask AWS for it. Raises botocore's exceptions."""
+
+    @abc.abstractmethod
+    def pending(self, current: R) -> str:
+        """Say what is under way, in words; empty where nothing is. Raises where it never ends."""
+
+    @abc.abstractmethod
+    def is_deleting(self, current: R) -> bool:
+        """Whether it is being deleted."""
+
+    def undeletable(self, current: R) -> str:
+        """Say what is under way that AWS does not delete it for."""
+        return self.pending(current)
+
+    def read(self, current: R) -> None:
+        """Read what else the plan is made from."""
+
+    def others(self) -> str:
+        """Say what else a change of it keeps busy, in words; empty where nothing is."""
+        return ""
+
+    def wait_for(self, lack: Callable[[R], str], known: R | None = None) -> R | None:
+        """Wait until it lacks nothing, in words, and return it; ``None`` once it is gone. ``known``: as just described.
+
+        Raises :class:`AuthError` as :func:`wait_until` does.
+        """
+        latest = known
+
+        def words() -> str:
+            nonlocal latest
+            latest = _describe(self)
+            return "" if latest is None else lack(latest)
+
+        wait_until(self, words)
+        return latest
+
+    # --- Planning
 
     @abc.abstractmethod
     def plan(self, current: R | None) -> list[Step]:
         """Return the calls that are left. Raises :class:`AuthError` for whatever AWS would refuse."""
 
     @abc.abstractmethod
-    def visible(self, current: R) -> list[str]:
+    def differing(self, current: R) -> Collection[str]:
         """Return the options that differ from what AWS shows, as far as it shows them."""
 
-    @abc.abstractmethod
-    def state(self, current: R) -> dict[str, Any]:
-        """Return it as it is, by option."""
+    def unseen(self) -> bool:
+        """Whether something is wanted that can be judged only while nothing is under way."""
+        return self.wanted.tags is not None
 
-    @abc.abstractmethod
-    def state_after(self, current: R | None, options: set[str]) -> dict[str, Any]:
-        """Predict :meth:`state` once the differences in ``options`` are ended."""
+    def after_creation(self) -> set[str]:
+        """Return the wanted options that a creation does not take."""
+        return set()
 
-    @abc.abstractmethod
-    def raw_after(self, current: R | None, options: set[str]) -> dict[str, Any]:
-        """Predict what Describe shows."""
-
-    @abc.abstractmethod
     def check_deletion(self, current: R) -> None:
         """Raise :class:`AuthError` where AWS would refuse to delete it; warn of what goes with it."""
 
     @abc.abstractmethod
     def deletion(self) -> Step:
-        """Return the call that ends it."""
+        """Return the call that deletes it."""
 
-    def unseen(self) -> bool:
-        """Whether something is wanted that can be judged only while nothing is under way."""
-        return self.wanted_tags is not None
+    # --- Calling
 
-    def needs_tags(self, _current: R) -> bool:
-        """Whether its tags are to be read."""
-        return self.wanted_tags is not None
+    def check_unchanged(self, seen: R | None) -> None:
+        """Raise :class:`ChangedSince` unless it is as it was ``seen``; called right before each attempt of a call.
 
-    def others(self) -> str:
-        """Say what else a change of it keeps busy, in words; empty where nothing is."""
-        return ""
+        Somebody else may have changed it meanwhile, and AWS offers no conditional change.
+        """
+        if _describe(self) != seen:
+            raise ChangedSince(f"{self.id}: it was changed by someone else.")
 
     def ahead(self, step: Step, current: R | None) -> None:
-        """Do what has to be done before a call."""
+        """Do what has to be done before a call. Raises :class:`ChangedSince` where it must be planned anew."""
 
     def accompanying(self, _step: Step, _current: R | None) -> tuple[list[Step], list[Step]]:
         """Return the calls that :meth:`ahead` makes before a call, and :meth:`done` after it."""
@@ -158,296 +214,298 @@ class Case(abc.ABC, Generic[R]):
     def passes(self, error: BaseException, step: Step) -> bool:
         """Whether a refusal may be another one's doing, so that AWS has to be asked how things are."""
         code = code_of(error)
-        gone = step.action == self.delete and code.endswith("NotFound")
-        there = step.action == self.create and code.endswith("AlreadyExists")
+        gone = step.action == self.delete and "NotFound" in code
+        there = step.action == self.create and "AlreadyExists" in code
         return gone or there or classify(error) is Kind.BUSY
 
-    def tagging(self, current: R) -> list[Step]:
-        """Return the calls that make the tags as wanted."""
-        if self.wanted_tags is None or self.tags is None:
-            return []
-        add = {key: value for key, value in self.wanted_tags.items() if self.tags.get(key) != value}
-        gone = [key for key in self.tags if key not in self.wanted_tags and not reserved(key)]
-        return lifecycle.tagging(current.arn, add=add, remove=gone if self.purge_tags else ())
+    def lacking(self, step: Step, current: R) -> set[str]:
+        """Return the options whose difference a call ends, but that AWS shows as they were."""
+        return set(self.differing(current)) & set(step.options)
 
-    def tags_after(self) -> dict[str, str]:
-        """Predict the tags, this collection's and AWS's own left out."""
-        kept = {} if self.purge_tags and self.wanted_tags is not None else own_tags(self.tags)
-        return {**kept, **(self.wanted_tags or {})}
+    def shown_otherwise(self, _step: Step, options: set[str]) -> str:
+        """Judge options that AWS took a while ago and shows as they were. Returns what is waited for, in words."""
+        self.put_off |= options
+        self.warn(
+            f"AWS took the call, but shows {_listed(options)} other than wanted. Write it as the result shows it, or "
+            "every run sends it again."
+        )
+        return ""
+
+    # --- Results
+
+    @abc.abstractmethod
+    def state(self, current: R) -> dict[str, Any]:
+        """Return it as it is, by option."""
+
+    @abc.abstractmethod
+    def state_after(self, current: R | None, options: set[str]) -> dict[str, Any]:
+        """Predict :meth:`state` once the differences in ``options`` are ended."""
+
+    @abc.abstractmethod
+    def raw_after(self, current: R | None, options: set[str]) -> dict[str, Any]:
+        """Predict what Describe shows."""
+
+    def finished(self, _current: R) -> str:
+        """Do what is left when it is as wanted, and return what is to be said of it."""
+        return ""
+
+    def warn(self, words: str) -> None:
+        """Warn of something, once though it be looked at again."""
+        warning = f"{self.id}: {words}"
+        if warning not in self.progress.warnings:
+            self.progress.warnings.append(warning)
 
 
-def make_present(case: Case[Any]) -> Outcome:
+def reconcile(spec: Spec[Any, Any]) -> Outcome:
     """Create it, or change what differs. What goes wrong is in the outcome's ``progress.error``."""
-    return _guarded(case, _present)
+    return _guarded(spec, _present)
 
 
-def make_absent(case: Case[Any]) -> Outcome:
+def remove(spec: Spec[Any, Any]) -> Outcome:
     """Delete it, or join its deletion. What goes wrong is in the outcome's ``progress.error``."""
-    return _guarded(case, _absent)
+    return _guarded(spec, _absent)
 
 
-def _guarded(case: Case[Any], work: Callable[[Case[Any]], None]) -> Outcome:
+def _guarded(spec: Spec[Any, Any], work: Callable[[Spec[Any, Any]], Sequence[Step]]) -> Outcome:
+    planned: Sequence[Step] = ()
     try:
-        work(case)
+        planned = work(spec)
     except AuthError as error:
-        case.progress.error = str(error)
-    case.progress.duration = time.monotonic() - case.begun
-    return Outcome(case.progress, case.raw)
+        spec.progress.error = str(error)
+    spec.progress.duration = time.monotonic() - spec.begun
+    return Outcome(spec.progress, spec.raw, planned)
 
 
-def _present(case: Case[Any]) -> None:
-    while case.rounds < _MAX_ROUNDS:
-        case.rounds += 1
-        current = _look(case)
-        if current is not None and current.busy:
-            _leave_busy(case, current)
-            return
-        planned = case.plan(current)
-        if case.manner.check_mode:
-            _predict(case, current, planned)
-            return
+# --- Present --------------------------------------------------------------------------------------------------------
+
+
+def _present(spec: Spec[Any, R]) -> Sequence[Step]:
+    for _dummy in range(_MAX_ROUNDS):
+        current = _look(spec)
+        if current is not None and spec.pending(current):
+            _leave_busy(spec, current)
+            return ()
+        planned = spec.plan(current)
+        if spec.manner.check_mode:
+            return _predict(spec, current, planned)
         if not planned:
-            _finish(case, current)
-            return
+            _finish(spec, current)
+            return ()
         step = planned[0]
-        if case.tags is not None and not _is_unchanged(case, current, tags=True):
-            case.overtaken()
-            continue
-        case.ahead(step, current)
-        if not _act(case, step, current):
-            case.clients.pause(min(case.manner.delay, 1.0))
+        if not _act(spec, step, current):
+            spec.clients.pause(min(spec.manner.delay, 1.0))
             continue
         if step.action not in _TAGGING:
-            if not case.manner.wait:
-                case.done(step, current)
-                _leave(case, current, step)
-                return
-            case.done(step, _arrive(case, step))
-        case.ended += step.options
-    raise _worn_out(case)
+            if not spec.manner.wait:
+                spec.done(step, current)
+                _leave(spec, current, planned)
+                return ()
+            spec.done(step, _arrive(spec, step))
+        spec.ended |= set(step.options)
+    raise _worn_out(spec)
 
 
-def _look(case: Case[R]) -> R | None:
+def _look(spec: Spec[Any, R]) -> R | None:
     """Ask AWS for it, once nothing is under way there (with ``wait``); ``None`` where there is none."""
-    current = _describe(case)
-    while current is not None and current.busy and current.status != DELETING and case.manner.wait:
-        wait_until(case, lambda: _busy_with(case))
-        current = _describe(case)
-    if current is not None and current.status == DELETING:
-        if not case.manner.wait:
-            raise AuthError(
-                f"{case.id}: it is being deleted. With wait: true its end is waited for, and then it is made anew."
-            )
-        wait_until(case, lambda: _presence(case))
-        current = None
+    current = _describe(spec)
+    if current is not None and spec.manner.wait:
+        current = await_settled(spec, current)
+    elif current is not None and spec.is_deleting(current):
+        raise AuthError(
+            f"{spec.id}: it is being deleted. With wait: true its end is waited for, and then it is made anew."
+        )
     if current is None:
         return None
-    case.raw = current.raw
-    if not current.busy and case.needs_tags(current):
-        case.tags = _read_tags(case, current)
-    if case.progress.before is None and not case.sent:
-        case.progress.before = case.state(current)
+    spec.raw = current.raw
+    spec.read(current)
+    if spec.progress.before is None and not spec.sent:
+        spec.progress.before = spec.state(current)
     return current
 
 
-def _describe(case: Case[R]) -> R | None:
-    return asked(case, case.describe, case.describing)
+def _describe(spec: Spec[Any, R]) -> R | None:
+    found: R | None = asked(spec, spec.describe, spec.describing)
+    return found
 
 
-def asked(case: Case[Any], question: Callable[[], Any], action: str, hint: str = "") -> Any:
+def asked(spec: Spec[Any, Any], question: Callable[[], Any], action: str, hint: str = "") -> Any:
     """Return what AWS answers to ``question``. Raises :class:`AuthError` that names ``action``, and adds ``hint``."""
     try:
         return question()
     except AuthError:
         raise
     except Exception as error:
-        raise AuthError(f"{case.id}: {explain(error, f'elasticache:{action}', case.clients.region)}{hint}") from error
+        raise AuthError(f"{spec.id}: {explain(error, f'elasticache:{action}', spec.clients.region)}{hint}") from error
 
 
-def _read_tags(case: Case[R], current: R) -> Mapping[str, str]:
-    hint = "" if case.wanted_tags is not None else " The record is a tag; record: false does without."
-    tags = asked(case, lambda: read_tags(case.clients, [current.arn])[current.arn], "ListTagsForResource", hint)
-    return dict(tags)
-
-
-def _busy_with(case: Case[Any]) -> str:
-    current = _describe(case)
-    return f"its status is {current.status}" if current and current.busy and current.status != DELETING else ""
-
-
-def _presence(case: Case[Any]) -> str:
-    current = _describe(case)
-    return f"it is not gone yet, its status is {current.status}" if current else case.others()
-
-
-def _predict(case: Case[R], current: R | None, planned: Sequence[Step]) -> None:
+def _predict(spec: Spec[Any, R], current: R | None, planned: Sequence[Step]) -> list[Step]:
     options = {option for step in planned for option in step.options}
-    progress = case.progress
+    progress, calls = spec.progress, list[Step]()
     progress.changed = bool(planned)
     progress.actions = [step.shown() for step in planned]
     for step in planned:
-        around: tuple[list[Step], list[Step]] = case.accompanying(step, current)
-        case.foretold += [*around[0], step, *around[1]]
-    progress.after = case.state_after(current, options)
-    case.raw = case.raw_after(current, options)
+        before, after = spec.accompanying(step, current)
+        calls += [*before, step, *after]
+    progress.after = spec.state_after(current, options)
+    spec.raw = spec.raw_after(current, options)
     if current is None:
-        progress.msg = f"{case.id}: would be created."
+        progress.msg = f"{spec.id}: would be created."
     elif planned:
-        progress.msg = f"{case.id}: would be changed: {', '.join(sorted(options))}."
+        progress.msg = f"{spec.id}: would be changed: {_listed(options)}."
     else:
-        progress.msg = f"{case.id}: already as wanted."
+        progress.msg = f"{spec.id}: already as wanted."
+    return calls
 
 
-def _finish(case: Case[R], current: R | None) -> None:
+def _finish(spec: Spec[Any, R], current: R | None) -> None:
     if current is None:  # cannot be: without it there is a call to make
         return
-    progress, ended = case.progress, sorted(set(case.ended))
-    progress.after = case.state(current)
-    if case.making:
-        progress.msg = f"{case.id}: created."
-    elif ended:
-        progress.msg = f"{case.id}: changed: {', '.join(ended)}."
+    progress = spec.progress
+    progress.after = spec.state(current)
+    if spec.making:
+        progress.msg = f"{spec.id}: created."
+    elif spec.ended:
+        progress.msg = f"{spec.id}: changed: {_listed(spec.ended)}."
     else:
-        progress.msg = f"{case.id}: already as wanted."
+        progress.msg = f"{spec.id}: already as wanted."
+    progress.msg += spec.finished(current)
 
 
-def _leave_busy(case: Case[R], current: R) -> None:
+def _leave_busy(spec: Spec[Any, R], current: R) -> None:
     """Without ``wait``, leave alone what a change is under way on, if that leaves nothing undone."""
-    if case.sent:  # its answer was lost, and it shows that it was taken
-        case.progress.after = case.state(current)
-        case.progress.msg = f"{case.id}: {'is being created' if case.making else 'is being changed'}."
+    if spec.sent:  # the answer was lost, and it shows that the call was taken
+        _leave(spec, current, [])
         return
-    if case.visible(current) or case.unseen():
+    if spec.differing(current) or spec.unseen():
         raise AuthError(
-            f"{case.id}: a change is under way (its status is {current.status}), and no other is begun. "
+            f"{spec.id}: a change is under way ({spec.pending(current)}), and no other is begun. "
             "With wait: true it is waited for, and what is then left to do is done."
         )
-    case.progress.after = case.state(current)
-    case.progress.msg = f"{case.id}: as wanted, but a change is under way (its status is {current.status})."
+    spec.progress.after = spec.state(current)
+    spec.progress.msg = f"{spec.id}: as wanted, but a change is under way ({spec.pending(current)})."
 
 
-def _leave(case: Case[R], current: R | None, step: Step) -> None:
-    """Without ``wait``, tell what is under way."""
-    case.progress.after = case.state_after(current, {*case.ended, *step.options})
-    latest = _describe(case)
-    case.raw = latest.raw if latest else case.raw
-    case.progress.msg = f"{case.id}: {'is being created' if case.making else 'is being changed'}."
+def _leave(spec: Spec[Any, R], current: R | None, planned: Sequence[Step]) -> None:
+    """Without ``wait``, tell what is under way and what is still to be called."""
+    done = {option for step in planned[:1] for option in step.options}
+    rest = {option for step in planned[1:] for option in step.options} - done
+    spec.progress.after = spec.state_after(None if spec.making else current, done)
+    spec.progress.msg = f"{spec.id}: {'is being created' if spec.making else 'is being changed'}."
+    latest = _describe(spec)
+    spec.raw = latest.raw if latest else spec.raw
+    if rest := spec.after_creation() if spec.making else rest:
+        spec.warn(
+            f"{_listed(rest)} is left to do: AWS takes it once the {spec.what} is available. Run this again then, or "
+            "use wait: true."
+        )
 
 
-def _is_unchanged(case: Case[R], current: R | None, *, tags: bool = False) -> bool:
-    """Ask AWS once more, right before a call, whether it is as the call was decided upon for, with ``tags`` these, too.
-
-    Somebody else may have changed it meanwhile, and AWS offers no conditional change.
-    """
-    now = _describe(case)
-    if now is None or current is None or now != current:
-        return now is None and current is None
-    return not tags or case.tags is None or not case.needs_tags(now) or _read_tags(case, now) == case.tags
-
-
-def _act(case: Case[R], step: Step, current: R | None) -> bool:
+def _act(spec: Spec[Any, R], step: Step, current: R | None) -> bool:
     """Make the call. Returns whether it was made for certain; if not, ask again. Raises where AWS refuses it."""
-    if not _is_unchanged(case, current):
-        case.refusal = f"{case.id}: it was changed by someone else."
-        return False
     try:
-        lifecycle.perform(case.clients, case.id, step, patiently=False)
+        spec.ahead(step, current)
+        lifecycle.perform(spec.clients, spec.id, step, check=lambda: spec.check_unchanged(current))
+    except ChangedSince as changed:
+        spec.refusal = str(changed)
+        spec.overtaken()
+        return False
     except AuthError:
-        case.refused(current)
+        spec.refused(current)
         raise
     except Exception as error:
-        text = explain(error, f"elasticache:{step.action}", case.clients.region)
+        spec.refusal = explain(error, f"elasticache:{step.action}", spec.clients.region)
         if classify(error) is Kind.AMBIGUOUS:
-            case.refusal = text
-            _note(case, step)
+            _note(spec, step)
             return False
-        if classify(error) is Kind.THROTTLED and _may_try_again(case):
-            case.refusal = text
+        busy = classify(error) is Kind.BUSY and not spec.manner.wait
+        if spec.passes(error, step) and not busy:
             return False
-        if case.passes(error, step):
-            if not case.manner.wait and classify(error) is Kind.BUSY:
-                case.refused(current)
-                raise AuthError(
-                    f"{case.id}: a change is under way, so AWS did not take the call: {words_of(error)} "
-                    "With wait: true it is waited for."
-                ) from error
-            case.refusal = text
-            return False
-        case.refused(current)
-        hint = ""
-        if step.action == case.create and "Tags" in step.parameters and is_denied(error):
-            hint = " With tags it needs elasticache:AddTagsToResource too, and the record is one (see record)."
-        raise AuthError(f"{case.id}: {text}{hint}") from error
-    case.throttled = 0
-    _note(case, step)
+        spec.refused(current)
+        if busy:
+            raise AuthError(
+                f"{spec.id}: a change is under way, so AWS did not take the call: {words_of(error)} "
+                "With wait: true it is waited for."
+            ) from error
+        hint = _tags_hint(step) if step.action == spec.create and is_denied(error) else ""
+        raise AuthError(f"{spec.id}: {spec.refusal}{hint}") from error
+    _note(spec, step)
     return True
 
 
-def _may_try_again(case: Case[Any]) -> bool:
-    """Pause after a throttled call; AWS is then asked anew before it is made again, as others may have been at work.
-
-    Returns ``False`` where AWS has throttled it for long enough.
-    """
-    now = time.monotonic()
-    if not case.throttled:
-        case.throttled_since = now
-    pause = min(0.25 * 2**case.throttled, 10.0)
-    if now + pause > case.throttled_since + case.clients.patience:
-        return False
-    case.throttled += 1
-    case.rounds -= 1
-    case.clients.pause(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
-    return True
+def _tags_hint(step: Step) -> str:
+    """Say what a creation needs for the tags that it carries."""
+    keys = [tag["Key"] for tag in step.parameters.get("Tags", ())]
+    if any(key.startswith(RESERVED) for key in keys):
+        return " The record is a tag, which needs elasticache:AddTagsToResource; record: false does without."
+    return " With tags it needs elasticache:AddTagsToResource, too." if keys else ""
 
 
-def _note(case: Case[Any], step: Step) -> None:
+def _note(spec: Spec[Any, Any], step: Step) -> None:
     """Put the call among those that were made, once though it be repeated."""
-    case.sent = case.progress.changed = True
-    case.making = case.making or step.action == case.create
+    spec.sent = spec.progress.changed = True
+    spec.making = spec.making or step.action == spec.create
     shown = step.shown()
-    if shown not in case.progress.actions:
-        case.progress.actions.append(shown)
+    if shown not in spec.progress.actions:
+        spec.progress.actions.append(shown)
 
 
-def _arrive(case: Case[R], step: Step) -> R | None:
-    """Wait until what the call does is done, and return what it has become.
+def _arrive(spec: Spec[Any, R], step: Step) -> R | None:
+    """Wait until what the call does is done, and return what has become of it.
 
     Right after the call AWS may show it as it was before, or not at all. What can't be seen at all, a password, counts
     as done when it has been seen busy and is not any more, or has been looked at twice.
     """
-    made, looks = time.monotonic(), 0
-    seen = step.action == case.create
-    latest: list[R] = []
+    spec.called_at, looks = time.monotonic(), 0
+    seen = creating = step.action == spec.create
+    latest: R | None = None
 
     def lack() -> str:
-        nonlocal looks, seen
-        fresh, looks = time.monotonic() - made < GRACE, looks + 1
-        current = _describe(case)
-        if current is None:
-            if step.action == case.create and fresh:
-                return "AWS does not show it yet"
-            raise AuthError(f"{case.id}: it was deleted while it was changed.")
-        latest[:] = [current]
-        if current.busy:
+        nonlocal looks, seen, latest
+        fresh, looks, latest = spec.is_fresh, looks + 1, _describe(spec)
+        if latest is not None and spec.pending(latest):
             seen = True
-            return f"its status is {current.status}"
-        differing = sorted(set(case.visible(current)) & set(step.options))
-        if fresh and (differing or not (seen or looks > 1)):
-            return f"AWS does not show the change of {', '.join(differing) or 'it'} yet"
-        if differing:
-            case.put_off |= set(differing)
-            case.progress.warnings.append(
-                f"{case.id}: AWS took the call, but shows {', '.join(differing)} other than wanted. Write it as the "
-                "result shows it, or every run sends it again."
+            latest = await_settled(spec, latest)
+        elif latest is None and creating:
+            if fresh:
+                return "AWS does not show it yet"
+            raise AuthError(
+                f"{spec.id}: AWS took the call that makes it, but shows no such {spec.what}. Run this again."
             )
-        return case.others()
+        if latest is None:
+            raise AuthError(f"{spec.id}: it was deleted while it was changed.")
+        lacking = spec.lacking(step, latest)
+        if fresh and (lacking or not (seen or looks > 1)):
+            return f"AWS does not show the change of {_listed(lacking) or 'it'} yet"
+        return (spec.shown_otherwise(step, lacking) if lacking else "") or spec.others()
 
-    wait_until(case, lack, hasty=made + GRACE)
-    return latest[0] if latest else None
+    wait_until(spec, lack)
+    return latest
 
 
-def wait_until(case: Case[Any], lack: Callable[[], str], *, hasty: float = 0.0) -> None:
-    """Wait until nothing lacks, in words; often until the moment ``hasty``. Throttling and the like are ridden out.
+# --- Waiting --------------------------------------------------------------------------------------------------------
+
+
+def await_settled(spec: Spec[Any, R], current: R) -> R | None:
+    """Wait until nothing is under way there, and return it as it is then; ``None`` where it was deleted."""
+
+    def lack(latest: R) -> str:
+        return "" if spec.is_deleting(latest) else spec.pending(latest)
+
+    settled = spec.wait_for(lack, current) if lack(current) else current
+    if settled is None or not spec.is_deleting(settled):
+        return settled
+    _await_gone(spec, settled)
+    return None
+
+
+def _await_gone(spec: Spec[Any, Any], current: Any = None) -> None:
+    spec.wait_for(lambda latest: f"it is not gone yet, its status is {latest.status}", current)
+    wait_until(spec, spec.others)
+    spec.raw = {}
+
+
+def wait_until(spec: Spec[Any, Any], lack: Callable[[], str]) -> None:
+    """Wait until nothing lacks, in words; often right after a call. Throttling and the like are ridden out.
 
     Raises :class:`AuthError` where the time limit is reached, or AWS can't be asked at all.
     """
@@ -457,16 +515,16 @@ def wait_until(case: Case[Any], lack: Callable[[], str], *, hasty: float = 0.0) 
         except AuthError as error:
             if not _passing(error.__cause__):
                 raise
-            words = str(error).removeprefix(f"{case.id}: ")
+            words = str(error).removeprefix(f"{spec.id}: ")
         if not words:
             return
-        if case.left <= 0:
+        if spec.left <= 0:
             raise AuthError(
-                f"{case.id}: not done after {case.manner.timeout:.0f} s: {words}. "
+                f"{spec.id}: not done after {spec.manner.timeout:.0f} s: {words}. "
                 "What is under way goes on at AWS: run this again, or raise wait_timeout."
             )
-        pause = min(case.manner.delay, 1.0) if time.monotonic() < hasty else case.manner.delay
-        case.clients.pause(min(pause, max(case.left, 0.0)))
+        pause = min(spec.manner.delay, 1.0) if spec.is_fresh else spec.manner.delay
+        spec.clients.pause(min(pause, max(spec.left, 0.0)))
 
 
 def _passing(error: BaseException | None) -> bool:
@@ -476,56 +534,63 @@ def _passing(error: BaseException | None) -> bool:
     return classify(error) in (Kind.THROTTLED, Kind.AMBIGUOUS) or is_connection_error(error)
 
 
-def _worn_out(case: Case[Any]) -> AuthError:
+def _worn_out(spec: Spec[Any, Any]) -> AuthError:
     return AuthError(
-        f"{case.id}: AWS was busy with it, or the connection broke, again and again ({_MAX_ROUNDS} tries). "
-        f"The last time: {case.refusal or 'it was gone'} Run this again."
+        f"{spec.id}: AWS was busy with it, or the connection broke, again and again ({_MAX_ROUNDS} tries). "
+        f"The last time: {spec.refusal or 'it was gone'} Run this again."
     )
 
 
-def _absent(case: Case[Any]) -> None:
-    progress, manner = case.progress, case.manner
-    while case.rounds < _MAX_ROUNDS:
-        case.rounds += 1
-        current = _describe(case)
-        case.raw, progress.after = current.raw if current else {}, {}
+def _listed(options: Collection[str]) -> str:
+    return ", ".join(sorted(options))
+
+
+# --- Absent ---------------------------------------------------------------------------------------------------------
+
+
+def _absent(spec: Spec[Any, Any]) -> Sequence[Step]:
+    progress, manner = spec.progress, spec.manner
+    for _dummy in range(_MAX_ROUNDS):
+        current = _describe(spec)
+        spec.raw, progress.after = current.raw if current else {}, {}
         if current is None:
-            joined = "gone, its deletion was already under way" if progress.before else f"there is no such {case.what}"
-            progress.msg = f"{case.id}: {'deleted' if case.sent else joined}."
-            return
+            joined = "gone, its deletion was already under way" if progress.before else f"there is no such {spec.what}"
+            progress.msg = f"{spec.id}: {'deleted' if spec.sent else joined}."
+            return ()
         if progress.before is None:
-            progress.before = case.state(current)
-        if current.status == DELETING:
+            spec.read(current)
+            progress.before = spec.state(current)
+        if spec.is_deleting(current):
             if manner.check_mode or not manner.wait:
-                progress.msg, case.raw = f"{case.id}: is being deleted.", {}
-                return
-            wait_until(case, lambda: _presence(case))
+                _leave_deleting(spec)
+                return ()
+            _await_gone(spec, current)
             continue
-        if current.busy:
+        if words := spec.undeletable(current):
             if not manner.wait:
                 raise AuthError(
-                    f"{case.id}: a change is under way (its status is {current.status}), and AWS deletes it only when "
-                    "that has ended. With wait: true it is waited for."
+                    f"{spec.id}: a change is under way ({words}), and AWS deletes it only when that has ended. "
+                    "With wait: true it is waited for."
                 )
-            wait_until(case, lambda: _busy_with(case))
+            spec.wait_for(lambda latest: "" if spec.is_deleting(latest) else spec.undeletable(latest), current)
             continue
-        case.check_deletion(current)
-        step = case.deletion()
+        spec.check_deletion(current)
+        step = spec.deletion()
         if manner.check_mode:
-            progress.changed, progress.actions, case.raw = True, [step.shown()], {}
-            progress.msg = f"{case.id}: would be deleted."
-            return
-        if not _act(case, step, current):
-            case.clients.pause(min(manner.delay, 1.0))
+            progress.changed, progress.actions, spec.raw = True, [step.shown()], {}
+            progress.msg = f"{spec.id}: would be deleted."
+            return [step]
+        if not _act(spec, step, current):
+            spec.clients.pause(min(manner.delay, 1.0))
         elif manner.wait:
-            wait_until(case, lambda: _presence(case))
+            _await_gone(spec)
         else:
-            progress.msg, case.raw = f"{case.id}: is being deleted.", {}
-            return
-    raise _worn_out(case)
+            _leave_deleting(spec)
+            return ()
+    raise _worn_out(spec)
 
 
-def warn_once(case: Case[Any], warning: str) -> None:
-    """Tell a warning that concerns what is done, once though it be looked at again."""
-    if warning not in case.progress.warnings:
-        case.progress.warnings.append(warning)
+def _leave_deleting(spec: Spec[Any, Any]) -> None:
+    spec.progress.msg = f"{spec.id}: is being deleted."
+    latest = None if spec.manner.check_mode else _describe(spec)
+    spec.raw = latest.raw if latest else {}

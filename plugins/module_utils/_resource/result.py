@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible.module_utils.common.warnings import warn
 
 from .._auth.outcome import Progress
@@ -15,7 +15,7 @@ from .reconcile import Outcome
 
 
 def diff_of(progress: Progress) -> dict[str, Any]:
-    """Return Ansible's diff: the options that differ, never a password."""
+    """Return Ansible's diff: the options that differ, never a token or a password."""
     before, after = progress.before or {}, progress.after or {}
     names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     return {
@@ -26,8 +26,8 @@ def diff_of(progress: Progress) -> dict[str, Any]:
     }
 
 
-def finish(module: Any, outcome: Outcome, shown: Mapping[str, Any]) -> None:
-    """End the module with what happened; ``shown`` is added to its result."""
+def finish(module: Any, what: str, outcome: Outcome) -> None:
+    """End the module with what happened, and what Describe shows as ``what``."""
     progress = outcome.progress
     for warning in progress.warnings:
         warn(warning)
@@ -36,8 +36,9 @@ def finish(module: Any, outcome: Outcome, shown: Mapping[str, Any]) -> None:
         "msg": progress.error or progress.msg,
         "actions": progress.actions,
         "duration": round(progress.duration, 3),
-        **shown,
     }
+    if outcome.raw:
+        result[what] = camel_dict_to_snake_dict(outcome.raw)
     if progress.before is not None:
         result["before"] = progress.before
     if progress.evidence is not None:

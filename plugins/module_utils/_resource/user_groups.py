@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._auth.outcome import Progress
 from .._aws import user_groups, users
-from .._aws.clients import Clients
 from .._aws.errors import code_of
 from .._aws.groups import describe_groups
 from .._aws.lifecycle import Step
@@ -20,25 +17,22 @@ from .._aws.user_groups import UserGroup
 from .._aws.users import DEFAULT_NAME, DELETING, NO_PASSWORD, User, describe_users
 from .._core.errors import AuthError
 from .exclusive import shared_user_group
-from .rbac import checked_id, checked_tags, own_tags, without_version
-from .reconcile import Case, Manner, asked, wait_until, warn_once
+from .rbac import RbacSpec, checked_id, checked_tags, without_version
+from .reconcile import WantedResource, asked, wait_until
 
 REDIS, VALKEY = "redis", "valkey"
 
 
 @dataclass(frozen=True)
-class WantedGroup:
-    """The user group as it shall be; ``None`` where an option was left out, and what it is about stays as it is."""
+class WantedUserGroup(WantedResource):
+    """The user group as it shall be."""
 
-    id: str
     engine: str | None = None
     user_ids: tuple[str, ...] | None = None
     purge_user_ids: bool = True
-    tags: Mapping[str, str] | None = None
-    purge_tags: bool = True
 
 
-def wanted_group(params: Mapping[str, Any]) -> WantedGroup:
+def wanted_user_group(params: Mapping[str, Any]) -> WantedUserGroup:
     """Turn a module's options into what is wanted. Raises :class:`AuthError` for what makes no sense."""
     key = checked_id(params["user_group_id"], "user_group_id", "user group")
     given = params["user_ids"]
@@ -50,7 +44,7 @@ def wanted_group(params: Mapping[str, Any]) -> WantedGroup:
         )
     if user_ids is not None and len(user_ids) > user_groups.MOST_USERS:
         raise AuthError(f"{key}: user_ids: {_too_many(len(user_ids))}")
-    return WantedGroup(
+    return WantedUserGroup(
         id=key,
         engine=params["engine"],
         user_ids=None if user_ids is None else tuple(user_ids),
@@ -119,14 +113,12 @@ def membership_problems(engine: str, user_ids: Sequence[str], found: Mapping[str
 
 
 @dataclass
-class GroupCase(Case[UserGroup]):
+class UserGroupSpec(RbacSpec[WantedUserGroup, UserGroup]):
     """A user group under way. ``exclusive_to``: the only replication groups that may have it; ``None``: any.
 
-    ``coming``: users as they will be when the user group is made or changed.
+    ``coming``: in check mode, users as they will be when the user group is made or changed.
     """
 
-    wanted: WantedGroup = field(default_factory=lambda: WantedGroup(""))
-    exclusive_to: tuple[str, ...] | None = None
     coming: Mapping[str, User] = field(default_factory=dict)
 
     what = "user group"
@@ -153,7 +145,7 @@ class GroupCase(Case[UserGroup]):
         gone = [key for key in there if key not in wanted.user_ids]
         return add, gone if wanted.purge_user_ids else []
 
-    def visible(self, current: UserGroup) -> list[str]:
+    def differing(self, current: UserGroup) -> list[str]:
         """Return what differs from what DescribeUserGroups shows."""
         differing = {
             "engine": self.wanted.engine not in (None, current.engine),
@@ -171,7 +163,7 @@ class GroupCase(Case[UserGroup]):
             return [user_groups.creation(self.id, wanted.engine, wanted.user_ids or (), wanted.tags or {})]
         self._check_exclusive(current)
         planned = list(self.tagging(current))
-        differing = self.visible(current)
+        differing = self.differing(current)
         if differing:
             add, remove = self._changes(current) if "user_ids" in differing else ([], [])
             engine = wanted.engine if "engine" in differing else None
@@ -233,10 +225,8 @@ class GroupCase(Case[UserGroup]):
         if not caches or not remove:
             return
         nobody = "" if after else " No user is left, so nobody is let in any more."
-        warn_once(
-            self,
-            f"{self.id}: taking out {', '.join(remove)} disconnects their clients of {caches} and shuts them "
-            f"out.{nobody}",
+        self.warn(
+            f"taking out {', '.join(remove)} disconnects their clients of {caches} and shuts them out.{nobody}",
         )
 
     # --- Results
@@ -248,9 +238,7 @@ class GroupCase(Case[UserGroup]):
             "user_ids": sorted(current.user_ids),
             "replication_group_ids": sorted(current.replication_groups),
         }
-        if self.tags is not None and self.wanted_tags is not None:
-            state["tags"] = own_tags(self.tags)
-        return state
+        return state | self.own_tags()
 
     def state_after(self, current: UserGroup | None, options: set[str]) -> dict[str, Any]:
         """Predict the user group once these differences are ended."""
@@ -260,9 +248,7 @@ class GroupCase(Case[UserGroup]):
         if current is None or "user_ids" in options:
             add, remove = self._changes(current)
             after["user_ids"] = sorted({*after["user_ids"], *add} - set(remove))
-        if self.wanted_tags is not None:
-            after["tags"] = self.tags_after()
-        return after
+        return after | self.own_tags_after()
 
     def raw_after(self, current: UserGroup | None, options: set[str]) -> dict[str, Any]:
         """Predict DescribeUserGroups' member."""
@@ -275,7 +261,7 @@ class GroupCase(Case[UserGroup]):
             "ReplicationGroups": after["replication_group_ids"],
         }
 
-    # --- Its end
+    # --- Its deletion
 
     def check_deletion(self, current: UserGroup) -> None:
         """Raise where a cache has it: AWS deletes only what is attached nowhere."""
@@ -298,30 +284,3 @@ class GroupCase(Case[UserGroup]):
 
 def _changing(user: User | None) -> bool:
     return user is not None and user.busy and user.status != users.DELETING
-
-
-def group_case(
-    clients: Clients,
-    wanted: WantedGroup,
-    manner: Manner,
-    *,
-    exclusive_to: Sequence[str] | None = None,
-    coming: Mapping[str, User] | None = None,
-) -> GroupCase:
-    """Return the user group as a case, to be made present or absent.
-
-    ``exclusive_to``: the only replication groups that may have it, or nothing is called; ``None``: any. ``coming``:
-    users as they will be by then, in check mode.
-    """
-    return GroupCase(
-        id=wanted.id,
-        clients=clients,
-        manner=manner,
-        progress=Progress(wanted.id),
-        begun=time.monotonic(),
-        wanted_tags=wanted.tags,
-        purge_tags=wanted.purge_tags,
-        wanted=wanted,
-        exclusive_to=None if exclusive_to is None else tuple(exclusive_to),
-        coming=coming or {},
-    )

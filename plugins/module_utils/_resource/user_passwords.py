@@ -17,10 +17,10 @@ from typing import Any
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify
 from .._aws.lifecycle import Step, as_tags, tagging
+from .._aws.tags import RESERVED
 from .._aws.users import PASSWORD, User
 from .._core import record
 from .._data_plane.probe import NodeAnswer, Reach, unreachable
-from .rbac import RESERVED
 
 #: The tag in which the passwords in force are recorded, and what it holds while they are being changed.
 TAG_KEY = f"{RESERVED}passwords"

@@ -17,6 +17,7 @@ from .._aws.users import AWS_USER, DEFAULT_NAME, IAM, NO_PASSWORD, PASSWORD
 from .._core.errors import AuthError
 from .._core.tokens import unprintable
 from .rbac import checked_id, checked_tags
+from .reconcile import WantedResource
 from .user_passwords import recorded
 
 AUTO, ALWAYS, ON_CREATE = "auto", "always", "on_create"
@@ -27,10 +28,9 @@ _SECRETS = "password_secrets."
 
 
 @dataclass(frozen=True)
-class WantedUser:
-    """The user as it shall be; ``None`` where an option was left out, and what it is about stays as it is."""
+class WantedUser(WantedResource):
+    """The user as it shall be."""
 
-    id: str
     name: str | None = None
     engine: str | None = None
     access_string: str | None = None
@@ -38,8 +38,6 @@ class WantedUser:
     passwords: tuple[str, ...] = field(default=(), repr=False)
     update_password: str = AUTO
     probe_group: str | None = None
-    tags: Mapping[str, str] | None = None
-    purge_tags: bool = True
 
     @functools.cached_property
     def record(self) -> str:

@@ -8,15 +8,12 @@ Passwords stay in here and at the edges; no result or message holds one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .._auth.observe import ask_nodes
-from .._auth.outcome import Progress
 from .._aws import users
-from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import OFF, Group, describe_groups
 from .._aws.lifecycle import Step
@@ -27,8 +24,8 @@ from .._core import access_strings
 from .._core.errors import AuthError
 from .._data_plane.probe import Credential, untrusted
 from .exclusive import other_user_groups, shared_user
-from .rbac import own_tags, without_version
-from .reconcile import Case, Manner, asked, wait_until, warn_once
+from .rbac import NO_TAG, RbacSpec, without_version
+from .reconcile import asked, wait_until
 from .user_passwords import (
     CHANGING,
     TAG_KEY,
@@ -42,26 +39,22 @@ from .user_passwords import (
 )
 from .user_wanted import ALWAYS, ON_CREATE, WantedUser, check_creation, fixed, given_options
 
-_NO_TAG = " The record is a tag; record: false does without."
-
 
 @dataclass
-class UserCase(Case[User]):
-    """A user under way.
+class UserSpec(RbacSpec[WantedUser, User]):
+    """A user under way. ``exclusive_to``: the only user groups that it may be in; ``None``: any.
 
     ``due``: its passwords are to be set; ``None`` until that is judged, which is once: setting them again is harmless,
     and right where a call's answer was lost. ``certain``: they were, by a call that AWS
     answered. ``tag``: what the record was before it was written ahead. ``group_ids``: the user groups that a change
-    of the user keeps busy. ``exclusive_to``: the only user groups that it may be in; ``None``: any.
+    of the user keeps busy.
     """
 
-    wanted: WantedUser = field(default_factory=lambda: WantedUser(""))
     due: bool | None = None
     certain: bool = False
     is_ahead: bool = False
     tag: str | None = None
     group_ids: tuple[str, ...] = ()
-    exclusive_to: tuple[str, ...] | None = None
 
     what = "user"
     describing = "DescribeUsers"
@@ -87,7 +80,7 @@ class UserCase(Case[User]):
         moves = self.wanted.authentication not in (None, _current.authentication)
         return super().needs_tags(_current) or (self.recording and (judged or moves))
 
-    def visible(self, current: User) -> list[str]:
+    def differing(self, current: User) -> list[str]:
         """Return what differs from what DescribeUsers shows."""
         wanted = self.wanted
         differing = {
@@ -111,7 +104,7 @@ class UserCase(Case[User]):
                 tags[TAG_KEY] = wanted.record
             return [users.creation(self.id, wanted.name or self.id, self._members(None), tags, given_options(wanted))]
         self._check(current)
-        found = [name for name in self.visible(current) if name != "passwords"]
+        found = [name for name in self.differing(current) if name != "passwords"]
         if self._passwords_due(current):
             found.append("passwords")
         planned: list[Step] = list(self.tagging(current))
@@ -226,9 +219,8 @@ class UserCase(Case[User]):
         known = [one for one in findings if one.verdict is not Verdict.UNKNOWN]
         finding = known[0] if known else None
         if len({one.verdict for one in known}) > 1 and not self.making:
-            warn_once(
-                self,
-                f"{self.id}: the record and the nodes contradict each other: its passwords were changed elsewhere. "
+            self.warn(
+                "the record and the nodes contradict each other: its passwords were changed elsewhere. "
                 "The nodes count.",
             )
         if not self.making:
@@ -309,24 +301,25 @@ class UserCase(Case[User]):
 
     def ahead(self, step: Step, current: User | None) -> None:
         """Put on record that the passwords are about to be changed, or take the record of them away."""
-        if step.action != users.MODIFY or "AuthenticationMode" not in step.parameters or current is None:
-            return
-        if not self.recording or self.tags is None or self.is_ahead:
+        super().ahead(step, current)
+        if self.is_ahead or self.tags is None or current is None or not self._on_record(step):
             return
         self.tag = self.tags.get(TAG_KEY)
         if self.wanted.passwords:
-            asked(self, lambda: write_record(self.clients, current.arn, CHANGING), "AddTagsToResource", _NO_TAG)
+            asked(self, lambda: write_record(self.clients, current.arn, CHANGING), "AddTagsToResource", NO_TAG)
         elif self.tag is not None:
-            asked(self, lambda: write_record(self.clients, current.arn, None), "RemoveTagsFromResource", _NO_TAG)
+            asked(self, lambda: write_record(self.clients, current.arn, None), "RemoveTagsFromResource", NO_TAG)
         else:
             return
         self.is_ahead = True
 
+    def _on_record(self, step: Step) -> bool:
+        """Whether a call changes what the record is about."""
+        return self.recording and step.action == users.MODIFY and "AuthenticationMode" in step.parameters
+
     def accompanying(self, step: Step, current: User | None) -> tuple[list[Step], list[Step]]:
         """Return the calls that write the record ahead of a change of the passwords, and after it."""
-        if step.action != users.MODIFY or "AuthenticationMode" not in step.parameters or current is None:
-            return [], []
-        if not self.recording or self.tags is None:
+        if self.tags is None or current is None or not self._on_record(step):
             return [], []
         if self.wanted.passwords:
             return record_calls(current.arn, CHANGING), record_calls(current.arn, self.wanted.record)
@@ -344,7 +337,7 @@ class UserCase(Case[User]):
                 write_record(self.clients, current.arn, self.wanted.record)
             except Exception as error:  # pylint: disable=broad-exception-caught
                 text = explain(error, "elasticache:AddTagsToResource", self.clients.region)
-                warn_once(self, f"{self.id}: the record was not brought up to date. {text}")
+                self.warn(f"the record was not brought up to date. {text}")
         if self.manner.wait and self.wanted.probe_group:
             wait_until(self, lambda: self._unproven(current, str(self.wanted.probe_group)))
 
@@ -360,7 +353,7 @@ class UserCase(Case[User]):
                 write_record(self.clients, current.arn, self.tag)
             except Exception as error:  # pylint: disable=broad-exception-caught
                 text = explain(error, "elasticache:AddTagsToResource", self.clients.region)
-                warn_once(self, f"{self.id}: the record was not put back. {text}")
+                self.warn(f"the record was not put back. {text}")
 
     # --- Results
 
@@ -374,8 +367,7 @@ class UserCase(Case[User]):
             "password_count": current.password_count or 0,
             "user_group_ids": sorted(current.user_group_ids),
         }
-        if self.tags is not None and self.wanted_tags is not None:
-            state["tags"] = own_tags(self.tags)
+        state |= self.own_tags()
         if self.certain and self.wanted.passwords:
             state["passwords"] = Verdict.IN_FORCE.value
         elif self.progress.evidence is not None:
@@ -397,9 +389,7 @@ class UserCase(Case[User]):
             after["password_count"] = len(wanted.passwords)
         if wanted.passwords and (current is None or "passwords" in options):
             after["passwords"] = Verdict.IN_FORCE.value
-        if self.wanted_tags is not None:
-            after["tags"] = self.tags_after()
-        return after
+        return after | self.own_tags_after()
 
     def raw_after(self, current: User | None, options: set[str]) -> dict[str, Any]:
         """Predict DescribeUsers' member."""
@@ -416,7 +406,7 @@ class UserCase(Case[User]):
             "Authentication": {"Type": kind, **count},
         }
 
-    # --- Its end
+    # --- Its deletion
 
     def check_deletion(self, current: User) -> None:
         """Raise for AWS's own user and the default of a group for redis; warn of the groups that lose the user."""
@@ -436,30 +426,8 @@ class UserCase(Case[User]):
             )
         caches = sorted({key for group in groups for key in (*group.replication_groups, *group.serverless_caches)})
         ends = f" Its clients of {', '.join(caches)} are disconnected and shut out." if caches else ""
-        warn_once(
-            self, f"{self.id}: AWS takes the deleted user out of its user groups {', '.join(self.group_ids)}.{ends}"
-        )
+        self.warn(f"AWS takes the deleted user out of its user groups {', '.join(self.group_ids)}.{ends}")
 
     def deletion(self) -> Step:
         """Return DeleteUser."""
         return users.deletion(self.id)
-
-
-def user_case(
-    clients: Clients, wanted: WantedUser, manner: Manner, *, exclusive_to: Sequence[str] | None = None
-) -> UserCase:
-    """Return the user as a case, to be made present or absent.
-
-    ``exclusive_to``: the only user groups that it may be in, or nothing is called; ``None``: any.
-    """
-    return UserCase(
-        id=wanted.id,
-        clients=clients,
-        manner=manner,
-        progress=Progress(wanted.id),
-        begun=time.monotonic(),
-        wanted_tags=wanted.tags,
-        purge_tags=wanted.purge_tags,
-        wanted=wanted,
-        exclusive_to=None if exclusive_to is None else tuple(exclusive_to),
-    )

@@ -17,10 +17,10 @@ from .._aws.clients import Clients
 from .._aws.lifecycle import Step as Call
 from .._aws.users import ACTIVE, AWS_USER, DEFAULT_NAME, User
 from .._core.errors import AuthError
-from .reconcile import Case, Manner, make_present
-from .user_groups import REDIS, GroupCase, group_case, wanted_group
+from .reconcile import Manner, Outcome, Spec, reconcile
+from .user_groups import REDIS, UserGroupSpec, wanted_user_group
 from .user_wanted import ALWAYS, wanted_user
-from .users import UserCase, user_case
+from .users import UserSpec
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class UsersOrder:
     passwords: tuple[str, ...] = field(default=(), repr=False)
 
 
-def user_of(clients: Clients, manner: Manner, order: UsersOrder) -> UserCase:
-    """Return the user as a case, to be made present. Raises :class:`AuthError` for one that can't be."""
+def user_of(clients: Clients, manner: Manner, order: UsersOrder) -> UserSpec:
+    """Return the user as it is to be made. Raises :class:`AuthError` for one that can't be."""
     given: dict[str, Any] = {
         "user_id": order.user_id,
         "user_name": DEFAULT_NAME,
@@ -55,18 +55,17 @@ def user_of(clients: Clients, manner: Manner, order: UsersOrder) -> UserCase:
         "tags": None,
         "purge_tags": True,
     }
-    wanted = wanted_user(given, order.passwords)
-    return user_case(clients, wanted, manner, exclusive_to=[order.user_group_id])
+    return UserSpec(clients, wanted_user(given, order.passwords), manner, exclusive_to=[order.user_group_id])
 
 
 def user_group_of(
     clients: Clients, manner: Manner, order: UsersOrder, coming: Mapping[str, User] | None = None
-) -> GroupCase:
-    """Return the user group as a case, to be made present. Raises :class:`AuthError` for one that can't be.
+) -> UserGroupSpec:
+    """Return the user group as it is to be made. Raises :class:`AuthError` for one that can't be.
 
     ``coming``: users as they will be by then, in check mode.
     """
-    group = wanted_group(
+    wanted = wanted_user_group(
         {
             "user_group_id": order.user_group_id,
             "engine": order.engine,
@@ -76,7 +75,7 @@ def user_group_of(
             "purge_tags": True,
         }
     )
-    return group_case(clients, group, manner, exclusive_to=[order.group_id], coming=coming)
+    return UserGroupSpec(clients, wanted, manner, exclusive_to=[order.group_id], coming=coming or {})
 
 
 def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[list[dict[str, Any]], list[str]]:
@@ -85,16 +84,16 @@ def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[li
     Raises :class:`AuthError` where a step would be refused.
     """
     manner = replace(manner, check_mode=True)
-    user = user_of(clients, manner, order)
-    calls = _calls(user)
-    user_group = user_group_of(clients, manner, order, {order.user_id: _as_it_will_be(user)})
-    calls += _calls(user_group)
-    return calls, [*user.progress.warnings, *user_group.progress.warnings]
+    user = _planned(user_of(clients, manner, order))
+    coming = users.parse({"Status": ACTIVE, **user.raw})
+    user_group = _planned(user_group_of(clients, manner, order, {order.user_id: coming}))
+    calls = [*user.planned_calls, *user_group.planned_calls]
+    return [_shown(call) for call in calls], [*user.progress.warnings, *user_group.progress.warnings]
 
 
-def open_group_of(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> GroupCase:
-    """Return the user group by which everyone is served, as a case. Raises :class:`AuthError` for one that can't be."""
-    wanted = wanted_group(
+def open_group_of(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> UserGroupSpec:
+    """Return the user group by which everyone is served, as it is to be made. Raises :class:`AuthError`."""
+    wanted = wanted_user_group(
         {
             "user_group_id": user_group_id,
             "engine": REDIS,
@@ -104,24 +103,20 @@ def open_group_of(clients: Clients, manner: Manner, group_id: str, user_group_id
             "purge_tags": True,
         }
     )
-    return group_case(clients, wanted, manner, exclusive_to=[group_id])
+    return UserGroupSpec(clients, wanted, manner, exclusive_to=[group_id])
 
 
 def open_calls(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> list[dict[str, Any]]:
     """Return the calls that make the user group by which everyone is served. Raises as :func:`users_calls` does."""
-    return _calls(open_group_of(clients, replace(manner, check_mode=True), group_id, user_group_id))
+    spec = open_group_of(clients, replace(manner, check_mode=True), group_id, user_group_id)
+    return [_shown(call) for call in _planned(spec).planned_calls]
 
 
-def _calls(case: Case[Any]) -> list[dict[str, Any]]:
-    outcome = make_present(case)
+def _planned(spec: Spec[Any, Any]) -> Outcome:
+    outcome = reconcile(spec)
     if outcome.progress.error:
         raise AuthError(outcome.progress.error)
-    return [_shown(call) for call in case.foretold]
-
-
-def _as_it_will_be(case: Case[User]) -> User:
-    user: User = users.parse({"Status": ACTIVE, **case.raw})
-    return user
+    return outcome
 
 
 def _shown(call: Call) -> dict[str, Any]:

@@ -21,26 +21,24 @@ from .._aws.tags import ANSIBLES_OWN
 from .._core.errors import AuthError
 from .._core.record import TAG_KEY
 from .._core.tokens import rule_violations
+from .reconcile import WantedResource
 
 #: Encryption in transit is wanted, in either mode.
 ON = "on"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The group as it shall be; ``None`` where an option was left out, and what it is about stays as it is.
+class Wanted(WantedResource):
+    """The group as it shall be.
 
     ``settings``: by option, see :mod:`.._aws.settings`. ``tls``: off, preferred, required or on.
     """
 
-    id: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     tls: str | None = None
     token: Token | None = None
     user_groups: tuple[str, ...] | None = None
     accept_open_access: bool = False
-    tags: Mapping[str, str] | None = None
-    purge_tags: bool = True
     apply_immediately: bool = False
 
 

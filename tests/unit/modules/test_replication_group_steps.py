@@ -141,7 +141,7 @@ def test_groups_that_take_no_user_groups(tls: str, version: str, words: str) -> 
 
 
 def test_an_upgrade_at_once_comes_before_the_user_groups_that_need_it() -> None:
-    wanted = Wanted("sessions", {"engine_version": "8.0"}, user_groups=("new",), apply_immediately=True)
+    wanted = Wanted("sessions", settings={"engine_version": "8.0"}, user_groups=("new",), apply_immediately=True)
     assert calls(wanted, shown(version="6.2.6")) == [
         {"ApplyImmediately": True, "EngineVersion": "8.0"},
         {"ApplyImmediately": True, "UserGroupIdsToAdd": ["new"]},
@@ -151,7 +151,7 @@ def test_an_upgrade_at_once_comes_before_the_user_groups_that_need_it() -> None:
 def test_leaving_rbac_comes_before_encryption_and_the_rest_after() -> None:
     wanted = Wanted(
         "sessions",
-        {"description": "new", "cluster_mode": "compatible", "snapshot_retention_limit": 2},
+        settings={"description": "new", "cluster_mode": "compatible", "snapshot_retention_limit": 2},
         tls="preferred",
         user_groups=(),
         accept_open_access=True,
@@ -168,7 +168,7 @@ def test_leaving_rbac_comes_before_encryption_and_the_rest_after() -> None:
 
 
 def test_what_is_refused_is_refused_before_anything_is_called() -> None:
-    wanted = Wanted("sessions", {"description": "new", "port": 1}, tags={"a": "1"})
+    wanted = Wanted("sessions", settings={"description": "new", "port": 1}, tags={"a": "1"})
     with pytest.raises(AuthError, match="port"):
         steps(wanted, shown(tags={}))
 
@@ -192,7 +192,7 @@ def test_tags(
 
 
 def test_the_creation() -> None:
-    wanted = Wanted("sessions", {"description": "d"}, tls="on", token=Token("given", TOKEN), tags={"a": "1"})
+    wanted = Wanted("sessions", settings={"description": "d"}, tls="on", token=Token("given", TOKEN), tags={"a": "1"})
     step = creation_step(wanted, "v1 record")
     assert step.parameters == {
         "ReplicationGroupId": "sessions",
@@ -207,7 +207,7 @@ def test_the_creation() -> None:
 
 
 def test_the_creation_with_user_groups() -> None:
-    wanted = Wanted("sessions", {"description": "d"}, tls="required", user_groups=("ug",))
+    wanted = Wanted("sessions", settings={"description": "d"}, tls="required", user_groups=("ug",))
     assert creation_step(wanted, None).parameters == {
         "ReplicationGroupId": "sessions",
         "ReplicationGroupDescription": "d",
@@ -227,7 +227,9 @@ def test_the_state_shows_neither_token_nor_record() -> None:
 
 def test_the_predicted_state_differs_in_what_is_changed() -> None:
     before = state_of(shown("preferred", tags={"a": "1", "aws:x": "y"}))
-    wanted = Wanted("sessions", {"description": "new", "engine_version": "7.2"}, tls="required", tags={"b": "2"})
+    wanted = Wanted(
+        "sessions", settings={"description": "new", "engine_version": "7.2"}, tls="required", tags={"b": "2"}
+    )
     after = state_after(wanted, before, {"description", "transit_encryption_mode", "tags"})
     assert {name: after[name] for name in after if after[name] != before.get(name)} == {
         "description": "new",
@@ -237,7 +239,9 @@ def test_the_predicted_state_differs_in_what_is_changed() -> None:
 
 
 def test_the_predicted_state_of_a_group_to_be_made() -> None:
-    wanted = Wanted("sessions", {"description": "d", "snapshot_name": "old"}, tls="on", token=Token("given", TOKEN))
+    wanted = Wanted(
+        "sessions", settings={"description": "d", "snapshot_name": "old"}, tls="on", token=Token("given", TOKEN)
+    )
     assert state_after(wanted, None, set()) == {
         "description": "d",
         "auth_token_enabled": True,
@@ -257,7 +261,7 @@ def test_the_predicted_state_of_a_group_to_be_made() -> None:
 
 def test_the_predicted_description_of_a_group_to_be_changed() -> None:
     seen = shown("preferred", "rbac")
-    wanted = Wanted("sessions", {"description": "new"}, tls="off", user_groups=("new",))
+    wanted = Wanted("sessions", settings={"description": "new"}, tls="off", user_groups=("new",))
     after = description_after(wanted, seen.raw, {"description", "transit_encryption_mode", "user_group_ids"})
     assert after["Description"] == "new"
     assert after["UserGroupIds"] == ["new"]
