@@ -12,6 +12,7 @@ from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module
 from waiting import PATIENCE, wait_until
 
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._resource import reconcile
 
 if TYPE_CHECKING:
@@ -432,6 +433,32 @@ def test_the_end_of_a_change_is_seen_after_a_look_that_failed(
     result = changed(emulator, snapshot_retention_limit=2)
     assert result["after"]["snapshot_retention_limit"] == 2
     assert changes(emulator).count("ModifyReplicationGroup") == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"automatic_failover_enabled": True}])
+def test_a_look_that_is_refused_is_not_taken_for_a_deletion(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """An error while a change is waited for, its own or another one's, says nothing of the group."""
+    changed(emulator, **NEW)
+    emulator.hold()
+    client = emulator.client("elasticache")
+    if not options:
+        client.modify_replication_group(ReplicationGroupId="sessions", AutomaticFailoverEnabled=True)
+    expired = {"kind": "error", "action": "DescribeReplicationGroups", "code": "ExpiredToken", "status": 403}
+    pause = Clients.pause
+
+    def late(clients: Clients, seconds: float) -> None:
+        if not emulator.calls(action="DescribeReplicationGroups", code="ExpiredToken"):
+            emulator.faults({**expired, "times": 1})
+        pause(clients, seconds)
+
+    monkeypatch.setattr(Clients, "pause", late)
+    result = run(emulator, **NEW, **options)
+    assert result["failed"]
+    assert result["msg"].startswith("sessions: elasticache:DescribeReplicationGroups was refused in us-east-1: Expired")
+    assert result["changed"] is bool(options)
+    assert changes(emulator).count("CreateReplicationGroup") == 1
 
 
 def test_what_aws_does_not_take_is_told_in_the_end(emulator: Emulator) -> None:

@@ -29,6 +29,7 @@ class Waited:
     """How the wait for one group ended: ``lack`` is empty where it arrived, ``error`` where nothing went wrong.
 
     ``seconds``: from the beginning of the wait to its end; ``lacking``: to the last look before that, if there was one.
+    ``gone``: the error is that it was deleted.
     """
 
     group: Group | None
@@ -36,6 +37,7 @@ class Waited:
     error: str
     seconds: float
     lacking: float | None = None
+    gone: bool = False
 
 
 def settled(group: Group) -> str:
@@ -97,7 +99,7 @@ def judge(
     if trouble is not None:
         return trouble.words if trouble.passing else Waited(group, "", f"{key}: {trouble.words}", elapsed)
     if group is None:
-        return Waited(None, "", f"{key}: it was deleted while it was waited for.", elapsed)
+        return Waited(None, "", f"{key}: it was deleted while it was waited for.", elapsed, gone=True)
     try:
         words = lack(group)
     except AuthError as error:

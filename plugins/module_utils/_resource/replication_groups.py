@@ -102,7 +102,7 @@ class GroupSpec(Spec[Wanted, Group]):
             delay=self.manner.delay,
             known=[known] if known else [],
         )[self.id]
-        if waited.error and (waited.group is not None or waited.lack):
+        if waited.error and not waited.gone:
             raise AuthError(waited.error)
         return waited.group
 
