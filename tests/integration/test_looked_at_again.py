@@ -505,6 +505,23 @@ class TestOtherCalls:
         assert ended.changed
         assert not [call for call in emulator.calls(mutating="true") if call["code"]]
 
+    def test_a_token_that_is_not_in_force_any_more(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It was found in force before somebody else changed it."""
+        create(emulator, AuthToken=A)
+
+        def meanwhile() -> None:
+            rotate(emulator, C)
+            set_token(emulator, C)
+
+        args = {"replication_group_id": GROUP, "auth_token": A, "snapshot_retention_limit": 3, "wait_delay": 0.1}
+        before = modifies(emulator)
+        with late(monkeypatch, lifecycle, "perform", meanwhile):
+            ended = run(emulator, "replication_group", {**args, "data_plane_ca_path": emulator.ca_bundle})
+        assert ended.failed
+        assert "sessions: the token given is not in force" in ended.msg
+        assert not ended.changed
+        assert modifies(emulator) == before + 2  # theirs
+
     def test_user_groups_are_not_given_to_a_group_that_has_got_a_token(
         self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:

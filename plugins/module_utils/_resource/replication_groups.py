@@ -158,6 +158,10 @@ class GroupSpec(Spec[Wanted, Group]):
         else:
             groups.check_unchanged(self.clients, seen)
 
+    def overtaken(self) -> None:
+        """Hold the token against the evidence anew."""
+        self.token_checked = False
+
     def lacking(self, step: Step, current: Group) -> set[str]:
         """Return what the call does and is not done; what a creation does not do is planned for when it has ended."""
         return set() if step.action == self.create else super().lacking(step, current)
