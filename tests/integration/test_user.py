@@ -541,6 +541,17 @@ class TestFaults:
         assert result["evidence"]["explanation"] == "a change of them was cut off"
         unchanged(emulator, passwords=[B])
 
+    def test_a_call_whose_answer_was_lost_and_one_that_was_refused(self, emulator: Emulator) -> None:
+        """The first one may have been carried out: the record does not go back to the passwords before it."""
+        changed(emulator, **NEW)
+        emulator.faults({"kind": "drop", "action": "ModifyUser", "when": "after", "times": 1})
+        emulator.faults({"kind": "error", "action": "ModifyUser", "code": "AccessDenied", "status": 403, "nth": 2})
+        result = run(emulator, passwords=[B])
+        assert result["failed"]
+        assert tags(emulator)[TAG] == "v1 changing"
+        emulator.clear_faults()
+        assert changed(emulator, passwords=[A])["evidence"]["explanation"] == "a change of them was cut off"
+
     def test_a_record_that_cannot_be_written(self, emulator: Emulator) -> None:
         changed(emulator, **NEW)
         denied = {"kind": "error", "action": "AddTagsToResource", "code": "AccessDenied", "status": 403}

@@ -346,8 +346,9 @@ class UserSpec(RbacSpec[WantedUser, User]):
         return finding.why if finding.verdict is Verdict.NOT_IN_FORCE else ""
 
     def refused(self, current: User | None) -> None:
-        """Take back what was put on record ahead of a call that AWS has refused."""
-        if self.is_ahead and current is not None:
+        """Take back what was put on record ahead of a call that AWS has refused, unless one before it got no answer."""
+        is_unanswered = any(call["action"] == users.MODIFY for call in self.progress.actions)
+        if self.is_ahead and current is not None and not is_unanswered:
             self.is_ahead = False
             try:
                 write_record(self.clients, current.arn, self.tag)
