@@ -99,7 +99,9 @@ options:
         description: The version in C(AWSCURRENT) that clients moved to. Without it, that is not compared.
         type: str
   plan_only:
-    description: Plan, and make no step. Unlike in check mode, nothing counts as changed then.
+    description:
+      - Plan, and make no step. Unlike in check mode, nothing counts as changed then.
+      - It waits for nothing. A group on which something is under way fails.
     type: bool
     default: false
   soak:

@@ -19,8 +19,8 @@ import pytest
 from integration.cut_off import ends_soon, kill_at, points, rotation
 from integration.direct import ModuleRun, run, start
 from integration.meanwhile import Once, meanwhile
-from integration.role_scenes import due_fleet, labelled, secret_name
-from integration.scenes import A, slots
+from integration.role_scenes import due_fleet, labelled, secret_name, secret_text
+from integration.scenes import A, B, slots
 from integration.time_is_up import seen_to_arrive, time_is_up
 from waiting import PATIENCE
 
@@ -187,13 +187,38 @@ def test_no_group_waits_for_the_clients_of_another(fleet: Emulator) -> None:
         process.communicate()
 
 
-def test_going_on_from_given_steps(fleet: Emulator) -> None:
-    """As the roles do where the client cutover is one of their tasks."""
-    begun = rotate(fleet, phase="begin")
+def test_going_on_after_a_client_cutover(fleet: Emulator) -> None:
+    """As the roles do where that is one of their tasks: it is planned anew, and nothing is done where it differs."""
+    begun = rotate(fleet, soak=None)
     assert not begun.failed, begun.msg
-    ended = rotate(fleet, steps={group: ["set", "prove_alone", "abandon"] for group in FLEET})
-    assert not ended.failed, ended.msg
-    arrived(fleet)
+    cutovers = begun.result["cutovers"]
+    assert [(one["replication_group_id"], one["stage"]) for one in cutovers] == [(key, "clients") for key in FLEET]
+    changed, moved = FLEET[:2]
+    accepted = {group: slots(fleet, group) for group in FLEET}
+    fleet.client("secretsmanager").put_secret_value(SecretId=secret_name(moved), SecretString=secret_text(B))
+    fleet.client("elasticache").modify_replication_group(
+        ReplicationGroupId=changed, AuthToken=B, AuthTokenUpdateStrategy="ROTATE", ApplyImmediately=True
+    )
+    fleet.wait_available(changed)
+    ended = rotate(fleet, soak=None, after_cutover=cutovers)
+    assert failed(ended) == [moved]
+    assert "during the client cutover somebody else moved AWSCURRENT of the secret" in ended.of(moved)["msg"]
+    assert slots(fleet, moved) == accepted[moved]
+    # A token that is in no store can't be asked about: it looks as if somebody else had made the SET, and is told so.
+    assert ended.of(changed)["drift"]
+    assert slots(fleet, changed) == [accepted[changed][-1], B]
+    arrived(fleet, changed, moved)
+
+
+def test_a_plan_alone_waits_for_nobody(fleet: Emulator) -> None:
+    make_busy(fleet, FLEET[0])
+    planned = rotate(fleet, plan_only=True)
+    assert failed(planned) == [FLEET[0]]
+    assert planned.of(FLEET[0])["msg"] == (
+        f"{FLEET[0]}: a change is under way, which plan_only does not wait for. Plan again once it has ended."
+    )
+    assert all(planned.of(group)["steps"] for group in FLEET[1:])
+    fleet.release()
 
 
 def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

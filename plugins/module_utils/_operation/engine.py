@@ -43,6 +43,7 @@ _STACK = 1024 * 1024
 _TAGS_A_MODIFY = 2.0
 #: Secrets Manager takes 50 calls a second of all actions together that change a secret ("AWS Secrets Manager quotas").
 _SECRET_RATE = 40.0
+_BUSY = "{}: a change is under way, which plan_only does not wait for. Plan again once it has ended."
 #: How soon an interrupt is heeded, seconds.
 _SIGNALS = 0.5
 
@@ -194,9 +195,11 @@ class _Region:
         """Return how each group fared. Raises :class:`AuthError` for what concerns no single group in check mode."""
         ids, request = list(self.target.ids), self._request
         if request.plans_only:
-            groups = [GroupRun(**vars(planned)) for planned in self._plan(ids).values()]
+            # Whoever only wants to know is not held up by a group whose change may never end.
+            plans = self._plan(ids, wait=not request.plan_only)
+            groups = [GroupRun(**vars(planned)) for planned in plans.values()]
             for group in groups:
-                group.error = self._whose(group.error)
+                group.error = _BUSY.format(group.id) if group.busy else self._whose(group.error)
             return groups
         loader: Loader[str, Planned] = Loader(functools.partial(self._plan, wait=False), self.clients.wait_for)
         services = self._services(lambda key, first: loader.load(key, first=first))
