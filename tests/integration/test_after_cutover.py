@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""What auth_operation returns at a client cutover by tasks, and a role that goes on from there."""
+"""What auth_operation returns at a client cutover by tasks, and what goes on from there; times that are no cutover."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.cut_off import rotation
 from integration.direct import run
-from integration.role_scenes import due_fleet, run_role
-from integration.scenes import A, slots
+from integration.role_scenes import due_fleet, put_token, run_role
+from integration.scenes import A, create, scene, slots
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -68,3 +68,30 @@ def test_hosts_whose_tasks_fail_get_no_set(emulator: Emulator, tmp_path: Path) -
         ("sessions", None),
     }
     assert len(groups) == len(hosts)
+
+
+def test_a_time_after_one_cutover_is_none_for_the_next(emulator: Emulator) -> None:
+    """With a time besides, tasks of the second cutover are not passed over: the group stops there, too."""
+    create(emulator, "sessions", TransitEncryptionEnabled=False)
+    options: dict[str, Any] = {"journey": "enable_auth", "enable_tls": True, "create_secret": True}
+    places = [{"replication_group_ids": ["sessions"]}]
+    given = rotation(emulator, **options, places=places, soak=None)
+    (first,) = run(emulator, "auth_operation", given).result["cutovers"]
+    (second,) = run(emulator, "auth_operation", {**given, "after_cutover": [first], "soak": 0.1}).result["cutovers"]
+    assert (first["stage"], second["stage"]) == ("clients_tls", "clients")
+    assert None in slots(emulator, "sessions")
+    ended = run(emulator, "auth_operation", {**given, "after_cutover": [second], "soak": 0.1})
+    assert ended.result["cutovers"] == []
+    assert len(slots(emulator, "sessions")) == 1
+
+
+def test_a_time_before_rotate_does_not_delay_set(emulator: Emulator) -> None:
+    """Where clients move before the user groups are removed, anyone is served until SET: it follows at once."""
+    put_token(emulator, A)
+    scene(emulator, "rbac")
+    options: dict[str, Any] = {"journey": "migrate_rbac_to_auth", "accept_open_window": True}
+    ran = run(emulator, "auth_operation", rotation(emulator, **options, replication_group_id="sessions", soak=3))
+    outcome = ran.result["outcomes"]["sessions"]
+    assert outcome["made"] == ["clients_before", "rotate_current", "set", "prove_alone"]
+    assert slots(emulator) == [A]
+    assert [warning for warning in ran.warnings if "SET was made" in warning] == []

@@ -281,6 +281,8 @@ class _Steps:
     def _order(self, step: Step) -> Order:
         request = self.services.request
         soaking, made = request.soak is not None, request.made_cutover(self.group.id)
+        left = self.group.left
+        to_come = up_to_cutover(left, soaking=soaking, made=made)
         if step in (Step.ATTACH, Step.ATTACH_OPEN):
             ids = self._ids
             return order_for(
@@ -301,8 +303,9 @@ class _Steps:
             probing=request.inquiry.probing,
             timeout=request.inquiry.timeout,
             delay=request.inquiry.delay,
-            write_down=not sets_at_once(self.group.left, soaking=soaking, made=made),
-            soak=request.soak or 0.0,
+            write_down=not sets_at_once(left, soaking=soaking, made=made),
+            # Where clients move before ROTATE, SET has to follow it at once: anyone is served until then.
+            soak=(request.soak or 0.0) if step is Step.MONITOR or Step.CLIENTS in to_come else 0.0,
             take_over=request.take_over,
         )
 
