@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import report_of, unended
@@ -217,7 +217,6 @@ _TEXTS = st.text() | st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(texts=st.lists(_TEXTS, min_size=2, max_size=2), names=st.lists(_TEXTS, max_size=3))
 def test_any_text_is_read_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], names: list[str]
