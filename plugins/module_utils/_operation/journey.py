@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -122,7 +122,8 @@ class Request:
 @dataclass
 class Planned(Progress):
     """One group and what is left of its journey. ``kept``, ``seen``: what that was planned from. ``busy``: nothing was
-    planned, as something is under way. ``accepted``: the tokens that user groups have to accept.
+    planned, as something is under way. ``accepted``: the tokens that user groups have to accept. ``spared``: the
+    options of users and user groups that are not deleted, as they serve others.
     """
 
     way: Way = field(default_factory=Way)
@@ -143,6 +144,7 @@ class Planned(Progress):
     secondary: SecondaryGroup | None = None
     busy: bool = False
     accepted: tuple[str, ...] = field(default=(), repr=False)
+    spared: frozenset[str] = frozenset()
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
@@ -284,6 +286,15 @@ class Ids:
     user_group: str = ""
     user: str = ""
     open_user_group: str = ""
+
+    def without(self, options: Container[str]) -> Ids:
+        """Return those that are deleted where what these options name is not: a member of a user group stays in it."""
+        stays = "user_group_id" in options
+        return Ids(
+            "" if stays else self.user_group,
+            "" if stays or "user_id" in options else self.user,
+            "" if "open_user_group_id" in options else self.open_user_group,
+        )
 
 
 @dataclass(frozen=True)
@@ -481,7 +492,13 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         request.journey, one.way.steps, group.id, kept.store.name, around.secret_key, secret, creation, around.region
     )
     if Step.CLEAN_UP in one.way.steps:
-        calls[Step.CLEAN_UP] = _deletions(one.way, ids, others)
+        one.spared = frozenset(shared)
+        deletable = ids.without(one.spared)
+        one.warnings += [f"{one.id}: not deleted: {why}." for why in shared.values()]
+        if deletable == Ids():
+            one.way = replace(one.way, steps=tuple(step for step in one.way.steps if step is not Step.CLEAN_UP))
+        else:
+            calls[Step.CLEAN_UP] = _deletions(one.way, deletable, others)
     return Setting(
         request.journey,
         group.id,
@@ -755,14 +772,10 @@ def _shared(group_id: str, ids: Ids, others: _Others) -> dict[str, str]:
 
 
 def _check_shared(journey: Journey, way: Way, group_id: str, shared: Mapping[str, str]) -> None:
-    """Raise :class:`AuthError` where a step makes, changes or deletes what serves others too."""
-    touched = {
-        "user_id": {Step.USERS, Step.CLEAN_UP},
-        "user_group_id": {Step.USERS, Step.CLEAN_UP},
-        "open_user_group_id": {Step.ATTACH_OPEN, Step.CLEAN_UP},
-    }
+    """Raise :class:`AuthError` where a step makes or changes what serves others too."""
+    touched = {"user_id": Step.USERS, "user_group_id": Step.USERS, "open_user_group_id": Step.ATTACH_OPEN}
     for option, why in shared.items():
-        if touched[option] & set(way.steps):
+        if touched[option] in way.steps:
             raise AuthError(
                 f"{group_id}: {option}: {why}, and what serves others is never changed or deleted: with it, clients "
                 f"of {group_id} would be accepted there, or clients there lose access. Name another one in "

@@ -192,7 +192,8 @@ class _Steps:
         elif step is Step.USERS:
             self._resources(step, make_users(self.clients, self.services.request, self.group, self._ids))
         elif step is Step.CLEAN_UP:
-            self._resources(step, clean_up(self.clients, self.services.request, self.group.id, self._ids))
+            made = self._ids.without(self.group.spared)
+            self._resources(step, clean_up(self.clients, self.services.request, self.group.id, made))
         else:
             self._keep(step)
 
