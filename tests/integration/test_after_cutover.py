@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""What auth_operation returns at a client cutover by tasks, and what goes on from there; times that are no cutover."""
+"""What auth_operation returns at a client cutover by tasks, what goes on from there, and cutovers that are a time."""
 
 from __future__ import annotations
 
@@ -95,3 +95,18 @@ def test_a_time_before_rotate_does_not_delay_set(emulator: Emulator) -> None:
     assert outcome["made"] == ["clients_before", "rotate_current", "set", "prove_alone"]
     assert slots(emulator) == [A]
     assert [warning for warning in ran.warnings if "SET was made" in warning] == []
+
+
+def test_its_own_record_is_not_another_runs(emulator: Emulator) -> None:
+    """Between ROTATE and the next change of the same run, without a SET in between, its record is written once more."""
+    due_fleet(emulator, ["sessions"], A)
+    options = {
+        "journey": "disable_access_control",
+        "accept_open_access": True,
+        "user_group_id": "sessions-leaving",
+        "user_id": "sessions-leaving",
+        "open_user_group_id": "sessions-open",
+    }
+    ran = run(emulator, "auth_operation", rotation(emulator, **options, replication_group_id="sessions"))
+    assert slots(emulator) == [None]
+    assert ran.warnings == []

@@ -296,6 +296,8 @@ def _write_down(clients: Clients, case: Case) -> None:
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", clients.region)
         case.progress.warnings.append(f"{case.progress.id}: the record was not brought up to date. {text}")
+        return
+    case.seen = replace(case.seen, recorded=frozenset(case.recorded))  # for who goes on from there
 
 
 def _entry(case: Case, belief: Belief | None, call: Call | None) -> record.Entry | None:
