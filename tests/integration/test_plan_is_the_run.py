@@ -154,7 +154,7 @@ def test_the_calls(emulator: Emulator, name: str) -> None:
     before, begun = labels(emulator), time.time()
     ran = journey(emulator, it.operation, check=False, **it.options)
     assert not ran.failed, ran.msg
-    assert ran.of(GROUP)["left"] == [], "what is left is made by tasks of the role"
+    assert ran.of(GROUP)["left"] == [], "the module makes all steps"
     calls = plan.of(GROUP)["calls"]
     assert calls == ran.of(GROUP)["calls"]
     assert made(emulator.calls(since=begun), calls, before) == planned(calls)
