@@ -215,7 +215,7 @@ def test_a_plan_alone_waits_for_nobody(fleet: Emulator) -> None:
     planned = rotate(fleet, plan_only=True)
     assert failed(planned) == [FLEET[0]]
     assert planned.of(FLEET[0])["msg"] == (
-        f"{FLEET[0]}: a change is under way, which plan_only does not wait for. Plan again once it has ended."
+        f"{FLEET[0]}: a change is under way, which a plan alone does not wait for. Plan again once it has ended."
     )
     assert all(planned.of(group)["steps"] for group in FLEET[1:])
     fleet.release()

@@ -43,7 +43,7 @@ _STACK = 1024 * 1024
 _TAGS_A_MODIFY = 2.0
 #: Secrets Manager takes 50 calls a second of all actions together that change a secret ("AWS Secrets Manager quotas").
 _SECRET_RATE = 40.0
-_BUSY = "{}: a change is under way, which plan_only does not wait for. Plan again once it has ended."
+_BUSY = "{}: a change is under way, which a plan alone does not wait for. Plan again once it has ended."
 #: How soon an interrupt is heeded, seconds.
 _SIGNALS = 0.5
 
