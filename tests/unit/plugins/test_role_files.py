@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
-from ansible.plugins.loader import init_plugin_loader
-from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from unit.plugins.role_specs import ALL
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
@@ -96,12 +93,9 @@ class TestAuthorities:
 
 
 @pytest.fixture(scope="module")
-def parse() -> Iterator[Callable[[Any], Any]]:
-    """What reads a task as Ansible does. Its way to import collections would be in the way of other tests."""
-    init_plugin_loader([])
-    yield lambda task: Task.load(dict(task), loader=DataLoader())
-    _AnsibleCollectionFinder._remove()
-    sys.path_importer_cache.clear()
+def parse(plugin_loader: None) -> Callable[[Any], Any]:
+    """What reads a task as Ansible does."""
+    return lambda task: Task.load(dict(task), loader=DataLoader())
 
 
 class TestTasks:

@@ -22,7 +22,6 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.block import Block
 from ansible.playbook.play import Play
 from ansible.playbook.task import Task
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
@@ -31,14 +30,11 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import RunFile
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_operation import RoleOperation
 
+#: Files with tasks are checked by Ansible's own parser.
+pytestmark = pytest.mark.usefixtures("plugin_loader")
+
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-east-1"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _plugins() -> None:
-    """Files with tasks are checked by Ansible's own parser."""
-    init_plugin_loader([])
 
 
 @pytest.fixture(autouse=True)
