@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -158,7 +159,7 @@ class RoleOperation:
         return None
 
     def _go_on(self, after: Sequence[Mapping[str, Any]]) -> None:
-        """Go on with the groups whose clients have been moved: those of the hosts that did not fail meanwhile."""
+        """Go on with the groups whose clients have been moved: those of the hosts whose tasks came to their end."""
         folder = files.folder_of(self._known["playbook_dir"], os.getcwd())
         self._locate_authorities(self._check.authorities(folder))
         self._path = files.located(folder, str(self._check.value("result_path") or ""))
@@ -166,9 +167,10 @@ class RoleOperation:
         if found is None:
             raise AuthError(f"{self._role}: the run file is gone: {self._path or self._temporary}. Run this again.")
         self._file, self._earlier = found, found.of_wave()
-        failed = set(self._file.hosts) - set(self._batch)
         hostvars = self._known["hostvars"]
-        spoken_for = [report for host in failed for report in reports_of_host(self._file.groups, host, hostvars[host])]
+        spoken_for = [
+            report for host in self._unmoved() for report in reports_of_host(self._file.groups, host, hostvars[host])
+        ]
         stopped = {tuple(report[name] for name in PLACE) for report in spoken_for}
         going = [one for one in after if tuple(one[name] or None for name in PLACE) not in stopped]
         places: dict[tuple[Any, ...], Target] = {}
@@ -181,6 +183,26 @@ class RoleOperation:
         soak = self._check.value("soak")
         if soak not in (None, "") and float(soak) > 0:
             self._arguments["soak"] = soak
+
+    def _unmoved(self) -> list[str]:
+        """Return the hosts of the wave whose tasks for their clients have not come to their end since the earlier call.
+
+        Only some of these have failed by Ansible's account: one that a C(rescue) of the play took up has not, nor has
+        one that the role was never run on (C(when)), nor one whose tasks ended the role. The host that makes this call
+        has just taken note of its own, so that the others' notes are of the same cutover where they are equal.
+        """
+        note, hostvars, batch = f"{self._role}_moved", self._known["hostvars"], set(self._batch)
+        of_this = self._known.get(f"_{note}")
+        moved = {host for host in batch if of_this and hostvars.raw_get(host).get(f"_{note}") == of_this}
+        silent = [host for host in self._file.hosts if host in batch and host not in moved]
+        if silent:
+            more = f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else ""
+            Display().warning(
+                f"{self._role}: {', '.join(silent[:_NAMED])}{more}: the tasks of {self._role}_clients_tasks have not "
+                "come to their end there, so that the clients may not have been moved. Their replication groups do not "
+                "go on: run the role again for them."
+            )
+        return [host for host in self._file.hosts if host not in moved]
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -235,7 +257,7 @@ class RoleOperation:
             if len(self._file.groups) > 1 and not self._action._task.check_mode:
                 Display().display(one_line(msg, _MAX_LINE))
         elif not module_result and self._after:
-            msg = "No replication group goes on: their hosts failed during the client cutover."
+            msg = "No replication group goes on: on none of their hosts the client cutover came to its end."
         else:
             msg = for_role(str(module_result.get("msg") or "There is no replication group."), operation)
         if trouble:
@@ -248,6 +270,7 @@ class RoleOperation:
             "run_file": self._file.path,
             "wave": self._file.wave,
             "cutovers": module_result.get("cutovers") or [],
+            "call_id": uuid.uuid4().hex,
             "folder": self.folder,
             "stopped": "",
         }

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.cut_off import rotation
 from integration.direct import run
-from integration.role_scenes import due_fleet, put_token, run_role
+from integration.role_scenes import due_fleet, put_token, role_variables, run_role
+from integration.run import run_playbook
 from integration.scenes import A, create, scene, slots
 
 if TYPE_CHECKING:
@@ -110,3 +111,33 @@ def test_its_own_record_is_not_another_runs(emulator: Emulator) -> None:
     ran = run(emulator, "auth_operation", rotation(emulator, **options, replication_group_id="sessions"))
     assert slots(emulator) == [None]
     assert ran.warnings == []
+
+
+def test_only_hosts_that_moved_their_clients_get_set(emulator: Emulator, tmp_path: Path) -> None:
+    """One host's tasks fail, and the play rescues it; another one does not have the role. Neither counts as failed."""
+    hosts = ["carts", "orders", "sessions"]
+    due_fleet(emulator, hosts, A)
+    tasks = tmp_path / "clients.yml"
+    tasks.write_text(TASKS)
+    rotate = {
+        "name": "Rotate",
+        "ansible.builtin.include_role": {"name": "elasticache.auth.rotate_token"},
+        "when": "inventory_hostname != 'orders'",
+    }
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "vars": role_variables(emulator, "rotate_token", clients_tasks=str(tasks)),
+        "tasks": [
+            {
+                "name": "Rotate, or say that it failed",
+                "block": [rotate],
+                "rescue": [{"name": "Say so", "ansible.builtin.debug": {"msg": "It failed."}}],
+            }
+        ],
+    }
+    variables = {"ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
+    ran = run_playbook(emulator, [play], inventory=",".join(hosts), extra_vars=variables)
+    assert ran.succeeded, ran.output
+    assert ran.recap["carts"]["rescued"] == 1
+    assert {key: len(slots(emulator, key)) for key in hosts} == {"carts": 2, "orders": 2, "sessions": 1}

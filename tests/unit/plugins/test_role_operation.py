@@ -56,6 +56,7 @@ class Playing:
         **variables: Any,
     ) -> None:
         self.folder, self.role, self.check_mode, self.diff = folder, role, False, False
+        self.call_id, self.unmoved = "1", list[str]()
         self.loader = DataLoader()
         self.loader.set_basedir(str(folder))
         self.inventory = InventoryManager(loader=self.loader, sources=[f"{','.join(hosts)},"])
@@ -91,6 +92,9 @@ class Playing:
         task.check_mode, task.diff = self.check_mode, self.diff
         batch = self.inventory.get_hosts()
         host = next(host for host in batch if host.name not in self.play._removed_hosts)
+        for one in batch if after is not None else ():
+            if one.name not in [*self.play._removed_hosts, *self.unmoved]:
+                self.manager.set_nonpersistent_facts(one.name, {f"_{self.role}_moved": self.call_id})
         known = self.manager.get_vars(play=self.play, host=host, task=task)
         action: Any = SimpleNamespace(
             _task=task,
@@ -487,7 +491,46 @@ def test_hosts_that_failed_in_the_client_cutover(
     left = {one["replication_group_id"] for one in content(report)["groups"] if one["cutover_stage"] == "clients"}
     assert left == {one["replication_group_id"] for one in cutovers} - set(going)
     if not going:
-        assert told["msg"] == "No replication group goes on: their hosts failed during the client cutover."
+        assert told["msg"] == "No replication group goes on: on none of their hosts the client cutover came to its end."
+
+
+@pytest.mark.parametrize(
+    ("hosts", "groups", "unmoved", "going"),
+    [
+        (["a", "b", "c"], None, ["b"], ["a", "c"]),
+        (["a", "b", "c"], None, ["b", "c"], ["a"]),
+        (["app-1", "app-2"], ["a", "b"], ["app-2"], []),
+    ],
+)
+def test_hosts_whose_tasks_did_not_come_to_their_end(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    hosts: list[str],
+    groups: list[str] | None,
+    unmoved: list[str],
+    going: list[str],
+) -> None:
+    """A play that rescues a host, or runs the role on some hosts only, leaves it among those that have not failed."""
+    variables: dict[str, Any] = {} if groups is None else {"replication_groups": groups}
+    playing = Playing(tmp_path, *hosts, clients_tasks=tasks(tmp_path), **variables)
+    playing.unmoved = unmoved
+    assert ids(playing.go_on(begun(playing))) == going
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"rotate_token: {', '.join(unmoved)}: the tasks of rotate_token_clients_tasks have not" in told
+
+
+def test_an_earlier_cutover_is_none_of_this_one(tmp_path: Path) -> None:
+    """The role is used a second time, in which one host's tasks don't come to their end."""
+    playing = Playing(tmp_path, "a", "b", clients_tasks=tasks(tmp_path))
+    assert ids(playing.go_on(begun(playing))) == ["a", "b"]
+    playing.call_id, playing.unmoved = "2", ["b"]
+    assert ids(playing.go_on(begun(playing))) == ["a"]
+
+
+def test_each_call_has_an_id_of_its_own(tmp_path: Path) -> None:
+    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path))
+    told = [operation.ended(result(operation))["call_id"] for operation in (playing.begin(), playing.begin())]
+    assert len(set(told)) == 2
 
 
 def test_the_same_id_in_another_region_goes_on(tmp_path: Path) -> None:
