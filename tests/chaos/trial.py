@@ -61,7 +61,7 @@ class KillPoint:
     @staticmethod
     def named(name: str) -> KillPoint:
         """The one that the command line calls so. Raises ValueError."""
-        when, _, number = name.partition("-")
+        when, dummy, number = name.partition("-")
         if when not in ("before", "after") or not number.isdecimal() or int(number) < 1:
             raise ValueError(f"no kill point {name}; there are: before-1, after-1, before-2, and so on")
         return KillPoint(int(number), when)

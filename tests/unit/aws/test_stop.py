@@ -63,7 +63,7 @@ def test_a_wait_ends_at_once() -> None:
         pause = pool.submit(Clients(Owner(), stop=stop).pause, 86400)
         wait_until(pause.running, "it has begun to wait")
         stop.set()
-        assert type(pause.exception(PATIENCE)) is Stopped
+        assert isinstance(pause.exception(PATIENCE), Stopped)
 
 
 def test_the_first_reason_counts() -> None:
