@@ -108,6 +108,7 @@ options:
     description:
       - The client cutover is this time, in seconds, and the steps after it follow in the same call. It begins for each
         group when that group has come there. V(0) says that there is nothing to wait for.
+      - Where C(AWSCURRENT) is on another version at the end of that time, the group fails, and no further step is made.
       - Without it, a group stops at its client cutover.
       - With O(after_cutover), a time that is waited for besides. At a later client cutover a group stops again.
     type: float

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .._aws.groups import Group
 from .._core import record
 from .._core.errors import AuthError
 from .._core.evidence import Belief
@@ -48,6 +49,8 @@ class Order(Inquiry):
     ``write_down``: what is in force in the end is put on record; not where the next call follows at once, whose
     announcement says as much. ``soak``: the time that clients are given after a ROTATE, in seconds; it is put on record
     with it. ``take_over``: SET does not wait for the end of such a time that another run has put on record.
+    ``planned_for``: the one group as it was when the caller planned; where it is another by now, nothing is called, and
+    it counts as overtaken.
     """
 
     wish: Callable[[str, TokenSet], Wish]
@@ -57,6 +60,7 @@ class Order(Inquiry):
     write_down: bool = True
     soak: float = 0.0
     take_over: bool = True
+    planned_for: Group | None = None
 
 
 @dataclass

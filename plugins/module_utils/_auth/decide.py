@@ -46,6 +46,10 @@ def decide(order: Order, cases: Mapping[str, Case]) -> None:
         if problem := _not_taken(key, plan.calls, case.tokens):
             case.fail(problem)
             continue
+        if plan.calls and order.planned_for and (words := group.changed_since(order.planned_for)):
+            case.overtaken = group.token_date or ""
+            case.progress.warnings.append(f"{key}: {words}, other than when it was planned for. It is planned anew.")
+            continue
         case.plan = plan
         if not plan.calls:
             case.progress.after = shown_states(plan.after, group)

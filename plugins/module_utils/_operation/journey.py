@@ -517,14 +517,22 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
 
 def _cutover(cutover: Cutover | None, one: Planned, kept: Kept) -> Step | None:
     """Return the client cutover that tasks have made. Raises :class:`AuthError` where it was to another token."""
-    if cutover and kept.secret and cutover.version not in ("", kept.current):
-        raise AuthError(
-            f"{one.id}: during the client cutover somebody else moved AWSCURRENT of the secret {kept.store.name}, from "
-            f"the version {one_line(cutover.version, _ID_SHOWN)} to {one_line(kept.current, _ID_SHOWN)}. No step is "
-            "made now, and the tokens that the clients had are still accepted. Find out who did, then run this again: "
-            "it plans anew, and gives the clients another cutover."
-        )
+    if cutover and cutover.version and kept.secret:
+        check_current(one.id, kept.store.name, cutover.version, kept.current)
     return cutover.stage if cutover else None
+
+
+def check_current(key: str, name: str, before: str, now: str) -> None:
+    """Raise :class:`AuthError` where AWSCURRENT of the secret ``name`` is on another version now than ``before``, to
+    which the clients of the group moved.
+    """
+    if now != before:
+        raise AuthError(
+            f"{key}: during the client cutover somebody else moved AWSCURRENT of the secret {name}, from the version "
+            f"{one_line(before, _ID_SHOWN)} to {one_line(now, _ID_SHOWN) or 'none'}. No step is made now, and the "
+            "tokens that the clients had are still accepted. Find out who did, then run this again: it plans anew, and "
+            "gives the clients another cutover."
+        )
 
 
 def _deletions(way: Way, ids: Ids, others: _Others) -> list[dict[str, Any]]:

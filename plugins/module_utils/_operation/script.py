@@ -27,16 +27,17 @@ from .._aws import records
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import require_all
-from .._aws.secrets import CURRENT, PENDING, PREVIOUS
+from .._aws.secrets import CURRENT, PENDING, PREVIOUS, describe_secret
 from .._aws.waiting import settled, wait_for
 from .._core.errors import AuthError
 from .._core.journeys import TURNS, Journey, Step, sets_at_once, up_to_cutover
+from .._core.secret_text import OPTION_PREFIX
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
 from .._secret.secret import bring_secrets_about
 from .._secret.secret_ahead import goal_of
 from .._secret.secret_plan import Creation, SecretOrder
 from .group_run import GroupRun
-from .journey import Ids, Planned, Request, ids_of
+from .journey import Ids, Planned, Request, check_current, ids_of
 from .journey_store import Kept, kept_after
 from .progress import ProgressSink
 from .resource_steps import TLS_STEPS, clean_up, make_open_group, make_users, set_tls, take_user_groups_away, told
@@ -284,11 +285,15 @@ class _Steps:
         soaking, made = request.soak is not None, request.made_cutover(self.group.id)
         left = self.group.left
         to_come = up_to_cutover(left, soaking=soaking, made=made)
+        # What SET comes to is the same from wherever it is taken.
+        planned_for = self.group.seen.group if self.group.seen and step in _CHANGES and step is not Step.SET else None
         if step in (Step.ATTACH, Step.ATTACH_OPEN):
             ids = self._ids
             return order_for(
                 DELETE,
                 user_groups=(ids.user_group if step is Step.ATTACH else ids.open_user_group,),
+                # The user was made for the tokens in force when it was planned, and clients may have had time since.
+                planned_for=planned_for,
                 assume_state=request.assume_state,
                 probing=request.inquiry.probing,
                 timeout=request.inquiry.timeout,
@@ -301,6 +306,7 @@ class _Steps:
         return order_for(
             SET if step is Step.SET else ROTATE,
             remove_user_groups=leaving,
+            planned_for=planned_for,
             probing=request.inquiry.probing,
             timeout=request.inquiry.timeout,
             delay=request.inquiry.delay,
@@ -316,7 +322,16 @@ class _Steps:
         if step is Step.CLIENTS and soak > 0:
             self._record_cutover(soak)
         self.clients.pause(soak)
+        if soak > 0 and step is not Step.CLIENTS_TLS:
+            self._check_current()
         self.group.through(step)
+
+    def _check_current(self) -> None:
+        """Raise :class:`AuthError` where the clients had another token to move to than the one that is known here."""
+        group, kept = self.group, self.group.kept
+        if kept.secret and kept.current:
+            found = describe_secret(self.clients, kept.store.name, group.id, OPTION_PREFIX)
+            check_current(group.id, kept.store.name, kept.current, found.labels.get(CURRENT, "") if found else "")
 
     def _record_cutover(self, soak: float) -> None:
         group = self.group
