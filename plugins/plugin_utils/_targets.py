@@ -120,9 +120,17 @@ def _where(given: Mapping[str, Any]) -> str:
 
 def without_host(targets: Iterable[Target], hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     """Return the ids of those groups that no host speaks for, as :func:`reports_of_host` has it."""
-    ids = {key for target in targets for key in target["replication_group_ids"]}
-    own = {group_of(host, hostvars[host]) for host in hosts}
-    return sorted(ids - own) if own <= ids else []
+    by_id: dict[str, list[tuple[str, ...]]] = {}
+    for target in targets:
+        for key in target["replication_group_ids"]:
+            by_id.setdefault(key, []).append(tuple(target[part] or "" for part in _PLACE))
+    spoken_for: set[tuple[str, ...]] = set()
+    for host in hosts:
+        own, place = group_of(host, hostvars[host]), place_of(hostvars[host])
+        if own not in by_id:
+            return []  # it speaks for all
+        spoken_for |= {(own, *there) for there in ([place] if place in by_id[own] else by_id[own])}
+    return sorted({key for key, places in by_id.items() for place in places if (key, *place) not in spoken_for})
 
 
 def reports_of_host(

@@ -205,3 +205,30 @@ def test_without_host(groups: list[str], hostvars: dict[str, dict[str, Any]], si
     reports = [report(key) for key in groups]
     told = {one["replication_group_id"] for host in hostvars for one in reports_of_host(reports, host, hostvars[host])}
     assert sorted(set(groups) - told) == silent
+
+
+@pytest.mark.parametrize(
+    ("variables", "elsewhere", "silent"),
+    [
+        # The one host stands for the group of its own region only.
+        ({"elasticache_region": "eu-central-1"}, ["sessions"], ["sessions"]),
+        ({"elasticache_region": "eu-central-1"}, ["carts"], ["carts"]),
+        ({}, ["sessions"], ["sessions"]),
+        # It names another place than any of them is in: it speaks for both; or it stands for none, and so for all.
+        ({"elasticache_region": "eu-west-1", "elasticache_assume_role_arn": "arn:x"}, ["sessions"], []),
+        ({"replication_group_id": "none-of-these"}, ["sessions", "carts"], []),
+    ],
+)
+def test_the_same_id_elsewhere_without_host(variables: dict[str, Any], elsewhere: list[str], silent: list[str]) -> None:
+    hostvars = {"sessions": variables}
+    here = {"replication_group_ids": ["sessions"], **({"region": "eu-central-1"} if "region" in str(variables) else {})}
+    groups = [here, {"replication_group_ids": elsewhere, "region": "us-east-1"}]
+    targets = targets_of(LIST, groups, list(hostvars), hostvars)
+    assert without_host(targets, hostvars, hostvars) == silent
+    reports = [
+        {"replication_group_id": key, "region": target["region"] or None, "assume_role_arn": target["assume_role_arn"]}
+        for target in targets
+        for key in target["replication_group_ids"]
+    ]
+    told = reports_of_host(reports, "sessions", variables)
+    assert sorted(one["replication_group_id"] for one in reports if one not in told) == silent
