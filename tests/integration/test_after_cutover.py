@@ -141,3 +141,16 @@ def test_only_hosts_that_moved_their_clients_get_set(emulator: Emulator, tmp_pat
     assert ran.succeeded, ran.output
     assert ran.recap["carts"]["rescued"] == 1
     assert {key: len(slots(emulator, key)) for key in hosts} == {"carts": 2, "orders": 2, "sessions": 1}
+
+
+def test_user_groups_stay_where_nodes_can_not_be_asked_any_more(emulator: Emulator) -> None:
+    """Clients moved before the user groups were to be removed; now nobody can tell that they are accepted."""
+    put_token(emulator, A)
+    scene(emulator, "rbac")
+    options: dict[str, Any] = {"journey": "migrate_rbac_to_auth", "accept_open_window": True, "soak": None}
+    given = rotation(emulator, **options, replication_group_id="sessions", continue_on_error=True)
+    (cutover,) = run(emulator, "auth_operation", given).result["cutovers"]
+    assert cutover["stage"] == "clients_before"
+    ended = run(emulator, "auth_operation", {**given, "after_cutover": [cutover], "probe": "never"})
+    assert "its nodes can't be asked any more, and these steps are left again: rotate_current" in ended.msg
+    assert emulator.group("sessions")["mode"] == "rbac"

@@ -216,17 +216,9 @@ def _in_phase(journey: Journey, group_id: str, way: Way, terms: Terms) -> Way:
     turns = [number for number, step in enumerate(way.steps) if step in TURNS]
     if not turns:
         return way
-    if terms.cutover and terms.cutover is way.steps[turns[0]]:
-        before = way.steps[: turns[0]]
-        if set(before) - {Step.USERS}:
-            left = ", ".join(step.value for step in before)
-            raise NoWay(
-                f"{group_id}: {journey.value} has stopped: during the client cutover somebody else changed the group "
-                f"or its secret, and these steps are left again: {left}. None of them is made now. Run this again: it "
-                "plans anew, and gives the clients another cutover."
-            )
-        # A time besides the tasks is still to come.
-        return way if terms.soaking else replace(way, steps=(*before, *way.steps[turns[0] + 1 :]))
+    # After the cutover to TLS another one is to come, wherever the group is by then; after any other none is.
+    if terms.cutover and (terms.cutover is way.steps[turns[0]] or terms.cutover is not Step.CLIENTS_TLS):
+        return _after_cutover(journey, group_id, way, turns[0], terms)
     if terms.phase is Phase.ALL or terms.cutover:
         return way
     if terms.phase is Phase.BEGIN:
@@ -241,6 +233,26 @@ def _in_phase(journey: Journey, group_id: str, way: Way, terms: Terms) -> Way:
         )
     # The users are looked at once more: the token may have been rotated since.
     return replace(way, steps=(*before, *way.steps[turns[0] + 1 :]))
+
+
+def _after_cutover(journey: Journey, group_id: str, way: Way, turn: int, terms: Terms) -> Way:
+    """Return what is left after a client cutover that tasks have made; ``turn``: where the first one of ``way`` is.
+
+    Raises :class:`NoWay` where that is another one, or steps are left that lead to it.
+    """
+    before, made, first = way.steps[:turn], terms.cutover, way.steps[turn]
+    # Either time clients move to the token in AWSCURRENT: with user groups, or with the token beside everyone.
+    same = made is first or (made is Step.CLIENTS_BEFORE and first is Step.CLIENTS)
+    if set(before) - {Step.USERS} or not same:
+        left = ", ".join(step.value for step in (*before, *(() if same else (first,))))
+        raise NoWay(
+            f"{group_id}: {journey.value} has stopped: during the client cutover somebody else changed the group or "
+            f"its secret, or its nodes can't be asked any more, and these steps are left again: {left}. None of them "
+            "is made now. Run this again: it plans anew, and gives the clients another cutover."
+        )
+    if made is first and terms.soaking:
+        return way  # a time besides the tasks is still to come
+    return replace(way, steps=(*before, *way.steps[turn + 1 :]))
 
 
 @dataclass(frozen=True)

@@ -453,12 +453,17 @@ AFTER_TASKS: list[tuple[str, State, Store, Terms, Step, str, str]] = [
     # It has arrived meanwhile.
     ("rotate_token", required(CURRENT), PROMOTED, replace(OLD, age=1.0), Step.CLIENTS, "", ""),
     ("rotate_token", required(PENDING), STAGED, OLD, Step.CLIENTS, "promote", "promote"),
-    # Tasks made another cutover than the one that comes first: that is still to come.
-    *(
-        ("enable_auth", OPEN, EMPTY, TLS_FIRST, other, way, way)
-        for other in (Step.CLIENTS, Step.CLIENTS_USERS)
-        for way in (f"clients_tls require_tls stage rotate {LAST}",)
+    # User groups have been removed meanwhile: clients have the token, and everyone is served until SET.
+    (
+        "migrate_rbac_to_auth",
+        optional(CURRENT),
+        KEPT,
+        CONSENT,
+        Step.CLIENTS_BEFORE,
+        "set prove_alone",
+        "set prove_alone",
     ),
+    # After the cutover to TLS another one comes first: that is still to come.
     (
         "rotate_token",
         required(CURRENT),
@@ -490,6 +495,11 @@ def test_what_is_left_after_tasks(
         ("enable_auth", OPEN, EMPTY, replace(CONSENT, tls="off"), Step.CLIENTS_TLS, "prefer_tls"),
         ("disable_access_control", optional(CURRENT), KEPT, CONSENT, Step.CLIENTS, "clear"),
         ("rollback_token", rbac(OWN), given_up(STAGED, "current"), OLD, Step.CLIENTS_BEFORE, "recall"),
+        # Another cutover comes first, after which nobody would go on.
+        ("enable_auth", OPEN, EMPTY, TLS_FIRST, Step.CLIENTS, "clients_tls"),
+        ("enable_auth", OPEN, EMPTY, TLS_FIRST, Step.CLIENTS_USERS, "clients_tls"),
+        # No node says that its user named default accepts the token: everyone would be served from ROTATE on.
+        ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, Step.CLIENTS_BEFORE, "rotate_current"),
         (
             "disable_access_control",
             required(CURRENT),
@@ -508,8 +518,8 @@ def test_a_change_by_others_during_the_tasks_is_refused(
         go(journey, state, store, replace(terms, cutover=made, soaking=soaking))
     assert str(refusal.value) == (
         f"my-group: {journey} has stopped: during the client cutover somebody else changed the group or its secret, "
-        f"and these steps are left again: {left}. None of them is made now. Run this again: it plans anew, and gives "
-        "the clients another cutover."
+        f"or its nodes can't be asked any more, and these steps are left again: {left}. None of them is made now. Run "
+        "this again: it plans anew, and gives the clients another cutover."
     )
 
 
