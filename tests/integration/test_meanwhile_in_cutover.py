@@ -139,3 +139,22 @@ def test_user_groups_are_not_left_for_a_token_that_has_been_replaced(
         ended = operate(emulator, journey="migrate_rbac_to_auth", accept_open_window=True)
     assert ended.of(GROUP)["failed"]
     assert slots(emulator) == [C]
+
+
+def test_what_somebody_else_has_closed_is_not_told_to_be_open(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While clients move, somebody takes the user groups away and sets C: there is none left to be removed."""
+
+    def closed() -> None:
+        modify(emulator, RemoveUserGroups=True, AuthToken=C, AuthTokenUpdateStrategy="ROTATE")
+        set_token(emulator, C)
+
+    put_token(emulator, B)
+    scene(emulator, "rbac")
+    options = {**TO_RBAC, "open_user_group_id": "sessions-open", "accept_open_access": True}
+    with meanwhile(monkeypatch, closed):
+        ended = operate(emulator, **{**options, "journey": "disable_access_control"})
+    assert ended.of(GROUP)["failed"]
+    assert not ended.of(GROUP)["stands"].startswith("open")
+    assert slots(emulator) == [C]

@@ -237,11 +237,25 @@ class _Steps:
             self.group.stands = f"encryption in transit {TLS_STEPS[step]}"
 
     def _detach(self, step: Step) -> None:
+        if self._is_overtaken():
+            return
         done = take_user_groups_away(self.clients, self.services.request, self.group.id)
         self._resources(step, [done])
         self.group.seen = None  # it was seen with user groups
         if not done.error:
             self.group.stands = f"open, encryption in transit {(done.after or {})['transit_encryption_mode']}"
+
+    def _is_overtaken(self) -> bool:
+        """Whether somebody else has changed the group since it was seen last, which is taken note of."""
+        group = self.group
+        found = require_all(self.clients, [group.id])[group.id] if group.seen else None
+        if isinstance(found, AuthError):
+            raise found
+        words = found.changed_since(group.seen.group) if found and group.seen else ""
+        if words:
+            group.warnings.append(f"{group.id}: {words}, other than when it was planned for. It is planned anew.")
+        group.overtaken = bool(words)
+        return group.overtaken
 
     def _open_group(self) -> bool:
         """Make the user group by which everyone is served; return whether it is there."""
