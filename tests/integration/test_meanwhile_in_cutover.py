@@ -158,3 +158,20 @@ def test_what_somebody_else_has_closed_is_not_told_to_be_open(
     assert ended.of(GROUP)["failed"]
     assert not ended.of(GROUP)["stands"].startswith("open")
     assert slots(emulator) == [C]
+
+
+def test_what_was_done_is_told_where_it_can_not_be_planned_anew(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed() -> None:
+        rotate(emulator, C)
+        fault = {"kind": "error", "action": "DescribeReplicationGroups", "code": "AccessDenied", "status": 403}
+        emulator.faults({**fault, "nth": 2, "times": 1000})
+
+    due_fleet(emulator, [GROUP], A)
+    with meanwhile(monkeypatch, changed):
+        ended = operate(emulator, **TO_RBAC, continue_on_error=False)
+    assert ended.failed
+    assert "elasticache:DescribeReplicationGroups" in ended.msg
+    assert ended.changed
+    assert [action["action"] for action in ended.of(GROUP)["actions"]] == ["CreateUser", "CreateUserGroup"]

@@ -86,7 +86,7 @@ def run_here(
     region = _Region(clients, request, params, target, hide, progress, 0)
     region.prepare()
     groups = region.run()
-    common = [group.common for group in groups if group.common]
+    common = [group.common for group in groups if group.common and not group.changed]
     if common and len(common) == len(groups):
         raise common[0]
     return groups
