@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.cut_off import rotation
 from integration.direct import ModuleRun, run, start
-from integration.role_scenes import due_fleet, labelled
+from integration.role_scenes import due_fleet, labelled, secret_name, version_ids
 from integration.scenes import A, slots
 
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core import record
 
 if TYPE_CHECKING:
@@ -90,6 +91,29 @@ def test_a_later_run_waits_for_the_rest_of_it(emulator: Emulator) -> None:
     entry = entry_of(emulator)
     assert entry is not None
     assert entry.cutover_until is None  # it is over
+
+
+def test_a_run_that_has_waited_looks_at_the_secret_again(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody takes the secret back to the older token, for clients that are refused otherwise."""
+    cut_off(emulator, 20.0)
+    pause, at = Clients.pause, version_ids(emulator)
+
+    def late(clients: Clients, seconds: float) -> None:
+        if seconds > 1.0 and version_ids(emulator) == at:
+            emulator.client("secretsmanager").update_secret_version_stage(
+                SecretId=secret_name(),
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=at["AWSPREVIOUS"],
+                RemoveFromVersionId=at["AWSCURRENT"],
+            )
+        pause(clients, seconds)
+
+    monkeypatch.setattr(Clients, "pause", late)
+    ended = rotate(emulator, soak=0)
+    assert "somebody else moved AWSCURRENT of the secret" in ended.msg
+    assert ended.of(GROUP)["left"] == ["set", "prove_alone"]
+    assert len(slots(emulator)) == len([A, "the newer one"])
+    assert not [warning for warning in ended.warnings if "SET was made" in warning]
 
 
 @pytest.mark.parametrize("phase", ["all", "finish"])

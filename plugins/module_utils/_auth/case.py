@@ -49,6 +49,7 @@ class Order(Inquiry):
     ``write_down``: what is in force in the end is put on record; not where the next call follows at once, whose
     announcement says as much. ``soak``: the time that clients are given after a ROTATE, in seconds; it is put on record
     with it. ``take_over``: SET does not wait for the end of such a time that another run has put on record.
+    ``rested``: is called once such a time is over; raises :class:`AuthError` where SET is not to be made any more.
     ``planned_for``: the one group as it was when the caller planned; where it is another by now, nothing is called, and
     it counts as overtaken.
     """
@@ -60,6 +61,7 @@ class Order(Inquiry):
     write_down: bool = True
     soak: float = 0.0
     take_over: bool = True
+    rested: Callable[[], None] | None = None
     planned_for: Group | None = None
 
 

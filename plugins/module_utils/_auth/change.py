@@ -93,8 +93,8 @@ def _round(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
     queued = time.monotonic() - begun
     again += resting
     arrive(clients, order, {key: case for key, case in cases.items() if key not in again}, deadline + queued)
-    rested = _rest(clients, {key: acting[key] for key in resting}, resting)
-    return {key: acting[key] for key in again}, queued + rested
+    rested = _rest(clients, order, {key: acting[key] for key in resting}, resting)
+    return {key: acting[key] for key in again if not acting[key].progress.error}, queued + rested
 
 
 def _resting(order: Order, cases: Mapping[str, Case]) -> dict[str, int]:
@@ -115,7 +115,7 @@ def _resting(order: Order, cases: Mapping[str, Case]) -> dict[str, int]:
     return {}
 
 
-def _rest(clients: Clients, cases: Mapping[str, Case], ends: Mapping[str, int]) -> float:
+def _rest(clients: Clients, order: Order, cases: Mapping[str, Case], ends: Mapping[str, int]) -> float:
     """Wait until all client cutovers are over, say so, and return for how many seconds."""
     if not ends:
         return 0.0
@@ -125,6 +125,12 @@ def _rest(clients: Clients, cases: Mapping[str, Case], ends: Mapping[str, int]) 
             clients.pause(left)
     rested = time.monotonic() - begun
     for key, case in cases.items():
+        try:
+            if order.rested:
+                order.rested()
+        except AuthError as error:
+            case.fail(str(error))
+            continue
         case.progress.warnings.append(
             f"{key}: SET was made {rested:.0f} s later, after {_cutover(ends[key])}. take_over: true ends it early."
         )

@@ -328,6 +328,7 @@ class _Steps:
             # Where clients move before ROTATE, SET has to follow it at once: anyone is served until then.
             soak=(request.soak or 0.0) if step is Step.MONITOR or Step.CLIENTS in to_come else 0.0,
             take_over=request.take_over,
+            rested=self._check_current,
         )
 
     def _cut_over(self, step: Step) -> None:
