@@ -141,7 +141,8 @@ class RoleOperation:
 
     @property
     def _run(self) -> str:
-        return str(self._action._task.get_play()._uuid)
+        # Below ansible-runner (AWX) the play's id gets the number of the wave, after an underscore, from the second on.
+        return str(self._action._task.get_play()._uuid).partition("_")[0]
 
     @property
     def _temporary(self) -> str:
