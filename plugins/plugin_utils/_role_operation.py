@@ -30,7 +30,9 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_file
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_check import RoleCheck
 from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import (
     Target,
+    group_of,
     groups_of_hosts,
+    place_of,
     reports_of_host,
     targets_of,
     without_host,
@@ -88,6 +90,7 @@ class RoleOperation:
         self._targets = targets_of(name, groups, hosts, self._known["hostvars"])
         if phase == "all" and soak in (None, ""):
             self._check_spoken_for(name)
+            self._check_no_later_wave(named)
         self._arguments["skip_secondaries"] = not named
         if phase == "all" and not checked.client_tasks:
             self._arguments["soak"] = soak
@@ -108,6 +111,30 @@ class RoleOperation:
                 "Nothing was looked at. Add a host for it, leave it out, or run the play on localhost or on hosts that "
                 "stand for none of the groups."
             )
+
+    def _check_no_later_wave(self, named: bool) -> None:
+        """Raise where tasks move the clients, and a host of a later wave has some for a group of this one.
+
+        ``named``: groups are listed, so that a host that stands for none of them speaks for all.
+        """
+        batch, hostvars = set(self._batch), self._known["hostvars"]
+        groups = {
+            (key, target["region"], target["assume_role_arn"])
+            for target in self._targets
+            for key in target["replication_group_ids"]
+        }
+        ids = {key for key, *_place in groups}
+        for host in self._known["ansible_play_hosts"] if groups else ():
+            if host in batch:
+                continue
+            own = group_of(host, hostvars[host])
+            if named or (own, *place_of(hostvars[host])) in groups:
+                raise AuthError(
+                    f"{host} is in another wave (serial) than the hosts of this one, and speaks for "
+                    f"{own if own in ids else 'all replication groups'}, too, so that {self._role}_clients_tasks would "
+                    "be run there only after SET, and its clients would be refused. Nothing was looked at. Run the "
+                    "play without serial, or such hosts in one wave."
+                )
 
     def _locate_authorities(self, path: str) -> None:
         if self._arguments.get(files.AUTHORITIES):

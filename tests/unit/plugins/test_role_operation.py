@@ -239,6 +239,38 @@ def test_tasks_move_the_clients_of_every_group(
     assert ids(Playing(tmp_path, *hosts, **given, soak=5).begin()) == groups  # all clients have that time
 
 
+@pytest.mark.parametrize(
+    ("hosts", "wave", "groups", "words"),
+    [
+        # Hosts that stand for no group of a list speak for all of them.
+        (
+            ["app-1", "app-2"],
+            ["app-1"],
+            ["a", "b"],
+            "app-2 is in another wave .* speaks for all replication groups, too",
+        ),
+        (["a", "b", "app-1"], ["a", "b"], ["a", "b"], "app-1 is in another wave"),
+        # Two hosts stand for one group.
+        (["h1", "h2"], ["h1"], None, "h2 is in another wave .* speaks for a, too"),
+        (["app-1", "app-2"], ["app-1", "app-2"], ["a", "b"], ""),
+        (["a", "b"], ["a"], None, ""),
+        (["h1", "east"], ["h1"], None, ""),  # of the same id, in another region
+    ],
+)
+def test_tasks_of_a_later_wave_would_come_too_late(
+    tmp_path: Path, hosts: list[str], wave: list[str], groups: list[str] | None, words: str
+) -> None:
+    given: dict[str, Any] = {} if groups is None else {"replication_groups": groups}
+    of_hosts: dict[str, Any] = {host: {"replication_group_id": "a"} for host in hosts if host.startswith("h")}
+    of_hosts |= {"east": {**EAST, "replication_group_id": "a"}} if "east" in hosts else {}
+    playing = Playing(tmp_path, *hosts, of_hosts=of_hosts, clients_tasks=tasks(tmp_path), **given).wave(*wave)
+    if words:
+        with pytest.raises(AuthError, match=words):
+            playing.operation().prepare()
+        playing.set(soak=5)  # all clients have that time
+    playing.begin()
+
+
 def test_a_change_counts_where_it_is_the_hosts_own(tmp_path: Path) -> None:
     """One host makes the call for all of them; with a diff it is shown there."""
     for own in ("a", "b"):
