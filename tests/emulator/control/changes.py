@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .scheduler import Scheduler
+from .scheduler import Schedule
 
 
 class BadHoldError(ValueError):
@@ -67,7 +67,7 @@ class Change:
 class Changes:
     """All changes in flight, and which ones are held. Safe to use from any thread."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Schedule) -> None:
         self._scheduler = scheduler
         self._lock = threading.Lock()
         self._in_flight: dict[Change, None] = {}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ ACTIVE = "active"
 
 def now() -> datetime:
     """The time, to the millisecond, as AWS gives it."""
-    moment = datetime.now(UTC)
+    moment = datetime.fromtimestamp(time.time(), UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

@@ -12,6 +12,20 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+
+class Schedule(Protocol):
+    """What runs tasks after a delay."""
+
+    def after(self, seconds: float, task: Callable[[], None]) -> None:
+        """Run ``task`` in ``seconds``."""
+
+    def forget(self, timeout: float = 60.0) -> None:
+        """Drop what has not begun, and wait for what has, at most ``timeout`` seconds."""
+
+    def close(self) -> None:
+        """Drop what has not begun, and end what this takes."""
 
 
 class Scheduler:

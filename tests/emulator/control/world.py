@@ -30,7 +30,7 @@ from .model import (
     UserGroup,
 )
 from .refusals import Refusal
-from .scheduler import Scheduler
+from .scheduler import Schedule, Scheduler
 from .throttling import Throttling
 
 
@@ -119,8 +119,14 @@ class World:
     """Everything there is. ``lock`` guards all state; the data plane is never called while it is held."""
 
     def __init__(
-        self, plane: DataPlane, variants: Variants, timing: Timing, throttling: Throttling | None = None
+        self,
+        plane: DataPlane,
+        variants: Variants,
+        timing: Timing,
+        throttling: Throttling | None = None,
+        scheduler: Schedule | None = None,
     ) -> None:
+        """``scheduler``: ends the changes under way; without one, threads of its own do, in time as it passes."""
         self.lock = threading.RLock()
         self.plane = plane
         self.variants = variants
@@ -128,8 +134,8 @@ class World:
         self.throttling = throttling or Throttling()
         self.faults = Faults()
         self.calls = CallLog()
-        self.changes = Changes(scheduler := Scheduler())
-        self._scheduler = scheduler
+        self._scheduler = scheduler or Scheduler()
+        self.changes = Changes(self._scheduler)
         self.stores: dict[tuple[str, str], Store] = {}
         self.global_groups: dict[tuple[str, str], GlobalGroup] = {}
         self._timing_at_start = timing
