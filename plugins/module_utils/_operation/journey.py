@@ -607,8 +607,7 @@ def _age(group: Group) -> float | None:
     """Return how long ago the token was last changed, in days."""
     if not group.token_date:
         return None
-    moved = datetime.datetime.fromisoformat(group.token_date)
-    return (datetime.datetime.now(datetime.timezone.utc) - moved).total_seconds() / 86400
+    return (time.time() - datetime.datetime.fromisoformat(group.token_date).timestamp()) / 86400
 
 
 def _open_since(seen: Observation, states: Iterable[State]) -> float | None:
