@@ -530,7 +530,8 @@ def _to_open(at: _Place) -> Way:
             return Way((Step.ROTATE_CURRENT, *clear, *opening))
         case Mode.RBAC:
             return Way((Step.CLIENTS, Step.DETACH, *tidy))
-        case Mode.OPTIONAL if set(state.tokens) <= known:
+        case Mode.OPTIONAL if set(state.tokens) <= known and store.current in ("", store.pending, *state.tokens):
+            # With another token in AWSCURRENT, CLEAR would take AWSPREVIOUS from the one that is accepted.
             return Way((*clear, *opening))
         case Mode.ROTATING if set(state.tokens) <= known:
             # Clients with the older token would be shut out when the user groups are taken away.

@@ -270,6 +270,11 @@ def test_drift(journey: str, state: State, store: Store, words: str) -> None:
     assert "put the token in force into AWSCURRENT" in str(refusal.value)
 
 
+def test_awscurrent_is_not_cleared_where_that_takes_the_label_from_the_token_in_force() -> None:
+    with pytest.raises(Drift, match="does not accept the token in AWSCURRENT"):
+        go("disable_access_control", optional(PREVIOUS), PROMOTED)
+
+
 @pytest.mark.parametrize("journey", ["rotate_token", "enable_auth", "migrate_auth_to_rbac", "rollback_token"])
 def test_drift_does_not_deny_the_token_that_is_accepted(journey: str) -> None:
     for state in (rotating("an unknown token", CURRENT), rotating(CURRENT, "an unknown token")):
