@@ -160,7 +160,11 @@ def recorded_states(record: Record, token_date: str | None) -> frozenset[State] 
         state = record.state
     if state is None or not state.tokens:
         return frozenset()
-    named = [({name} | set(record.aliases.get(name, ()))) for name in state.tokens]
+    # What was not at hand then is not the token that was about to be let in.
+    coming = (
+        {record.call.token} if record.call is not None and record.call.kind is CallKind.ROTATE and not moved else set()
+    )
+    named = [({name} | (set(record.aliases.get(name, ())) - coming)) for name in state.tokens]
     return frozenset(
         replace(state, tokens=tokens) for tokens in itertools.product(*named) if len(set(tokens)) == len(tokens)
     )

@@ -349,6 +349,12 @@ def test_someone_elses_change_in_place_of_the_recorded_call_is_found_by_the_node
         (Record(rotating("a", "b"), Call(CallKind.SET, "a"), "monday"), "tuesday", None),
         (Record(rotating("a", "b"), Call(CallKind.SET, "a"), "monday"), "monday", {rotating("a", "b")}),
         (Record(required("a"), Call(CallKind.DELETE, user_groups=("g",)), "monday"), "tuesday", set()),
+        # What was not at hand then is not the token that was about to be rotated in.
+        (
+            Record(required("u.1"), Call(CallKind.ROTATE, "b"), "monday", {"u.1": frozenset({"a", "b"})}),
+            "monday",
+            {required("u.1"), required("a")},
+        ),
     ],
 )
 def test_what_a_record_says(record: Record, date: str | None, states: set[State] | None) -> None:
