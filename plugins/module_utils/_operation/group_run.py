@@ -106,12 +106,21 @@ class GroupRun(Planned):
     def renamed(self, kept: Kept) -> None:
         """Take over what is in the secret now: tokens are called by the staging labels that they have by then."""
         seen = self.seen and _renamed(self.seen, self.kept.tokens, kept.tokens)
-        if seen and self.after and self.seen and self.after == shown_states(self.seen.belief.states, self.seen.group):
-            self._now(shown_states(seen.belief.states, seen.group))
+        if seen and self.seen:
+            before = shown_states(self.seen.belief.states, self.seen.group)
+            after = shown_states(seen.belief.states, seen.group)
+            if self.after == before:
+                self._now(after)
+            elif self.after is None:
+                self.stands = self.stands.replace(_possible(before), _possible(after))
         self.seen, self.kept = seen, kept
 
     def _now(self, after: dict[str, Any]) -> None:
         self.after, self.stands = after, standing(after)
+
+
+def _possible(shown: dict[str, Any]) -> str:
+    return " or ".join(shown["possible_states"])
 
 
 def _renamed(seen: Observation, before: TokenSet, after: TokenSet) -> Observation | None:
