@@ -26,7 +26,7 @@ from .._auth.watching import Count, watch_all
 from .._aws import records
 from .._aws.clients import Clients
 from .._aws.errors import explain
-from .._aws.groups import require_all
+from .._aws.groups import ChangedSince, check_unchanged, require_all
 from .._aws.secrets import CURRENT, PENDING, PREVIOUS, describe_secret
 from .._aws.waiting import settled, wait_for
 from .._core.errors import AuthError
@@ -50,6 +50,9 @@ _MAX_PLANS = 3
 #: next.
 _NODES_GRACE, _NODES_PAUSE = 30.0, 0.5
 
+#: The steps that are right only while the group accepts what it did when they were planned: they change what clients
+#: read (AWSCURRENT), make users of the tokens, or take user groups away. Of the others the plan's group is told.
+_OF_THE_PLAN = (Step.ADOPT, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.USERS, Step.DETACH)
 #: The steps that change a group.
 _CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH, Step.ATTACH_OPEN)
 
@@ -175,6 +178,8 @@ class _Steps:
 
     def make(self, step: Step) -> None:
         """Make one step. Raises :class:`AuthError`; what AWS refuses is the group's error."""
+        if step in _OF_THE_PLAN and self._is_overtaken():
+            return
         if step in _CHANGES:
             if step is not Step.ATTACH_OPEN or self._open_group():
                 self._change(step)
@@ -232,13 +237,12 @@ class _Steps:
     def _set_tls(self, step: Step) -> None:
         done = set_tls(self.clients, self.services.request, self.group.id, TLS_STEPS[step])
         self._resources(step, [done])
-        self.group.seen = None  # it was seen with another mode
+        mode, seen = TLS_STEPS[step], self.group.seen
+        self.group.seen = seen and replace(seen, group=replace(seen.group, tls=mode))
         if not done.error:
-            self.group.stands = f"encryption in transit {TLS_STEPS[step]}"
+            self.group.stands = f"encryption in transit {mode}"
 
     def _detach(self, step: Step) -> None:
-        if self._is_overtaken():
-            return
         done = take_user_groups_away(self.clients, self.services.request, self.group.id)
         self._resources(step, [done])
         self.group.seen = None  # it was seen with user groups
@@ -248,13 +252,12 @@ class _Steps:
     def _is_overtaken(self) -> bool:
         """Whether somebody else has changed the group since it was seen last, which is taken note of."""
         group = self.group
-        found = require_all(self.clients, [group.id])[group.id] if group.seen else None
-        if isinstance(found, AuthError):
-            raise found
-        words = found.changed_since(group.seen.group) if found and group.seen else ""
-        if words:
-            group.warnings.append(f"{group.id}: {words}, other than when it was planned for. It is planned anew.")
-        group.overtaken = bool(words)
+        if group.seen is not None:
+            try:
+                check_unchanged(self.clients, group.seen.group)
+            except ChangedSince as error:
+                group.warnings.append(f"{error} It is planned anew.")
+                group.overtaken = True
         return group.overtaken
 
     def _open_group(self) -> bool:
