@@ -26,7 +26,7 @@ from .._auth.watching import Count, watch_all
 from .._aws import records
 from .._aws.clients import Clients
 from .._aws.errors import explain
-from .._aws.groups import ChangedSince, check_unchanged, require_all
+from .._aws.groups import OFF, PREFERRED, ChangedSince, check_unchanged, require_all
 from .._aws.secrets import CURRENT, PENDING, PREVIOUS, describe_secret
 from .._aws.waiting import settled, wait_for
 from .._core.errors import AuthError
@@ -51,7 +51,7 @@ _MAX_PLANS = 3
 _NODES_GRACE, _NODES_PAUSE = 30.0, 0.5
 
 #: The steps that are right only while the group accepts what it did when they were planned: they change what clients
-#: read (AWSCURRENT), make users of the tokens, or take user groups away. Of the others the plan's group is told.
+#: read (AWSCURRENT), make users of the tokens, or take user groups away. (A change is told of the group planned for.)
 _OF_THE_PLAN = (Step.ADOPT, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.USERS, Step.DETACH)
 #: The steps that change a group.
 _CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH, Step.ATTACH_OPEN)
@@ -241,6 +241,9 @@ class _Steps:
         self.group.seen = seen and replace(seen, group=replace(seen.group, tls=mode))
         if not done.error:
             self.group.stands = f"encryption in transit {mode}"
+        elif done.changed:
+            before = OFF if step is Step.PREFER_TLS else PREFERRED
+            self.group.stands = f"unknown: encryption in transit {before} or {mode}"
 
     def _detach(self, step: Step) -> None:
         done = take_user_groups_away(self.clients, self.services.request, self.group.id)
@@ -248,6 +251,8 @@ class _Steps:
         self.group.seen = None  # it was seen with user groups
         if not done.error:
             self.group.stands = f"open, encryption in transit {(done.after or {})['transit_encryption_mode']}"
+        elif done.changed:
+            self.group.stands, self.group.after = f"unknown: {self.group.stands} or open", None
 
     def _is_overtaken(self) -> bool:
         """Whether somebody else has changed the group since it was seen last, which is taken note of."""
