@@ -3,6 +3,7 @@
 #   make demo      a token rotated under live clients, against the emulator
 #   make test      unit and integration tests          PYTEST_ARGS="-k rotate -x"
 #   make chaos     all journeys, killed everywhere     ARGS="--journeys rotate_token --conditions default"
+#   make simulate  one group's script, by seeds        ARGS="--seeds 5000 --first 0", or ARGS="--seed 7"
 #   make bench     a rotation, six ways compared     ARGS="--sizes 10,100 --variants a,d --json bench.json"
 #   make lint      all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible lint-docs
 #                  of its own                          lint-importer lint-sanity SANITY_ARGS="--test pylint"
@@ -33,10 +34,10 @@ IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PA
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
 LINTERS := lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-importer
 
-.PHONY: help setup demo test chaos bench emulator build lint $(LINTERS) tree changelog clean
+.PHONY: help setup demo test chaos simulate bench emulator build lint $(LINTERS) tree changelog clean
 
 help:
-	@sed -n '3,10s/^# \{0,1\}//p' Makefile
+	@sed -n '3,11s/^# \{0,1\}//p' Makefile
 
 # --- What everything else needs -------------------------------------------------------------------------------------
 
@@ -95,6 +96,10 @@ test: setup .cache/browser/browser.json .cache/core-2.18/.installed
 # Hours; one journey under one condition takes some minutes.
 chaos: setup
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(ARGS)
+
+# Some 30 ms a seed; no emulator, no network.
+simulate: setup
+	@PYTHONPATH=tests:$(dir $(COLLECTIONS)) exec $(BIN)/python -m unit.operation.simulation $(ARGS)
 
 # Over an hour; --sizes and --variants take less.
 bench: setup

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""The script of one group, through hidden states, faults, kills and one change by somebody else: see ``simulation``.
+
+``make simulate ARGS="--seeds 5000"`` tries more of them, ``ARGS="--seed N"`` shows one of them step by step.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from unit.operation.simulation.disturbances import Disturbances, Ending, Fault, Outside
+from unit.operation.simulation.promises import OVERLOOKED
+from unit.operation.simulation.runs import simulated
+from unit.operation.simulation.scenes import By, Scene
+from unit.operation.simulation.trial import Simulation, Trial, try_seed
+
+from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey
+from emulator.settings import Timing
+
+#: Seeds of each test, and how many tests: each is some seconds, so that they can go side by side.
+A_TEST, TESTS = 75, 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _simulated() -> Iterator[None]:
+    with simulated():
+        yield
+
+
+@functools.cache
+def tried(seed: int) -> Trial:
+    return try_seed(seed)
+
+
+def broken(trial: Trial) -> list[str]:
+    return [f"seed {trial.seed}: {one}" for one in trial.violations if one.kind != OVERLOOKED]
+
+
+@pytest.mark.parametrize("first", range(0, A_TEST * TESTS, A_TEST))
+def test_no_promise_is_broken(first: int) -> None:
+    trials = [tried(seed) for seed in range(first, first + A_TEST)]
+    assert [words for trial in trials for words in broken(trial)] == []
+
+
+def test_seeds_reach_what_they_are_to_reach() -> None:
+    """All operations arrive, and are killed, disturbed and interleaved: the promises are not kept by doing nothing."""
+    trials = [tried(seed) for seed in range(A_TEST)]
+    arrived = collections.Counter(trial.scene.operation for trial in trials if trial.arrived)
+    assert set(arrived) == set(Journey)
+    assert sum(trial.arrived for trial in trials) > A_TEST / 2
+    for what in ("killed", "struck", "changed"):
+        assert sum(bool(getattr(trial, what)) for trial in trials) >= A_TEST / 8, what
+
+
+def test_a_seed_says_the_same_again() -> None:
+    lines: list[list[str]] = [[], []]
+    for told in lines:
+        try_seed(7, told.append)
+    assert lines[0] == lines[1]
+
+
+# --- What seeds have found, as situations of their own ----------------------------------------------------------------
+
+
+def scene(operation: Journey, state: str, labels: str, **members: Any) -> Scene:
+    """A scene in which all is as usual but for what is told."""
+    timing = Timing(modify_seconds=5.0, create_seconds=0.1)
+    usual: dict[str, Any] = {"usual": True, "keyed": True, "record": "right", "tls": "required", "age_days": 100.0}
+    usual |= {"heard": True, "cutover": By.TIME, "soak": 0.0, "engine": "valkey", "clustered": False, "timing": timing}
+    return Scene(0, operation, state, labels, **{**usual, **members})
+
+
+def broken_by_each(found: Scene, disturbed: Callable[[int], Disturbances], *, changing: bool = False) -> list[str]:
+    """What is broken where a disturbance strikes at each call in turn, or each that changes something."""
+    undisturbed = Simulation(found).run(Disturbances())
+    broken = []
+    for number in range(1, (undisturbed.changing if changing else undisturbed.calls) + 1):
+        simulation = Simulation(found)
+        simulation.run(disturbed(number))
+        simulation.pause(60.0)
+        simulation.run(Disturbances())
+        broken += [f"at {number}: {one}" for one in simulation.watch.violations if one.kind != OVERLOOKED]
+    return broken
+
+
+@pytest.mark.parametrize("outside", [Outside.ROTATE_NEW, Outside.ATTACH, Outside.SET])
+def test_awscurrent_says_nothing_else_where_the_group_has_changed_since_it_was_looked_at(outside: Outside) -> None:
+    """Clients that start then would take "no token" to a group on which somebody else has ended open access."""
+    found = scene(Journey.DISABLE_ACCESS_CONTROL, "optional a", "current=a")
+    assert broken_by_each(found, lambda number: Disturbances(outside=(number, outside))) == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "state", "labels", "tls"),
+    [
+        # The user group would accept a token again that the other run has retired.
+        (Journey.ROLLBACK_TOKEN, "rotating a b", "current=a pending=b", "required"),
+        # A rotation would be begun where the token is required already.
+        (Journey.ENABLE_AUTH, "open", "-", "off"),
+    ],
+)
+def test_another_run_of_the_same_operation_in_between(operation: Journey, state: str, labels: str, tls: str) -> None:
+    found = scene(operation, state, labels, tls=tls)
+    assert broken_by_each(found, lambda number: Disturbances(outside=(number, Outside.OPERATION))) == []
+
+
+@pytest.mark.parametrize("state", ["rotating a b", "required b"])
+def test_the_current_state_goes_by_the_labels_as_they_are_at_the_end(state: str) -> None:
+    found = scene(Journey.ROTATE_TOKEN, state, "current=a pending=b", age_days=1.0)
+    assert broken_by_each(found, lambda number: Disturbances(ending=(number, Ending.INTERRUPTED)), changing=True) == []
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.DENIED])
+def test_the_mode_of_encryption_is_unknown_after_a_call_whose_end_was_not_seen(fault: Fault) -> None:
+    found = scene(Journey.ENABLE_TLS, "open", "-", tls="off")
+    assert broken_by_each(found, lambda number: Disturbances(((number, fault),))) == []
+
+
+def test_the_token_that_is_accepted_keeps_its_label_when_awscurrent_is_cleared() -> None:
+    simulation = Simulation(scene(Journey.DISABLE_ACCESS_CONTROL, "optional a", "previous=a current=b"))
+    refused = simulation.run(Disturbances())
+    assert "does not accept the token in AWSCURRENT" in refused.error
+    assert (refused.changing, simulation.watch.violations) == (0, [])
