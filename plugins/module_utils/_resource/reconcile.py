@@ -85,7 +85,7 @@ class Spec(abc.ABC, Generic[W, R]):
     wanted: W
     manner: Manner
     progress: Progress = field(init=False)
-    begun: float = field(default_factory=time.monotonic, init=False)
+    begun: float = field(init=False)
     raw: Mapping[str, Any] = field(default_factory=dict, init=False)
     tags: Mapping[str, str] | None = field(default=None, init=False)
     sent: bool = field(default=False, init=False)
@@ -103,7 +103,7 @@ class Spec(abc.ABC, Generic[W, R]):
 
     def __post_init__(self) -> None:
         """Nothing has happened yet."""
-        self.progress = Progress(self.id)
+        self.progress, self.begun = Progress(self.id), time.monotonic()
 
     @property
     def id(self) -> str:
