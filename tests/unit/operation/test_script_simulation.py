@@ -88,10 +88,14 @@ def broken_by_each(found: Scene, disturbed: Callable[[int], Disturbances], *, ch
     return broken
 
 
+@pytest.mark.parametrize("seconds", [0.3, 5.0])
 @pytest.mark.parametrize("outside", [Outside.ROTATE_NEW, Outside.ATTACH, Outside.SET])
-def test_awscurrent_says_nothing_else_where_the_group_has_changed_since_it_was_looked_at(outside: Outside) -> None:
+def test_awscurrent_says_nothing_else_where_the_group_has_changed_since_it_was_looked_at(
+    outside: Outside, seconds: float
+) -> None:
     """Clients that start then would take "no token" to a group on which somebody else has ended open access."""
-    found = scene(Journey.DISABLE_ACCESS_CONTROL, "optional a", "current=a")
+    timing = Timing(modify_seconds=seconds, create_seconds=0.1)
+    found = scene(Journey.DISABLE_ACCESS_CONTROL, "optional a", "current=a", timing=timing)
     assert broken_by_each(found, lambda number: Disturbances(outside=(number, outside))) == []
 
 

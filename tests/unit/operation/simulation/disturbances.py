@@ -142,7 +142,6 @@ class Disturber(Interceptor):
             return
         self.trace(f"  {call.action}{_told(call)} -> {_code(error)}")
         if call.action == "DescribeReplicationGroups":
-            self.watch.unseen = False
             settled = self.aws.group(GROUP).change is None
             self.watch.slipped = self.watch.slipped and (settled or self.watch.waiting)
             self.watch.waiting = self.watch.waiting and not settled
@@ -178,7 +177,7 @@ class Disturber(Interceptor):
 
     def _change(self, what: Outside) -> None:
         """Do what somebody else does; what AWS refuses him has no effect."""
-        self.changed = self.is_busy = self.watch.unseen = True
+        self.changed = self.is_busy = True
         self.trace(f"  somebody else: {what.value}")
         try:
             with self.aws.acting(OUTSIDE):
@@ -188,6 +187,7 @@ class Disturber(Interceptor):
                     with contextlib.suppress(ClientError):
                         _CHANGES[what](self.aws, self.watch.scene)
         finally:
+            self.watch.changed_at = self.aws.calls
             self.is_busy, self.watch.slipped = False, self.aws.group(GROUP).change is not None
             self.watch.outside_changed = self.watch.outside_changed or self.watch.slipped
             if self.watch.labels_moved:
@@ -228,9 +228,9 @@ def _rotate_stored(aws: Aws, scene: Scene) -> None:
 
 
 def _set(aws: Aws, scene: Scene) -> None:
-    newest = [slot for slot in aws.group(GROUP).access.slots if slot][-1:]
-    if newest:
-        _modify(aws, AuthToken=newest[0], AuthTokenUpdateStrategy="SET")
+    slots = aws.group(GROUP).access.slots
+    if len(slots) == 2:
+        _modify(aws, AuthToken=slots[-1], AuthTokenUpdateStrategy="SET")
 
 
 def _attach(aws: Aws, scene: Scene) -> None:

@@ -18,6 +18,8 @@ from .scenes import CURRENT, GROUP, KEY, MARK, OWN, SECRET, Scene
 
 #: What counts whatever a run could know, and what the rest is called of a run that could not know better.
 ALWAYS, OVERLOOKED = ("crash", "leak"), "overlooked"
+#: So many calls, with the one that changes something, may have been made since the look that this one is right by.
+_RACE = 4
 #: No credentials; also what a secret says that holds no token.
 NONE = ""
 OURS, OUTSIDE = "run", "somebody else"
@@ -69,8 +71,8 @@ class Watch:
     """Looks at the model after each call and each change, and takes note of promises that are broken.
 
     ``clients``: the credentials that clients present: those of the start, and since then what AWSCURRENT came to say.
-    ``plain``: some connect without TLS. ``elsewhere``: tokens that are not ours to keep. ``unseen``: somebody else has
-    changed something, and the group has not been described since: AWS offers no conditional change. ``slipped``: his
+    ``plain``: some connect without TLS. ``elsewhere``: tokens that are not ours to keep. ``changed_at``: the
+    number of calls when somebody else has changed something. ``slipped``: his
     change of the group was not described while it was under way, or began while the run was ``waiting`` for one of its
     own; where no node answers, it can't be told from that. ``overlooked``: the run began when a token was accepted that
     has no staging label. That the secret has all tokens is taken for granted where neither the record nor a node says
@@ -87,7 +89,7 @@ class Watch:
     steps: int = 0
     was_open: bool = False
     truth: str | None = None
-    unseen: bool = False
+    changed_at: int | None = None
     outside_changed: bool = False
     waiting: bool = False
     slipped: bool = False
@@ -121,9 +123,10 @@ class Watch:
         kept = {token for stage, token in stored.items() if stage != MARK}
         coming = group.change.access.after.slots if group.change and group.change.access else ()
         self.overlooked = any(slot not in kept for slot in (*self.access.slots, *coming) if slot)
-        # Where a call is on record, and nothing else is known, any later date passes for that call's.
+        # Where a call is on record, and no node answers, any later date passes for that call's.
         entry = records.entry_in(group.tags)
-        self.slipped = self.slipped or bool(entry and entry.call and self.outside_changed)
+        if entry and entry.call and self.outside_changed and not self.scene.heard:
+            self.overlooked = True
 
     @property
     def group_key(self) -> str:
@@ -169,11 +172,22 @@ class Watch:
         if truth == self.truth:
             return
         before, self.truth, self._truth_is_ours = self.truth, truth, ours
+        if not ours and self.scene.mode == "theirs":
+            self.clients &= {truth}  # users with another token than the one to migrate to stop working, by consent
         if before is None or truth is None:
             return  # a secret that has just been made has no readers yet
         # Who was refused before, whatever he did, is no worse off.
-        if serves(access, truth) or (ours and not self.unseen and serves(access, before)):
+        if serves(access, truth) or (ours and not self._is_race and serves(access, before)):
             self.clients.add(truth)
+        change = self.aws.group(GROUP).change
+        coming = Access(change.access.after.slots) if change and change.access else access
+        if ours and not self._is_race and serves(coming, before) and not serves(coming, truth):
+            self.broken("lockout", "AWSCURRENT is changed to what a change under way is about to refuse")
+
+    @property
+    def _is_race(self) -> bool:
+        """Whether somebody else's change is so recent that a look before it was right: no call is conditional."""
+        return self.changed_at is not None and self.aws.calls - self.changed_at <= _RACE
 
     def _judge_clients(self, access: Access, *, ours: bool) -> None:
         refused = {client for client in self.clients if not serves(access, client)}
