@@ -51,8 +51,12 @@ _MAX_PLANS = 3
 _NODES_GRACE, _NODES_PAUSE = 30.0, 0.5
 
 #: The steps that are right only while the group accepts what it did when they were planned: they change what clients
-#: read (AWSCURRENT), make users of the tokens, or take user groups away. (A change is told of the group planned for.)
-_OF_THE_PLAN = (Step.ADOPT, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.USERS, Step.DETACH)
+#: read (AWSCURRENT), make users of the tokens, take user groups away, or begin what the others end. That is so where
+#: there is nothing to call, too: a token that somebody else has rotated in must not pass for a step of this run.
+_OF_THE_PLAN = (
+    *(Step.ADOPT, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.USERS, Step.DETACH),
+    *(Step.ROTATE, Step.ROTATE_CURRENT, Step.ATTACH, Step.ATTACH_OPEN),
+)
 #: The steps that change a group.
 _CHANGES = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH, Step.ATTACH_OPEN)
 
