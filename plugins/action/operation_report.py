@@ -10,8 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import RunFile
-from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_of_host
+from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_in_file
 from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import untrusted
 
 
@@ -31,13 +30,12 @@ class ActionModule(ActionBase):
         if stopped:
             raise AnsibleActionFail(f"{host}: {stopped}")
         try:
-            run = RunFile.read(str(self._task.args.get("run_file") or ""))
+            reports = reports_in_file(str(self._task.args.get("run_file") or ""), host, known)
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(
                 f"run_file: {self._task.args.get('run_file')} can't be read: {error}. It is what auth_operation "
                 "returned."
             ) from error
-        reports = reports_of_host(list(run.of_wave().values()), host, known)
         if not reports:
             return result | {"changed": False, "skipped": True, "msg": "There is no replication group."}
         return result | {

@@ -47,8 +47,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import RunFile
-from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_of_host
+from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_in_file
 
 
 class LookupModule(LookupBase):
@@ -60,10 +59,9 @@ class LookupModule(LookupBase):
         known = variables or {}
         try:
             (path,) = terms
-            run = RunFile.read(path)
+            reports = reports_in_file(path, str(known["inventory_hostname"]), known)
         except (OSError, ValueError) as error:
             raise AnsibleLookupError(f"{terms} is no run file that can be read: {error}") from error
-        reports = reports_of_host(list(run.of_wave().values()), str(known["inventory_hostname"]), known)
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
         for report in reports:
             if not report.get("cutover_stage") or report["failed"]:

@@ -16,6 +16,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.lists impor
     one_or_more,
     shown,
 )
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import reports_of_wave
 
 HostVars = Mapping[str, Mapping[str, Any]]
 Target = dict[str, Any]
@@ -141,3 +142,11 @@ def reports_of_host(
     named = [one for one in reports if one["replication_group_id"] == own]
     there = [one for one in named if tuple(one[part] or "" for part in _PLACE) == place]
     return there or named or list(reports)
+
+
+def reports_in_file(path: str, host: str, variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return, of the last wave in a run file, the reports of those groups that ``host`` speaks for.
+
+    Raises OSError, and ValueError for what is no run file.
+    """
+    return reports_of_host(reports_of_wave(path, group_of(host, variables)), host, variables)

@@ -11,7 +11,7 @@ import datetime
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ SCHEMA = 1
 PLACE = ("replication_group_id", "region", "assume_role_arn")
 #: What every report has, by whichever call it was told.
 _OF_EACH = ("wave", "outcome", "changed", "failed", "msg", "line")
+#: In the file: what comes after it is a line for each group.
+_GROUPS = '"groups": ['
 _Key = tuple[Any, ...]
 
 
@@ -62,7 +64,7 @@ class RunFile:
             content = json.load(stream)
         try:
             groups = {tuple(group[name] for name in PLACE): group for group in content["groups"]}
-            lacking = sorted({name for group in groups.values() for name in _OF_EACH if name not in group})
+            lacking = _lacking(groups.values())
             wave, hosts, waiting = int(content["wave"]), list(content["hosts"]), list(content["waiting"])
             operation, run, began_at = (str(content[name]) for name in ("journey", "run", "began_at"))
         except (KeyError, TypeError) as error:
@@ -106,7 +108,7 @@ class RunFile:
         # A line for each group: json's own way to indent takes ten times as long.
         lines = [f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in head.items()]
         groups = ",\n ".join(map(json.dumps, self._groups.values()))
-        return '{{\n{}"groups": [\n {}\n]\n}}\n'.format("".join(lines), groups)
+        return f"{{\n{''.join(lines)}{_GROUPS}\n {groups}\n]\n}}\n"
 
     def summary(self) -> str:
         """Return in words how many groups there are of each outcome, in this wave and in all, and where they stand."""
@@ -118,6 +120,40 @@ class RunFile:
             f"{self.operation}, wave {self.wave}: {_counted(group['outcome'] for group in wave)}. In all: "
             f"{_counted(group['outcome'] for group in self.groups)}{waiting}. They stand at: {_words(states)}."
         )
+
+
+def reports_of_wave(path: str, key: str) -> list[Report]:
+    """Return the reports of the last wave in the file: those of the group ``key``, in whichever region and account, or
+    of all groups where there is none of that id.
+
+    Each host of a run asks for its own: of a thousand groups' lines it parses those of its group alone. Raises OSError,
+    and ValueError for what is no run file.
+    """
+    with open(path, "rb") as stream:
+        content = stream.read()  # it is ASCII, and to decode it takes longer than all else
+    with contextlib.suppress(KeyError, TypeError, ValueError):  # a file of another layout is read as a whole
+        wave = json.loads(content[: content.index(_GROUPS.encode())].rstrip(b",\n") + b"}")["wave"]
+        found = [json.loads(line) for line in _lines_of(content, key)]
+        own = [report for report in found if report["wave"] == wave]
+        if own and not _lacking(own):
+            return own
+    reports = list(RunFile.read(path).of_wave().values())
+    return [report for report in reports if report[PLACE[0]] == key] or reports
+
+
+def _lacking(reports: Iterable[Report]) -> list[str]:
+    """Return what each report has to have, and one of them has not."""
+    return sorted({name for report in reports for name in (*PLACE, *_OF_EACH) if name not in report})
+
+
+def _lines_of(content: bytes, key: str) -> Iterator[bytes]:
+    """Yield the lines of the group ``key``. No text in a report has a line break: :meth:`RunFile.text` escapes it."""
+    begin = f"\n {{{json.dumps(PLACE[0])}: {json.dumps(key)}, ".encode()
+    at = content.find(begin)
+    while at >= 0:
+        end = content.find(b"\n", at + 1)
+        yield content[at:end].rstrip(b",")
+        at = content.find(begin, end)
 
 
 def write_whole(path: str, text: str) -> None:

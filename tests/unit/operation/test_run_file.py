@@ -16,7 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import report_of, unended
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import PLACE, RunFile, write_whole
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import (
+    PLACE,
+    RunFile,
+    reports_of_wave,
+    write_whole,
+)
 
 
 def begun(path: str = "", waiting: tuple[str, ...] = ("three",)) -> RunFile:
@@ -274,6 +279,63 @@ def test_what_is_no_json(tmp_path: Path, content: bytes) -> None:
 def test_what_is_no_file(tmp_path: Path, path: str) -> None:
     with pytest.raises(OSError, match=r"."):
         RunFile.read(str(tmp_path / path))
+
+
+# --- What one host reads of it
+
+
+def two_waves(path: Path) -> RunFile:
+    """A file whose second wave has ``one`` in two regions, and in which ``two`` was in the first."""
+    run = begun()
+    put(run, "two")
+    wave = run.next_wave(["one"], [])
+    put(wave, "one", region="eu-west-1", line='\n {"replication_group_id": "three", ')
+    put(wave, "one", region="us-east-1")
+    put(wave, "three", msg='"groups": [')
+    write_whole(str(path), wave.text())
+    return wave
+
+
+@pytest.mark.parametrize("key", ["one", "two", "three", "on", 'one", "region": "eu-west-1', ""])
+@pytest.mark.parametrize("layout", [str, lambda text: json.dumps(json.loads(text), indent=2)])
+def test_the_reports_of_a_host_are_those_of_the_whole_file(
+    tmp_path: Path, key: str, layout: Callable[[str], str]
+) -> None:
+    path = tmp_path / "result.json"
+    whole = list(two_waves(path).of_wave().values())
+    path.write_text(layout(path.read_text()))
+    of_it = [report for report in whole if report["replication_group_id"] == key]
+    assert reports_of_wave(str(path), key) == (of_it or whole)
+
+
+def test_a_host_parses_the_lines_of_its_own_group_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand hosts read the file of a thousand groups."""
+    path, run = tmp_path / "result.json", begun()
+    put(run, *(f"g{number}" for number in range(1000)))
+    write_whole(str(path), run.text())
+    parsed, parse = list[int](), json.loads
+
+    def counted(text: bytes) -> Any:
+        parsed.append(len(text))
+        return parse(text)
+
+    monkeypatch.setattr(json, "loads", counted)
+    monkeypatch.setattr(RunFile, "read", None)
+    (found,) = reports_of_wave(str(path), "g77")
+    assert found["replication_group_id"] == "g77"
+    assert sum(parsed) < 1000
+
+
+@pytest.mark.parametrize("name", ["wave", "outcome", "line", "failed", "region"])
+def test_a_line_that_lacks_something_is_no_run_file(tmp_path: Path, name: str) -> None:
+    path, run = tmp_path / "result.json", begun()
+    put(run, "one")
+    whole = json.loads(run.text())
+    lines = run.text().splitlines()
+    lines[-3] = " " + json.dumps(_without(name)(whole["groups"][0]))
+    path.write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="it is no run file"):
+        reports_of_wave(str(path), "one")
 
 
 # --- In words
