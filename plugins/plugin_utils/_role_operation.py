@@ -22,18 +22,27 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import LEAVING_RBAC, REMOVING_USER_GROUPS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import one_line
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import Report, report_of, unended
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import PLACE, RunFile, write_whole
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import (
+    PLACE,
+    Key,
+    RunFile,
+    group_key_in,
+    write_whole,
+)
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_files as files
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_check import RoleCheck
 from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import (
     Target,
     group_of,
     groups_of_hosts,
-    place_of,
+    key_of_host,
+    keys_in,
     reports_of_host,
+    targets_at,
     targets_of,
     without_host,
 )
@@ -44,9 +53,6 @@ Result = dict[str, Any]
 _EVERY, _TIMES = 2.0, 20.0
 #: The first hosts that failed are named.
 _NAMED = 5
-#: The roles by which users may stop working, and the steps that take user groups away.
-_LEAVING = ("migrate_rbac_to_auth", "disable_access_control")
-_TAKING_AWAY = {"rotate", "rotate_current", "detach"}
 #: Characters of a line that is printed.
 _MAX_LINE = 2000
 
@@ -64,7 +70,7 @@ class RoleOperation:
         self._lock = threading.Lock()
         self._targets: list[Target] = []
         self._file, self._path, self._is_warned = RunFile("", role, ""), "", False
-        self._earlier: dict[tuple[Any, ...], Report] = {}
+        self._earlier: dict[Key, Report] = {}
         self.folder = ""
 
     def prepare(self) -> str:
@@ -118,17 +124,13 @@ class RoleOperation:
         ``named``: groups are listed, so that a host that stands for none of them speaks for all.
         """
         batch, hostvars = set(self._batch), self._known["hostvars"]
-        groups = {
-            (key, target["region"], target["assume_role_arn"])
-            for target in self._targets
-            for key in target["replication_group_ids"]
-        }
+        groups = {key for target in self._targets for key in keys_in(target)}
         ids = {key for key, *_place in groups}
         for host in self._known["ansible_play_hosts"] if groups else ():
             if host in batch:
                 continue
             own = group_of(host, hostvars[host])
-            if named or (own, *place_of(hostvars[host])) in groups:
+            if named or key_of_host(host, hostvars[host]) in groups:
                 raise AuthError(
                     f"{host} is in another wave (serial) than the hosts of this one, and speaks for "
                     f"{own if own in ids else 'all replication groups'}, too, so that {self._role}_clients_tasks would "
@@ -199,14 +201,9 @@ class RoleOperation:
         spoken_for = [
             report for host in self._unmoved() for report in reports_of_host(self._file.groups, host, hostvars[host])
         ]
-        stopped = {tuple(report[name] for name in PLACE) for report in spoken_for}
-        going = [one for one in after if tuple(one[name] or None for name in PLACE) not in stopped]
-        places: dict[tuple[Any, ...], Target] = {}
-        for one in going:
-            place = (one["region"], one["assume_role_arn"])
-            new = {"region": one["region"], "assume_role_arn": one["assume_role_arn"], "replication_group_ids": []}
-            places.setdefault(place, new)["replication_group_ids"].append(one["replication_group_id"])
-        self._targets = list(places.values())
+        stopped = set(map(group_key_in, spoken_for))
+        going = [cutover for cutover in after if group_key_in(cutover) not in stopped]
+        self._targets = targets_at(tuple(cutover[name] for name in PLACE) for cutover in going)
         self._arguments |= {"after_cutover": going}
         soak = self._check.value("soak")
         if soak not in (None, "") and float(soak) > 0:
@@ -240,14 +237,14 @@ class RoleOperation:
     @property
     def has_losers(self) -> bool:
         """Whether users may stop working when it begins."""
-        return self._role in _LEAVING and self._after is None
+        return self._role in LEAVING_RBAC and self._after is None
 
     def tell_losers(self, plan: Result) -> None:
         """Tell which users stop working, from the module's plan."""
         for place in plan.get("places") or ():
             for key, outcome in place["outcomes"].items():
                 users = [f"{one['user_name']} ({one['access_string']})" for one in outcome["users"] if not one["kept"]]
-                if users and _TAKING_AWAY & set(outcome["steps"]):
+                if users and set(REMOVING_USER_GROUPS) & set(outcome["steps"]):
                     text = f"{key}: these users stop working when its user groups are taken away: {', '.join(users)}"
                     Display().display(one_line(text, _MAX_LINE))
 
@@ -257,11 +254,9 @@ class RoleOperation:
         """Take in how far the groups are while the module runs, as :meth:`Account.under_way` has it; write it down."""
         with self._lock:
             begun = list(under_way)
-            for number, key, group in begun:
-                target = self._targets[number]
-                region, role = target["region"], target["assume_role_arn"]
-                before = self._earlier.get((key, region or None, role or None))
-                self._file.put(key, region, role, unended(key, group, before))
+            for number, replication_group_id, group in begun:
+                key = group_key_in({**self._targets[number], "replication_group_id": replication_group_id})
+                self._file.put(*key, unended(replication_group_id, group, self._earlier.get(key)))
             if begun:
                 self._write()
 
@@ -269,11 +264,8 @@ class RoleOperation:
         """Take in the module's result; return that of the task, which is small, as Ansible keeps it for each host."""
         operation = self._role
         with self._lock:
-            for target, place in zip(self._targets, module_result.get("places") or (), strict=False):
-                region, role = target["region"], target["assume_role_arn"]
-                for key, outcome in place["outcomes"].items():
-                    before = self._earlier.get((key, region or None, role or None))
-                    self._file.put(key, region, role, report_of(key, outcome, operation, before))
+            for key, outcome in self._outcomes(module_result):
+                self._file.put(*key, report_of(key[0], outcome, operation, self._earlier.get(key)))
             # One that was ended before anything was looked at leaves the file of the run before.
             is_ended_early = bool(module_result.get("failed")) and "places" not in module_result
             trouble = "" if is_ended_early and not self._file.groups else self._write()
@@ -316,14 +308,15 @@ class RoleOperation:
         if self._action._task.diff or len(self._batch) == 1:
             return True
         known = self._known
-        changed = {
-            (key, target["region"] or None, target["assume_role_arn"] or None)
-            for target, place in zip(self._targets, module_result.get("places") or (), strict=False)
-            for key, outcome in place["outcomes"].items()
-            if outcome["changed"]
-        }
+        changed = {key for key, outcome in self._outcomes(module_result) if outcome["changed"]}
         own = reports_of_host(self._file.groups, known["inventory_hostname"], known)
-        return any(tuple(one[name] for name in PLACE) in changed for one in own)
+        return any(group_key_in(report) in changed for report in own)
+
+    def _outcomes(self, module_result: Result) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+        """Yield the module's outcomes, each with what its group is known by."""
+        for target, place in zip(self._targets, module_result.get("places") or (), strict=False):
+            for key, outcome in place["outcomes"].items():
+                yield group_key_in({**target, "replication_group_id": key}), outcome
 
     def _write(self) -> str:
         """Write the run file, also where the user wants it; return why it could not be written at all."""

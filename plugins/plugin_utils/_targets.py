@@ -16,7 +16,12 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.lists impor
     one_or_more,
     shown,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import reports_of_wave
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import (
+    Key,
+    group_key,
+    group_key_in,
+    reports_of_wave,
+)
 
 HostVars = Mapping[str, Mapping[str, Any]]
 Target = dict[str, Any]
@@ -56,6 +61,11 @@ def place_of(variables: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(variables.get(f"elasticache_{part}") or "") for part in _PLACE)
 
 
+def key_of_host(host: str, variables: Mapping[str, Any]) -> Key:
+    """Return what the group is known by that a host would stand for, as :func:`group_key` has it."""
+    return group_key(group_of(host, variables), *place_of(variables))
+
+
 def targets_of(name: str, groups: object, hosts: Sequence[str], hostvars: HostVars) -> list[Target]:
     """Return the targets of ``groups``, as auth_operation takes them.
 
@@ -71,25 +81,32 @@ def targets_of(name: str, groups: object, hosts: Sequence[str], hostvars: HostVa
             f"{name}: {_where(elsewhere)} is named there, but {len(at)} hosts are in the play, and a host says "
             "itself where its group is. Give ids only, or run the play on localhost."
         )
-    targets: dict[tuple[str, ...], Target] = {}
-
-    def target_at(place: tuple[str, ...]) -> list[str]:
-        new = {**dict(zip(_PLACE, place, strict=True)), "replication_group_ids": []}
-        ids: list[str] = targets.setdefault(place, new)["replication_group_ids"]
-        return ids
-
     if len(set(at.values())) == 1:
         own = next(iter(at.values()))
-        for entry in listed:
-            place = tuple(entry[part] or here for part, here in zip(_PLACE, own, strict=True))
-            target_at(place).extend(entry["replication_group_ids"])
-    else:
-        wanted = {key for entry in listed for key in entry["replication_group_ids"]}
-        for host, place in at.items():
-            ids, key = target_at(place), group_of(host, hostvars[host])
-            if key in wanted and key not in ids:
-                ids.append(key)
-    return [target for target in targets.values() if target["replication_group_ids"]]
+        return targets_at(
+            (key, *(entry[part] or here for part, here in zip(_PLACE, own, strict=True)))
+            for entry in listed
+            for key in entry["replication_group_ids"]
+        )
+    wanted = {key for entry in listed for key in entry["replication_group_ids"]}
+    # Several hosts may stand for one group.
+    standing_for = dict.fromkeys((group_of(host, hostvars[host]), *place) for host, place in at.items())
+    return targets_at(found for found in standing_for if found[0] in wanted)
+
+
+def targets_at(groups: Iterable[tuple[str, ...]]) -> list[Target]:
+    """Return the targets of groups of which each has its id, its region and its role; these are empty if not named."""
+    targets: dict[tuple[str, ...], Target] = {}
+    for key, *place in groups:
+        at = tuple(part or "" for part in place)
+        new = {**dict(zip(_PLACE, at, strict=True)), "replication_group_ids": []}
+        targets.setdefault(at, new)["replication_group_ids"].append(key)
+    return list(targets.values())
+
+
+def keys_in(target: Target) -> list[Key]:
+    """Return what the groups of a target are known by, as :func:`group_key` has it."""
+    return [group_key(key, *(target[part] for part in _PLACE)) for key in target["replication_group_ids"]]
 
 
 def _entry(name: str, given: str | Mapping[str, Any]) -> Target:
@@ -121,26 +138,25 @@ def _where(given: Mapping[str, Any]) -> str:
 
 def without_host(targets: Iterable[Target], hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     """Return the ids of those groups that no host speaks for, as :func:`reports_of_host` has it."""
-    by_id: dict[str, list[tuple[str, ...]]] = {}
-    for target in targets:
-        for key in target["replication_group_ids"]:
-            by_id.setdefault(key, []).append(tuple(target[part] or "" for part in _PLACE))
-    spoken_for: set[tuple[str, ...]] = set()
+    by_id: dict[str, list[Key]] = {}
+    for key in (key for target in targets for key in keys_in(target)):
+        by_id.setdefault(key[0], []).append(key)
+    spoken_for: set[Key] = set()
     for host in hosts:
-        own, place = group_of(host, hostvars[host]), place_of(hostvars[host])
-        if own not in by_id:
+        own = key_of_host(host, hostvars[host])
+        if own[0] not in by_id:
             return []  # it speaks for all
-        spoken_for |= {(own, *there) for there in ([place] if place in by_id[own] else by_id[own])}
-    return sorted({key for key, places in by_id.items() for place in places if (key, *place) not in spoken_for})
+        spoken_for |= {own} if own in by_id[own[0]] else set(by_id[own[0]])
+    return sorted({key[0] for keys in by_id.values() for key in keys if key not in spoken_for})
 
 
 def reports_of_host(
     reports: Sequence[Mapping[str, Any]], host: str, variables: Mapping[str, Any]
 ) -> list[Mapping[str, Any]]:
     """Return the reports of those groups that ``host`` speaks for: its own, or all where it stands for none of them."""
-    own, place = group_of(host, variables), place_of(variables)
-    named = [one for one in reports if one["replication_group_id"] == own]
-    there = [one for one in named if tuple(one[part] or "" for part in _PLACE) == place]
+    own = key_of_host(host, variables)
+    named = [report for report in reports if report["replication_group_id"] == own[0]]
+    there = [report for report in named if group_key_in(report) == own]
     return there or named or list(reports)
 
 

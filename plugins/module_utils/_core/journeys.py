@@ -62,6 +62,9 @@ class Step(str, enum.Enum):
 
 #: The steps in which it is the clients' turn: nothing is called.
 TURNS = (Step.CLIENTS_TLS, Step.CLIENTS_USERS, Step.CLIENTS_BEFORE, Step.CLIENTS)
+#: The journeys by which users may lose access, and the steps by which a group loses its user groups, if it has any.
+LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
+REMOVING_USER_GROUPS = (Step.ROTATE, Step.ROTATE_CURRENT, Step.DETACH)
 #: The steps that only a store of ours needs; a caller who hands tokens in does the like himself.
 _STORE_STEPS = (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.ABANDON)
 

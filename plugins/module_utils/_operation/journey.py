@@ -28,7 +28,7 @@ from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
 from .._core.errors import AuthError
 from .._core.evidence import Answer, Word, take_word
 from .._core.explain import clock, describe_all
-from .._core.journeys import TURNS, Drift, Journey, NoWay, Phase, Step, Store, Terms, Way, find_way
+from .._core.journeys import LEAVING_RBAC, TURNS, Drift, Journey, NoWay, Phase, Step, Store, Terms, Way, find_way
 from .._core.one_line import one_line
 from .._core.posture import TLS_FROM
 from .._core.secret_text import OPTION_PREFIX
@@ -46,8 +46,6 @@ from .journey_store import Kept, read_kept
 
 #: The journeys that pass through user groups of their own, or end in one.
 WITH_USERS = (Journey.MIGRATE_AUTH_TO_RBAC, Journey.DISABLE_ACCESS_CONTROL, Journey.ROLLBACK_TOKEN)
-#: The journeys that users may lose access by.
-_LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
 #: The journeys that may begin before there is a secret.
 _FROM_NOTHING = (Journey.ENABLE_AUTH, Journey.MIGRATE_RBAC_TO_AUTH)
 
@@ -369,7 +367,7 @@ def _others(clients: Clients, request: Request, seen: Mapping[str, Observation],
     wanted_groups: list[str] = []
     wanted_users: list[str] = []
     for key, observation in seen.items():
-        if request.journey in _LEAVING_RBAC:
+        if request.journey in LEAVING_RBAC:
             wanted_groups += observation.group.user_group_ids
         if request.journey in WITH_USERS:
             wanted_groups += filter(None, (ids[key].user_group, ids[key].open_user_group))
@@ -424,7 +422,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     one.stands = _stands(request, group, states)
     one.on_evidence = _evidence(seen, answers)
     let_in = kept.store.current if kept.store.kept else kept.store.pending
-    one.users = _users(group, others, welcome, let_in) if request.journey in _LEAVING_RBAC else []
+    one.users = _users(group, others, welcome, let_in) if request.journey in LEAVING_RBAC else []
     one.open_since = _open_since(seen, states)
     shared = _shared(group.id, ids, others) if request.journey in WITH_USERS else {}
     made = _cutover(request.cutovers.get(one.id), one, kept)

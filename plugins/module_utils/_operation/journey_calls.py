@@ -12,7 +12,7 @@ from typing import Any
 from .._aws import modify
 from .._aws.groups import OFF, PREFERRED, REQUIRED
 from .._aws.lifecycle import ADD_TAGS, modification
-from .._core.journeys import TURNS, Journey, Step, Way, sets_at_once
+from .._core.journeys import REMOVING_USER_GROUPS, TURNS, Journey, Step, Way, sets_at_once
 from .._core.record import TAG_KEY
 from .._core.states import Call, CallKind
 from .._resource.steps import TLS_MOVES
@@ -62,8 +62,7 @@ def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
         shown += [{"step": step.value, "service": service, **call} for call in calls]
         if step in (Step.ATTACH, Step.ATTACH_OPEN):
             attached = (setting.user_group_id if step is Step.ATTACH else setting.open_user_group_id,)
-        leaving = step in (Step.ROTATE, Step.ROTATE_CURRENT, Step.DETACH)
-        in_rbac = step in (Step.ATTACH, Step.ATTACH_OPEN) or (in_rbac and not leaving)
+        in_rbac = step in (Step.ATTACH, Step.ATTACH_OPEN) or (in_rbac and step not in REMOVING_USER_GROUPS)
     records = [number for number, call in enumerate(shown) if call["parameters"].get("Tags") == [TAG_KEY]]
     if records and not setting.foretold:
         del shown[records[0]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._core.journeys import REMOVING_USER_GROUPS
 from .._core.role_words import for_role
 
 Report = dict[str, Any]
@@ -84,7 +85,7 @@ def _line(key: str, report: Report) -> str:
     told = f" Everyone was let in for {exposure:g} s." if exposure is not None else ""
     if not report["actions"]:
         return (report["msg"] or f"{key}: nothing to do.") + told
-    if report["users"] and {"rotate", "rotate_current", "detach"} & set(report["completed_steps"]):
+    if report["users"] and set(REMOVING_USER_GROUPS) & set(report["completed_steps"]):
         told += f" These users have stopped working: {', '.join(report['users'])}."
     made = ", ".join(report["completed_steps"])
     return f"{key}: it stands at {report['stands'] or report['stood']}, and stood at {report['stood']} ({made}).{told}"

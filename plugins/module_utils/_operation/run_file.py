@@ -20,11 +20,21 @@ from .report import Report
 SCHEMA = 1
 #: What a group is known by.
 PLACE = ("replication_group_id", "region", "assume_role_arn")
+Key = tuple[str, str | None, str | None]
 #: What every report has, by whichever call it was told.
 _OF_EACH = ("wave", "outcome", "changed", "failed", "msg", "line")
 #: In the file: what comes after it is a line for each group.
 _GROUPS = '"groups": ['
-_Key = tuple[Any, ...]
+
+
+def group_key(replication_group_id: str, region: str | None, assume_role_arn: str | None) -> Key:
+    """Return what a group is known by. A region or a role that nobody named may be given as ``None`` or empty."""
+    return (replication_group_id, region or None, assume_role_arn or None)
+
+
+def group_key_in(entry: Mapping[str, Any]) -> Key:
+    """Return it from a report, a client cutover, or whatever else has the names in :data:`PLACE`."""
+    return group_key(*(entry[name] for name in PLACE))
 
 
 @dataclass
@@ -40,7 +50,7 @@ class RunFile:
     wave: int = 1
     hosts: Sequence[str] = ()
     waiting: Sequence[str] = ()
-    _groups: dict[_Key, Report] = field(default_factory=dict)
+    _groups: dict[Key, Report] = field(default_factory=dict)
 
     @classmethod
     def begun(cls, path: str, operation: str, run: str, hosts: Sequence[str], waiting: Sequence[str]) -> RunFile:
@@ -63,7 +73,7 @@ class RunFile:
         with open(path, encoding="utf-8") as stream:
             content = json.load(stream)
         try:
-            groups = {tuple(group[name] for name in PLACE): group for group in content["groups"]}
+            groups = {group_key_in(group): group for group in content["groups"]}
             lacking = _lacking(groups.values())
             wave, hosts, waiting = int(content["wave"]), list(content["hosts"]), list(content["waiting"])
             operation, run, began_at = (str(content[name]) for name in ("journey", "run", "began_at"))
@@ -78,13 +88,13 @@ class RunFile:
         """The reports of all groups, in the order in which they came."""
         return list(self._groups.values())
 
-    def of_wave(self) -> dict[_Key, Report]:
+    def of_wave(self) -> dict[Key, Report]:
         """Return the reports of this wave, by what a group is known by (:data:`PLACE`)."""
         return {place: report for place, report in self._groups.items() if report["wave"] == self.wave}
 
     def put(self, key: str, region: str | None, role: str | None, report: Report) -> None:
         """Take in, or replace, the report of a group, as the last one."""
-        place = (key, region or None, role or None)
+        place = group_key(key, region, role)
         self._groups.pop(place, None)
         outcome = "failed" if report["failed"] else "changed" if report["changed"] else "unchanged"
         if report.get("unended"):

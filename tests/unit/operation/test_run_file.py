@@ -251,7 +251,7 @@ def _of_group(name: str) -> Callable[[dict[str, Any]], Any]:
         _without("groups"),
         lambda content: {**content, "groups": 5},
         lambda content: {**content, "groups": ["one"]},
-        lambda content: {**content, "groups": [{**content["groups"][0], "region": []}]},
+        lambda content: {**content, "groups": [{**content["groups"][0], "region": ["eu-west-1"]}]},
         lambda content: {**content, "wave": "first"},
         lambda content: {**content, "hosts": None},
         lambda content: [content],
