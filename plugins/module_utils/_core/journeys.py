@@ -130,11 +130,11 @@ class Store:
 class Terms:
     """What is wanted, what the caller consents to, and what else was seen of the group.
 
-    ``age``: days since the token was last changed. ``welcome``: the tokens that an RBAC group lets in as the user named
-    default. ``losing``: the names of the users that stop working with RBAC. ``leftovers``: user groups or users exist
-    that a journey makes for the way only. ``cutover``: the client cutover that tasks have made since an earlier run
-    stopped there; ``soaking``: a time is waited for besides. ``monitor``: whether clients that are refused after SET
-    are looked for.
+    ``age``: days since the token was last changed. ``welcome``, ``refused``: the tokens that an RBAC group accepts as
+    those of the user named default, and those that it refuses. ``losing``: the names of the users that stop working
+    with RBAC. ``leftovers``: user groups or users exist that a journey makes for the way only. ``cutover``: the client
+    cutover that tasks have made since an earlier run stopped there; ``soaking``: a time is waited for besides.
+    ``monitor``: whether clients that are refused after SET are looked for.
     """
 
     phase: Phase = Phase.ALL
@@ -151,6 +151,7 @@ class Terms:
     user_group_id: str = ""
     open_user_group_id: str = ""
     welcome: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     losing: tuple[str, ...] = ()
     leftovers: bool = False
 
@@ -317,6 +318,24 @@ class _Place:
             "take it off, if no group accepts it (elasticache.auth.auth_secret with state: discarded), or finish the "
             "change that it was staged for (the role rotate_token, or enable_auth for a group that is optional); then "
             "repeat this.",
+        )
+
+    def check_accepted(self, journey: Journey, token: str) -> None:
+        """Raise :class:`NoWay` where the user group that clients use refuses ``token``, which is to take its place."""
+        store = self.store
+        if token not in self.terms.refused:
+            return
+        secret = f" of the secret {store.name}" if store.name else ""
+        accepted = " and ".join(self.label(one) for one in sorted(self.terms.welcome))
+        raise self.stop(
+            journey,
+            f"the group is {self.words}, which refuses {self.label(token)}{secret}"
+            f"{f' and accepts {accepted}' if accepted else ''}. Clients with another token would be refused once the "
+            "user group is removed.",
+            "find out who moved the staging labels, put the token that the clients have into AWSCURRENT, then repeat "
+            "this."
+            if store.kept
+            else "pass the token that the clients have.",
         )
 
     def elsewhere(self, journey: Journey, other: Journey) -> NoWay:
@@ -527,6 +546,7 @@ def _to_open(at: _Place) -> Way:
             # Clients with the other token would be shut out at ROTATE; that journey has a turn for them before.
             raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
         case Mode.RBAC if state.user_groups == (terms.user_group_id,) and (store.current or not store.kept):
+            at.check_accepted(journey, store.current)
             return Way((Step.ROTATE_CURRENT, *clear, *opening))
         case Mode.RBAC if store.current and store.current in terms.welcome:
             # Clients with the token stay in until each has learnt to do without.
@@ -573,7 +593,9 @@ def _back(at: _Place) -> Way:
         case Mode.OPEN:
             raise at.elsewhere(journey, Journey.ENABLE_AUTH)
         case Mode.RBAC if state.user_groups == (terms.user_group_id,):
-            return Way(through_rbac if promoted and not store.leftover else (Step.RECALL, *through_rbac))
+            is_recalled = promoted and not store.leftover
+            at.check_accepted(journey, current if is_recalled else older)
+            return Way(through_rbac if is_recalled else (Step.RECALL, *through_rbac))
         case Mode.RBAC:
             raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
         case Mode.OPTIONAL if promoted and terms.leftovers and state.tokens == (current,):

@@ -410,7 +410,8 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     group, ids, others = seen.group, around.ids, around.others
     answers = tuple(around.answers)
     probe = as_evidence(answers)
-    welcome = frozenset(name for name, answer in (probe.tokens.items() if probe else ()) if answer is Answer.ACCEPTED)
+    answered = probe.tokens if probe else {}
+    welcome = frozenset(name for name, answer in answered.items() if answer is Answer.ACCEPTED)
     seen, contradicted = _by_word(request, seen, kept)
     one.seen, belief = seen, seen.belief
     states = belief.states
@@ -441,6 +442,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         user_group_id=ids.user_group,
         open_user_group_id=ids.open_user_group,
         welcome=welcome,
+        refused=frozenset(name for name, answer in answered.items() if answer is Answer.REFUSED),
         losing=tuple(f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["kept"]),
         # What serves others too was not made for the way, or is not for it alone any more, and stays.
         leftovers=request.journey is not Journey.MIGRATE_AUTH_TO_RBAC

@@ -53,6 +53,9 @@ def test_no_promise_is_broken(first: int) -> None:
         # Somebody else's ROTATE, begun while the token was staged, passed for the step "rotate".
         202233,
         203882,
+        # AWSCURRENT was moved, while the user group was attached, to a token that this refuses; ROTATE took that one.
+        204988,
+        205454,
     ],
 )
 def test_no_promise_is_broken_by_a_seed_that_once_did(seed: int) -> None:
@@ -142,3 +145,20 @@ def test_the_token_that_is_accepted_keeps_its_label_when_awscurrent_is_cleared()
     refused = simulation.run(Disturbances())
     assert "does not accept the token in AWSCURRENT" in refused.error
     assert (refused.changing, simulation.watch.violations) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("operation", "state", "labels", "refused"),
+    [
+        (Journey.DISABLE_ACCESS_CONTROL, "own a", "previous=a current=b", "AWSCURRENT"),
+        (Journey.ROLLBACK_TOKEN, "own a b", "previous=b current=z mark=b", "AWSCURRENT"),
+        (Journey.ROLLBACK_TOKEN, "own a b", "current=b pending=z mark=b", "AWSPENDING"),
+    ],
+)
+def test_no_token_takes_the_place_of_the_user_group_that_this_refuses(
+    operation: Journey, state: str, labels: str, refused: str
+) -> None:
+    simulation = Simulation(scene(operation, state, labels))
+    run = simulation.run(Disturbances())
+    assert f"is rbac (sessions-own), which refuses the token in {refused}" in run.error
+    assert (run.changing, simulation.watch.violations) == (0, [])
