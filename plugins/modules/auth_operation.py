@@ -619,7 +619,6 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_places
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.watching import WATCH_SPEC, watching
-from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TURNS, Journey, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
@@ -767,8 +766,7 @@ def here(module: AnsibleAWSModule) -> None:
     progress = progress_at(module.params["progress_path"])
 
     def go() -> list[GroupRun]:
-        hide = module.no_log_values.add
-        return run_here(clients_of(module), request, module.params, target, hide=hide, progress=progress)
+        return run_here(module, request, target, hide=module.no_log_values.add, progress=progress)
 
     groups = for_each(module.params, ids, lambda key, error: GroupRun(key, error=error), go)
     diff = diff_of_plans(groups) if module.check_mode else None

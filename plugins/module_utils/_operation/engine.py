@@ -69,13 +69,7 @@ class Target:
 
 
 def run_here(
-    clients: Clients,
-    request: Request,
-    params: Mapping[str, Any],
-    target: Target,
-    *,
-    hide: Callable[[str], None],
-    progress: ProgressSink,
+    module: Any, request: Request, target: Target, *, hide: Callable[[str], None], progress: ProgressSink
 ) -> list[GroupRun]:
     """Do what is left of the operation for each group in one region, and return how they fared, in order.
 
@@ -83,7 +77,8 @@ def run_here(
     no single group, before anything is changed.
     """
     progress.targets([len(target.ids)])
-    region = _Region(clients, request, params, target, hide, progress, 0)
+    clients = clients_of(module, region=target.region, role=target.role)
+    region = _Region(clients, request, module.params, target, hide, progress, 0)
     region.prepare()
     groups = region.run()
     common = [group.common for group in groups if group.common and not group.changed]

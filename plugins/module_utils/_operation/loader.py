@@ -88,7 +88,19 @@ class Loader(Generic[K, V]):
                     one.value.append(found[one.key])
             except BaseException as error:  # pylint: disable=broad-exception-caught
                 for one in batch:
-                    # Each its own: what is raised in many threads comes to hold all that these do.
-                    one.error = copy.copy(error).with_traceback(None)
-            for one in batch:
-                one.answered.set()
+                    one.error = _copied(error)
+            finally:
+                for one in batch:
+                    one.answered.set()
+
+
+def _copied(error: BaseException) -> BaseException:
+    """Return a copy, as an error that is raised in many threads comes to hold all that these do.
+
+    One that can't be copied is returned itself: that is no reason to let those who asked wait.
+    """
+    try:
+        copied = copy.copy(error)
+    except Exception:  # pylint: disable=broad-exception-caught  # it is the error's own code that runs
+        copied = error
+    return copied.with_traceback(None) if isinstance(copied, BaseException) else error

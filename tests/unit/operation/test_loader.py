@@ -51,6 +51,33 @@ def test_what_goes_wrong_reaches_each_that_asked_and_no_other() -> None:
     assert loader.load("good") == "fine"
 
 
+class Refused(Exception):
+    """Made from something else than its text, so that Python can't copy it."""
+
+    def __init__(self, group: Mapping[str, str]) -> None:
+        super().__init__(f"{group['id']} is refused")
+
+
+class Odd(Exception):
+    """Its copy is no error."""
+
+    def __copy__(self) -> str:
+        return "a text"
+
+
+@pytest.mark.parametrize("error", [Refused({"id": "one"}), Odd("one is refused"), KeyboardInterrupt("one is refused")])
+def test_an_error_that_can_not_be_copied_reaches_each_that_asked(error: BaseException) -> None:
+    def fetch(keys: list[str]) -> Mapping[str, str]:
+        if "one" in keys:
+            raise error
+        return dict.fromkeys(keys, "fine")
+
+    loader = Loader(fetch, lambda event: event.wait(PATIENCE))
+    with pytest.raises(type(error), match="one is refused"):
+        loader.load("one")
+    assert loader.load("two") == "fine"  # and the next ones are fetched
+
+
 def test_a_key_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError):
         Loader[str, str](lambda _keys: {}).load("a")
