@@ -112,6 +112,13 @@ options:
       - Without it, a group stops at its client cutover.
       - With O(after_cutover), a time that is waited for besides. At a later client cutover a group stops again.
     type: float
+  client_tasks:
+    description:
+      - Tasks move the clients, so that a group stops at its client cutover with O(soak), too. O(soak) is then the time
+        that the call with O(after_cutover) waits for besides; this call plans the steps and calls of both.
+    type: bool
+    default: false
+    version_added: 0.1.0
   monitor:
     description:
       - Look for clients that are refused after SET, by CloudWatch's C(AuthenticationFailures), as
@@ -679,6 +686,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
         user_ids=tuple(params["user_ids"]),
         access_string=params["access_string"],
         soak=params["soak"],
+        client_tasks=params["client_tasks"],
         monitor=watching(params["monitor"], prefix="monitor.") if params["monitor"] else None,
         plan_only=params["plan_only"],
         busy_last=params["busy"] == "last",
@@ -821,6 +829,7 @@ def main() -> None:
             "monitor": {"type": "dict", "options": WATCH_SPEC},
             "plan_only": {"type": "bool", "default": False},
             "soak": {"type": "float"},
+            "client_tasks": {"type": "bool", "default": False},
             "busy": {"type": "str", "default": "wait", "choices": ["wait", "last"]},
             "skip_secondaries": {"type": "bool", "default": False},
             "max_rate": {"type": "float", "default": 10.0},

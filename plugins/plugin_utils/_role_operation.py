@@ -98,8 +98,9 @@ class RoleOperation:
             self._check_spoken_for(name)
             self._check_no_later_wave(named)
         self._arguments["skip_secondaries"] = not named
-        if phase == "all" and not checked.client_tasks:
-            self._arguments["soak"] = soak
+        if phase == "all" and soak not in (None, ""):
+            # With tasks, it is waited for by the call after them: the plan is that of both.
+            self._arguments |= {"soak": soak, "client_tasks": checked.client_tasks}
         self._locate_authorities(checked.files[files.AUTHORITIES])
         return self._begin_wave(checked.files["result_path"])
 

@@ -162,6 +162,22 @@ def test_the_calls_are_those_of_the_plan(emulator: Emulator) -> None:
     assert made.count("elasticache:AddTagsToResource") == 4
 
 
+@pytest.mark.parametrize("soak", [0, 1])
+def test_the_calls_before_and_after_tasks_are_those_of_the_plan(emulator: Emulator, soak: float) -> None:
+    """The time is waited for after the tasks, by another call, which puts it on record."""
+    due_fleet(emulator, [GROUP], A)
+    plan = rotate(emulator, check=True, soak=soak, client_tasks=True).of(GROUP)["calls"]
+    before = len(emulator.calls(mutating="true"))
+    begun = rotate(emulator, soak=soak, client_tasks=True)
+    assert begun.of(GROUP)["calls"] == plan
+    assert (len(slots(emulator)), begun.of(GROUP)["cutover_stage"]) == (2, "clients")
+    assert not rotate(emulator, soak=soak, after_cutover=begun.result["cutovers"]).failed
+    assert finished(emulator)
+    made = [f"{call['service']}:{call['action']}" for call in emulator.calls(mutating="true")[before:]]
+    assert made == [f"{call['service']}:{call['action']}" for call in plan]
+    assert made.count("elasticache:AddTagsToResource") == (5 if soak else 4)
+
+
 def test_none_is_put_on_record_where_clients_need_no_time(emulator: Emulator) -> None:
     due_fleet(emulator, [GROUP], A)
     begun = len(emulator.calls(action="AddTagsToResource"))

@@ -74,11 +74,12 @@ class Request:
     """What is wanted of every group. The ids of users and user groups may hold ``{replication_group_id}``.
 
     ``soak``: the client cutover is a time, in seconds, and what follows it is made in the same run; ``None``: it isn't.
-    ``cutovers``: by group, the client cutover that tasks have made since an earlier run stopped there. ``monitor``: how
-    clients that are refused after SET are looked for; ``None``: they are not. ``busy_last``: groups on which something
-    is under way go after the others. ``skip_secondaries``: those of global datastores are left alone; otherwise they
-    fail. ``take_over``: a client cutover that another run has put on record is ended early. ``max_rate``: calls a
-    second, by action, that change groups or their tags.
+    ``client_tasks``: it is one by tasks, at which a group stops, and ``soak`` is waited for after these. ``cutovers``:
+    by group, the client cutover that tasks have made since an earlier run stopped there. ``monitor``: how clients that
+    are refused after SET are looked for; ``None``: they are not. ``busy_last``: groups on which something is under way
+    go after the others. ``skip_secondaries``: those of global datastores are left alone; otherwise they fail.
+    ``take_over``: a client cutover that another run has put on record is ended early. ``max_rate``: calls a second, by
+    action, that change groups or their tags.
     """
 
     journey: Journey
@@ -97,6 +98,7 @@ class Request:
     user_ids: tuple[str, ...] = ()
     access_string: str = ""
     soak: float | None = None
+    client_tasks: bool = False
     cutovers: Mapping[str, Cutover] = field(default_factory=dict)
     monitor: Watching | None = None
     plan_only: bool = False
@@ -111,6 +113,10 @@ class Request:
     def plans_only(self) -> bool:
         """Whether nothing is changed."""
         return self.check_mode or self.plan_only
+
+    def soaks(self, key: str) -> bool:
+        """Whether the next client cutover of a group is a time."""
+        return self.soak is not None and (not self.client_tasks or key in self.cutovers)
 
     def made_cutover(self, key: str) -> Step | None:
         """Return the client cutover of a group that tasks have made, if any."""
@@ -509,7 +515,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         calls,
         # As carry_out does: what is not certain is not written down, but an older announcement is taken back.
         foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
-        at_once=request.soak is not None,
+        at_once=request.soaks(one.id),
         made=made,
         cutover=bool(request.soak) and made in (None, Step.CLIENTS),
     )

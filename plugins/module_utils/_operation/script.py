@@ -149,7 +149,7 @@ class _Ending:
 def _go(services: Services, group: GroupRun) -> None:
     """Make the steps of the plan, up to a client cutover that tasks make after this run."""
     request = services.request
-    steps = up_to_cutover(group.way.steps, soaking=request.soak is not None, made=request.made_cutover(group.id))
+    steps = up_to_cutover(group.way.steps, soaking=request.soaks(group.id), made=request.made_cutover(group.id))
     if steps:
         with services.clients.known.acting():
             _make(services, group, steps)
@@ -308,7 +308,7 @@ class _Steps:
 
     def _order(self, step: Step) -> Order:
         request = self.services.request
-        soaking, made = request.soak is not None, request.made_cutover(self.group.id)
+        soaking, made = request.soaks(self.group.id), request.made_cutover(self.group.id)
         left = self.group.left
         to_come = up_to_cutover(left, soaking=soaking, made=made)
         # What SET comes to is the same from wherever it is taken.

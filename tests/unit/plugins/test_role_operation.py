@@ -211,8 +211,15 @@ def tasks(folder: Path) -> str:
 def test_the_clients_need_a_cutover(tmp_path: Path) -> None:
     with pytest.raises(AuthError, match=r"rotate_token_clients_tasks, or a time in rotate_token_soak .*_phase: begin"):
         Playing(tmp_path, "a").operation().prepare()
-    for variables in ({"phase": "begin"}, {"phase": "finish"}, {"clients_tasks": tasks(tmp_path), "soak": 5}):
+    for variables in ({"phase": "begin"}, {"phase": "finish"}, {"clients_tasks": tasks(tmp_path)}):
         assert "soak" not in Playing(tmp_path, "a", **variables).begin().arguments
+
+
+def test_a_time_after_tasks_is_known_to_the_plan(tmp_path: Path) -> None:
+    given = Playing(tmp_path, "a", soak=5, clients_tasks=tasks(tmp_path)).begin().arguments
+    assert (given["soak"], given["client_tasks"]) == (5, True)
+    given = Playing(tmp_path, "a", soak=5).begin().arguments
+    assert (given["soak"], given["client_tasks"]) == (5, False)
 
 
 @pytest.mark.parametrize(
