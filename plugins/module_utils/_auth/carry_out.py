@@ -347,9 +347,10 @@ def _write(clients: Clients, group: Group, entry: record.Entry | None, recorded:
     records.write(clients, group, entry, check=check)
 
 
-def put_on_record(clients: Clients, seen: Observation) -> Observation:
+def put_on_record(clients: Clients, seen: Observation, now: Group | None = None) -> Observation:
     """Write down what a group accepts as it was seen, if that is certain, and return what was seen with that record.
 
+    ``now``: the group after somebody else has changed it; what was seen before that tells the next run of the change.
     Raises as :func:`_record` does.
     """
     entry = _entry_of(seen, seen.belief, None)
@@ -357,7 +358,7 @@ def put_on_record(clients: Clients, seen: Observation) -> Observation:
         return seen
     entry = replace(entry, cutover_until=seen.cutover_until or None)
     recorded = set(seen.recorded)
-    _write(clients, seen.group, _referring(seen, seen.tokens, entry), recorded)
+    _write(clients, now or seen.group, _referring(seen, seen.tokens, entry), recorded)
     return replace(seen, entry=entry, recorded=frozenset(recorded), earlier=seen.earlier or seen.entry)
 
 

@@ -165,19 +165,23 @@ def _settled_groups(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case
 
 
 class BusyGroup(AuthError):
-    """Something is under way on the group, and was not waited for."""
+    """Something is under way on the ``group``, and was not waited for."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        super().__init__(
+            f"{group.id}: a change is under way ({group.pending}), and no other is begun. "
+            "With wait: true it is waited for, and what is then left to do is done."
+        )
 
 
 def _refuse_busy(group: Group) -> AuthError:
     """Return why nothing is done to a group that is not settled."""
     try:
-        pending = settled(group)
+        settled(group)
     except AuthError as error:
         return error
-    return BusyGroup(
-        f"{group.id}: a change is under way ({pending}), and no other is begun. "
-        "With wait: true it is waited for, and what is then left to do is done."
-    )
+    return BusyGroup(group)
 
 
 def _check(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], groups: Mapping[str, Group]) -> None:

@@ -125,9 +125,10 @@ class Request:
 
 @dataclass
 class Planned(Progress):
-    """One group and what is left of its journey. ``kept``, ``seen``: what that was planned from. ``busy``: nothing was
-    planned, as something is under way. ``accepted``: the tokens that user groups have to accept. ``spared``: the
-    options of users and user groups that are not deleted, as they serve others.
+    """One group and what is left of its journey. ``kept``, ``seen``: what that was planned from. ``busy``: nothing
+    was planned, as something is under way on the group, which is ``under_way``. ``accepted``: the tokens that user
+    groups have to accept. ``spared``: the options of users and user groups that are not deleted, as they serve
+    others.
     """
 
     way: Way = field(default_factory=Way)
@@ -147,6 +148,7 @@ class Planned(Progress):
     seen: Observation | None = None
     secondary: SecondaryGroup | None = None
     busy: bool = False
+    under_way: Group | None = None
     accepted: tuple[str, ...] = field(default=(), repr=False)
     spared: frozenset[str] = frozenset()
 
@@ -250,6 +252,7 @@ def _seen(
     for key, case in cases.items():
         planned[key].secondary = case.failure if isinstance(case.failure, SecondaryGroup) else None
         planned[key].busy = isinstance(case.failure, BusyGroup)
+        planned[key].under_way = case.failure.group if isinstance(case.failure, BusyGroup) else None
     return {key: case.seen for key, case in cases.items() if case.seen and not planned[key].error}
 
 

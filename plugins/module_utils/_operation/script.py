@@ -16,7 +16,7 @@ from typing import Any
 from .._auth.carry_out import put_on_record, write_cutovers
 from .._auth.case import Case, Order
 from .._auth.change import bring_about
-from .._auth.observe import probe_groups
+from .._auth.observe import Observation, probe_groups
 from .._auth.outcome import Progress
 from .._auth.place import told_by, with_role
 from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
@@ -41,6 +41,7 @@ from .journey import Ids, Planned, Request, check_current, ids_of
 from .journey_store import Kept, kept_after
 from .progress import ProgressSink
 from .resource_steps import TLS_STEPS, clean_up, make_open_group, make_users, set_tls, take_user_groups_away, told
+from .unexplained import refuse_unexplained
 
 #: The journeys that begin with a token in force, which is accepted until SET.
 _HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
@@ -86,20 +87,33 @@ class Services:
         """The ARN of the role that the credentials are those of."""
         return self.params.get("assume_role_arn")
 
-    def planned(self, key: str, *, first: bool = False) -> Planned:
+    def planned(self, key: str, *, first: bool = False, before: Observation | None = None) -> Planned:
         """Return the plan of a group, once nothing is under way there, ``first`` of all that are asked for.
 
-        Raises :class:`AuthError`.
+        ``before``: what this run saw of it until somebody else changed it. Raises :class:`AuthError`.
         """
-        inquiry = self.request.inquiry
+        inquiry, under_way = self.request.inquiry, None
         deadline = time.monotonic() + inquiry.timeout
         while (plan := self.plan(key, first)).busy:
+            under_way = plan.under_way
             left = max(deadline - time.monotonic(), 0.0)
             waited = wait_for(self.clients, {key: settled}, timeout=left, delay=inquiry.delay)[key]
             if waited.error:
                 plan.error, plan.busy = waited.error, False
                 break
+        if refuse_unexplained(self.request.journey, plan, before, under_way):
+            self._record_before(plan, before)
         return plan
+
+    def _record_before(self, plan: Planned, before: Observation | None) -> None:
+        """Put on record what a group accepted before somebody else changed it, so that the next run hears of that."""
+        if plan.seen is None or before is None or before.belief.recorded:
+            return
+        try:
+            put_on_record(self.clients, before, plan.seen.group)
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            text = explain(error, f"elasticache:{records.WRITE}", self.clients.region)
+            plan.warnings.append(f"{plan.id}: the change by somebody else could not be put on record. {text}")
 
 
 def run_group(services: Services, key: str) -> GroupRun:
@@ -119,7 +133,7 @@ def run_group(services: Services, key: str) -> GroupRun:
                     "call. Run this again when nobody else is at work on it."
                 )
                 break
-            ending.group = group = group.planned_anew(services.planned(key, first=True))
+            ending.group = group = group.planned_anew(services.planned(key, first=True, before=group.seen))
     return ending.group
 
 
@@ -297,11 +311,12 @@ class _Steps:
         known = {group.id: group.seen} if group.seen else {}
         (change,) = bring_about(self.clients, self._order(step), {group.id: _wanting(group.kept, step)}, known)
         group.warnings += change.warnings
+        if change.overtaken and not change.changed:
+            group.overtaken = True  # what was seen before that is compared with what is seen next
+            return
         group.seen = change.seen
         group.heard = group.heard or (change.seen is not None and change.seen.heard)
-        if change.overtaken and not change.changed:
-            group.overtaken = True
-        elif change.error:
+        if change.error:
             group.fail_at(step, change.error, change.outcome())
         else:
             group.through(step, change.outcome())

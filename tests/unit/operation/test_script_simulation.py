@@ -56,6 +56,9 @@ def test_no_promise_is_broken(first: int) -> None:
         # AWSCURRENT was moved, while the user group was attached, to a token that this refuses; ROTATE took that one.
         204988,
         205454,
+        # Somebody else's ROTATE of a token that no secret holds, which no record told of: our ROTATE refused the one
+        # that clients had.
+        203838,
     ],
 )
 def test_no_promise_is_broken_by_a_seed_that_once_did(seed: int) -> None:
@@ -162,3 +165,21 @@ def test_no_token_takes_the_place_of_the_user_group_that_this_refuses(
     run = simulation.run(Disturbances())
     assert f"is rbac (sessions-own), which refuses the token in {refused}" in run.error
     assert (run.changing, simulation.watch.violations) == (0, [])
+
+
+@pytest.mark.parametrize("seconds", [0.3, 40.0])
+def test_nothing_is_done_after_a_rotation_by_somebody_else_that_nothing_explains(seconds: float) -> None:
+    """ROTATE would refuse the token that clients have: it is not the newer of the two any more."""
+    timing = Timing(modify_seconds=seconds, create_seconds=0.1)
+    found = scene(Journey.ROLLBACK_TOKEN, "required b", "previous=a current=b", timing=timing, record="nothing")
+    assert broken_by_each(found, lambda number: Disturbances(outside=(number, Outside.ROTATE_NEW))) == []
+
+
+def test_what_a_rotation_by_somebody_else_leaves_open_is_told() -> None:
+    simulation = Simulation(scene(Journey.ROTATE_TOKEN, "required a", "current=a", record="nothing"))
+    refused = simulation.run(Disturbances(outside=(1, Outside.ROTATE_NEW)))
+    assert "somebody else has changed its AUTH token while this ran" in refused.error
+    assert "rotating (the token in AWSCURRENT, then an unknown token)" in refused.error
+    assert refused.changing == 0
+    assert refused.group is not None
+    assert refused.group.stands.startswith("rotating (")
