@@ -211,7 +211,8 @@ def tasks(folder: Path) -> str:
 def test_the_clients_need_a_cutover(tmp_path: Path) -> None:
     with pytest.raises(AuthError, match=r"rotate_token_clients_tasks, or a time in rotate_token_soak .*_phase: begin"):
         Playing(tmp_path, "a").operation().prepare()
-    for variables in ({"phase": "begin"}, {"phase": "finish"}, {"clients_tasks": tasks(tmp_path)}):
+    cases: list[dict[str, Any]] = [{"phase": "begin"}, {"phase": "finish"}, {"clients_tasks": tasks(tmp_path)}]
+    for variables in cases:
         assert "soak" not in Playing(tmp_path, "a", **variables).begin().arguments
 
 
