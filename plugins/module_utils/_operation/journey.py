@@ -27,7 +27,7 @@ from .._aws.user_groups import UserGroup, find_user_groups
 from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
 from .._core.errors import AuthError
 from .._core.evidence import Answer, Word, take_word
-from .._core.explain import clock, describe_all
+from .._core.explain import clock, describe, describe_all
 from .._core.journeys import LEAVING_RBAC, TURNS, Drift, Journey, NoWay, Phase, Step, Store, Terms, Way, find_way
 from .._core.one_line import one_line
 from .._core.posture import TLS_FROM
@@ -476,6 +476,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     if any(kept.store.current in state.tokens for state in states):
         check_compared(group.id, request.journey, kept.store, kept.tokens)
     check_sent(group.id, request.journey, one.way.steps, kept.store, kept.tokens, states)
+    _check_explained(request, seen, one.way)
     if belief.drift:
         one.warnings.append(
             f"{group.id}: its token was changed by someone else, at {group.token_date}, since this collection last did."
@@ -700,6 +701,25 @@ def _with_record(journey: Journey, way: Way, seen: Observation) -> Way:
     if len(before) < len(way.steps) and set(before) <= quick:
         return way  # the call is announced in the record
     return replace(way, steps=(Step.UPDATE_RECORD, *way.steps))
+
+
+def _check_explained(request: Request, seen: Observation, way: Way) -> None:
+    """Raise :class:`AuthError` where a change by somebody else is explained by a SET, and ``way`` would refuse a token
+    if it was a ROTATE of one that is not at hand: the nodes answer alike.
+    """
+    group, belief, state = seen.group, seen.belief, seen.belief.certain
+    if not (belief.drift and belief.assumed) or state is None or state.mode is not Mode.REQUIRED:
+        return
+    step = next((step for step in way.steps if step in (Step.ROTATE, Step.ROTATE_CURRENT, Step.ATTACH)), None)
+    if step is None or request.assume_state is Mode.REQUIRED:
+        return
+    raise AuthError(
+        f"{group.id}: {request.journey.value} is refused: somebody else has changed its AUTH token, at "
+        f"{group.token_date}, since this collection last did (drift). If that was SET, it is {describe(state, label)}; "
+        f"if it was ROTATE of a token that is not at hand, clients would be refused after the step {step.value}: the "
+        f"nodes answer alike. {seen.told_by_nodes()} Way out: find out what was called. After SET, say "
+        "assume_state: required; after ROTATE, put the token that was rotated in into AWSPENDING (or pass it)."
+    )
 
 
 def _settling(request: Request, seen: Observation, store: Store, contradicted: bool) -> str:

@@ -183,3 +183,21 @@ def test_what_a_rotation_by_somebody_else_leaves_open_is_told() -> None:
     assert refused.changing == 0
     assert refused.group is not None
     assert refused.group.stands.startswith("rotating (")
+
+
+@pytest.mark.parametrize(
+    ("operation", "labels"),
+    [
+        (Journey.ROLLBACK_TOKEN, "current=a pending=b"),
+        (Journey.MIGRATE_AUTH_TO_RBAC, "previous=a current=b"),
+        (Journey.DISABLE_ACCESS_CONTROL, "previous=a current=b"),
+    ],
+)
+def test_a_rotation_by_somebody_else_does_not_pass_for_a_set(operation: Journey, labels: str) -> None:
+    """The nodes answer as after SET: they accept b, and refuse a. Our ROTATE, or DELETE, would refuse clients."""
+    simulation = Simulation(scene(operation, "rotating a b", labels))
+    simulation.run(Disturbances(outside=(1, Outside.ROTATE_NEW)))
+    simulation.pause(60.0)
+    again = simulation.run(Disturbances())
+    assert "if it was ROTATE of a token that is not at hand, clients would be refused" in again.error
+    assert (again.changing, simulation.watch.violations) == (0, [])
