@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,16 @@ from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
+from ansible_collections.elasticache.auth.plugins.module_utils._core.lists import shown
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_files as files
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _sources as inventory
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_variables import CHECKED, check_variables
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
 
+#: What one host's call takes for all hosts of a wave. Where hosts differ, it would be that of whichever host makes the
+#: call, which may be another one after the tasks for clients.
+_ONE_FOR_ALL = (*files.WRITTEN, "phase", "soak", "max_fail_percentage")
+_NONE = object()
 #: The role that takes the whole inventory also where its play is on localhost.
 _TAKES_ALL = "audit"
 
@@ -52,8 +57,11 @@ class RoleCheck:
             raise AuthError(refusal(strategy, role))
         self._check_inventory()
         check_variables(role, {short: self.value(short) for short in CHECKED if f"{role}_{short}" in known})
+        of_hosts = self._of_hosts((files.TASKS, *_ONE_FOR_ALL))
+        self._check_same(of_hosts)
         folder = files.folder_of(known["playbook_dir"], os.getcwd())
-        return Checked(folder, self._files(folder), self._has_tasks(folder))
+        tasks = {host: str(value or "") for host, value in of_hosts[files.TASKS].items()}
+        return Checked(folder, self._files(folder), self._has_tasks(folder, tasks))
 
     def _check_inventory(self) -> None:
         """Raise where a source of the inventory could not be read, if the role takes anything from there."""
@@ -85,9 +93,24 @@ class RoleCheck:
     def _is_here(self) -> bool:
         return bool(self._action._connection.transport == "local")
 
-    def _has_tasks(self, folder: str) -> bool:
+    def _check_same(self, of_hosts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Raise where hosts have different values of what is one for all of them. ``of_hosts``: the values by host."""
+        role, own = self._role, self._known["inventory_hostname"]
+        for short in _ONE_FOR_ALL:
+            values = {host: "" if value is None else str(value) for host, value in of_hosts[short].items()}
+            other = next((host for host in values if values[host] != values[own]), "")
+            if other:
+                written = short in files.WRITTEN
+                raise AuthError(
+                    f"{role}_{short}: it is {shown(values[own])} for {own}, and {shown(values[other])} for {other}, "
+                    f"but {'one file is written' if written else 'one call is made'} for all hosts of a "
+                    f"{'play' if written else 'wave'}. Nothing was looked at. Give all of them one value, or run the "
+                    "role in a play of its own for each value."
+                )
+
+    def _has_tasks(self, folder: str, tasks: Mapping[str, str]) -> bool:
         role = self._role
-        of = {host: files.located(folder, path) for host, path in self._tasks_of_hosts().items()}
+        of = {host: files.located(folder, path) for host, path in tasks.items()}
         for path in dict.fromkeys(filter(None, of.values())):
             host = next(host for host in of if of[host] == path)
             name = f"{role}_{files.TASKS}"
@@ -102,28 +125,40 @@ class RoleCheck:
             )
         return len(without) < len(of)
 
-    def _tasks_of_hosts(self) -> dict[str, str]:
-        """Return the file with tasks that each host of the batch names; an empty text where it names none.
+    def _of_hosts(self, shorts: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return for each of these variables its value for each host of the batch; ``None`` where it is not defined.
 
-        A value that is no template is the same for all hosts but those whose inventory variables have one. To ask for
-        all variables of each of a thousand hosts would take more than a second.
+        A value that is no template is the same for all hosts but those whose inventory has another one. To ask for all
+        variables of each of a thousand hosts takes more than a second. The files that are written are those of all
+        waves: the first host of the play stands for the waves before.
         """
-        known, task = self._known, self._action._task
-        name = f"{self._role}_{files.TASKS}"
-        batch = list(known.get("ansible_play_batch") or [known["inventory_hostname"]])
-        if name not in known:
-            return dict.fromkeys(batch, "")
-        found = dict.fromkeys(batch, str(self.value(files.TASKS) or ""))
-        is_template = "{" in str(known[name])
-        manager, play = task.get_variable_manager(), task.get_play()
-        for host in batch if is_template else [one for one in batch if name in known["hostvars"].raw_get(one)]:
-            variables = manager.get_vars(
-                play=play, host=manager._inventory.get_host(host), task=task, include_hostvars=False
-            )
-            templar = self._action._templar.copy_with_new_env(
-                available_variables={**variables, "hostvars": known["hostvars"]}
-            )
-            found[host] = str(templar.template(variables.get(name)) or "")
+        known, task, hostvars = self._known, self._action._task, self._known["hostvars"]
+        own = known["inventory_hostname"]
+        batch = list(known.get("ansible_play_batch") or [own])
+        first = [host for host in list(known.get("ansible_play_hosts_all") or ())[:1] if host not in batch]
+        names = {short: f"{self._role}_{short}" for short in shorts}
+        found = {
+            short: dict.fromkeys([*batch, *(first if short in files.WRITTEN else ())], self.value(short))
+            for short in shorts
+        }
+        templates = {short for short, name in names.items() if "{" in str(known.get(name))}
+        manager, play, of_own = task.get_variable_manager(), task.get_play(), hostvars.raw_get(own)
+        for host in (host for host in (*batch, *first) if host != own):
+            raw = hostvars.raw_get(host)
+            asked = [
+                short
+                for short, name in names.items()
+                if host in found[short] and (short in templates or raw.get(name, _NONE) != of_own.get(name, _NONE))
+            ]
+            if asked:
+                variables = manager.get_vars(
+                    play=play, host=manager._inventory.get_host(host), task=task, include_hostvars=False
+                )
+                templar = self._action._templar.copy_with_new_env(
+                    available_variables={**variables, "hostvars": hostvars}
+                )
+                for short in asked:
+                    found[short][host] = templar.template(variables.get(names[short]))
         return found
 
     def _load(self, path: str) -> Any:

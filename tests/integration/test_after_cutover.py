@@ -71,6 +71,29 @@ def test_hosts_whose_tasks_fail_get_no_set(emulator: Emulator, tmp_path: Path) -
     assert len(groups) == len(hosts)
 
 
+def test_hosts_that_differ_in_the_run_file(emulator: Emulator, tmp_path: Path) -> None:
+    """The host that makes the call after the tasks is another one than before: the first one's tasks fail."""
+    hosts = ["carts", "sessions"]
+    due_fleet(emulator, hosts, A)
+    tasks = tmp_path / "clients.yml"
+    tasks.write_text(TASKS)
+    ran = run_role(
+        emulator,
+        "rotate_token",
+        groups=None,
+        inventory=",".join(hosts),
+        arguments=("--connection", "local"),
+        extra_vars={
+            "ansible_python_interpreter": sys.executable,
+            "rotate_token_hosts": "all",
+            "rotate_token_result_path": f"{tmp_path}/{{{{ inventory_hostname }}}}.json",
+        },
+        clients_tasks=str(tasks),
+    )
+    assert ran.calls == (), ran.output
+    assert f"rotate_token_result_path: it is '{tmp_path}/carts.json' for carts, and" in ran.text
+
+
 def test_a_time_after_one_cutover_is_none_for_the_next(emulator: Emulator) -> None:
     """With a time besides, tasks of the second cutover are not passed over: the group stops there, too."""
     create(emulator, "sessions", TransitEncryptionEnabled=False)
