@@ -21,9 +21,9 @@ from .._aws.groups import ChangedSince, Group, check_unchanged
 from .._aws.waiting import Lack, Waited, wait_for
 from .._core import record
 from .._core.errors import AuthError
-from .._core.evidence import Answer, Belief
+from .._core.evidence import Answer, Belief, Evidence, believe
 from .._core.explain import describe_all
-from .._core.states import Call, CallKind, apply
+from .._core.states import Call, CallKind, State, apply
 from .._data_plane.probe import as_evidence
 from .._fan_out import fan_out
 from .case import Case, Order
@@ -113,12 +113,16 @@ def _act_on(clients: Clients, order: Order, case: Case) -> bool:
         if busy:
             _overtaken(case, before, error)
             return True
+        against = _speaks_against(case, call, error)
+        left = _left_by_refusal(case, call, error)
+        if left:
+            case.seen, case.progress.after = replace(case.seen, belief=Belief(left)), shown_states(left, group)
         if order.record and ahead:
-            _take_back(clients, case, before)
+            _take_back(clients, case, before, disproved=bool(left))
         if isinstance(error, AuthError):
             raise
         text = explain(error, f"elasticache:{modify.ACTION}", clients.region)
-        raise AuthError(f"{group.id}: {text}{_speaks_against(case, call, error)}") from error
+        raise AuthError(f"{group.id}: {text}{against}") from error
     return False
 
 
@@ -140,12 +144,15 @@ def _without_call(entry: record.Entry | None) -> record.Entry | None:
     return replace(entry, call=None) if entry is not None and entry.call else None
 
 
-def _take_back(clients: Clients, case: Case, before: record.Entry | None) -> None:
+def _take_back(clients: Clients, case: Case, before: record.Entry | None, *, disproved: bool) -> None:
     """Say in the record that the call which AWS refused was not made. The refusal is what the user must hear of.
 
-    It speaks against what was assumed: then the earlier record is put back, if that was none of an assumption too.
+    It speaks against what was assumed: then the earlier record is put back, if that was none of an assumption too. Of
+    one that it has ``disproved`` nothing is kept.
     """
-    if case.seen and (before is None or before.assumed):
+    if disproved:
+        before = None
+    elif case.seen and (before is None or before.assumed):
         earlier = case.seen.earlier or case.seen.entry
         before = None if earlier is None or earlier.assumed else earlier
     try:
@@ -155,9 +162,24 @@ def _take_back(clients: Clients, case: Case, before: record.Entry | None) -> Non
         case.progress.warnings.append(f"{case.progress.id}: the record still names the refused call. {text}")
 
 
+def _left_by_refusal(case: Case, call: Call, error: Exception) -> frozenset[State]:
+    """Return the states that are left when AWS refuses a SET that is right by the record, and no node was heard; none
+    where it tells nothing. The date that a call on record was to move may have been moved by somebody else.
+    """
+    seen = case.seen
+    if seen is None or call.kind is not CallKind.SET or not is_about_state(error):
+        return frozenset()
+    if seen.heard or seen.belief.assumed or not seen.belief.recorded:
+        return frozenset()
+    possible = believe(Evidence(seen.group.api, seen.tokens.names, complete=seen.tokens.complete)).states
+    return frozenset(state for state in possible if apply(state, call) is None)
+
+
 def _speaks_against(case: Case, call: Call, error: Exception) -> str:
-    """Say what AWS's refusal tells of a state that was assumed; empty where it tells nothing."""
+    """Say what AWS's refusal tells of a state that was assumed, or on record; empty where it tells nothing."""
     belief = case.belief
+    if left := _left_by_refusal(case, call, error):
+        return f" So the record is wrong, and not kept. It may be {describe_all(left, label)}."
     if case.seen is None or belief is None or not belief.assumed or not is_about_state(error):
         return ""
     others = case.seen.unassumed.states if case.seen.unassumed else case.seen.belief.states
