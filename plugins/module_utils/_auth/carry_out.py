@@ -178,8 +178,8 @@ def _left_by_refusal(case: Case, call: Call, error: Exception) -> frozenset[Stat
 def _speaks_against(case: Case, call: Call, error: Exception) -> str:
     """Say what AWS's refusal tells of a state that was assumed, or on record; empty where it tells nothing."""
     belief = case.belief
-    if left := _left_by_refusal(case, call, error):
-        return f" So the record is wrong, and not kept. It may be {describe_all(left, label)}."
+    if disproved := _left_by_refusal(case, call, error):
+        return f" So the record is wrong, and not kept. It may be {describe_all(disproved, label)}."
     if case.seen is None or belief is None or not belief.assumed or not is_about_state(error):
         return ""
     others = case.seen.unassumed.states if case.seen.unassumed else case.seen.belief.states
