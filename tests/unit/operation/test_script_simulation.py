@@ -23,7 +23,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys im
 from emulator.settings import Timing
 
 #: Seeds of each test, and how many tests: each is some seconds, so that they can go side by side.
-A_TEST, TESTS = 75, 8
+A_TEST, TESTS = 50, 6
 
 
 @pytest.fixture(scope="module", autouse=True)
