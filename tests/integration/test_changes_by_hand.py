@@ -101,7 +101,10 @@ class TestSetByHand:
         assert outcome["made"] == planned["steps"] == (["update_record"] if promoted else ["update_record", "promote"])
         assert record(emulator).endswith(" assumed"), "nobody has seen that no other token was rotated in"
         assert_at_rest(emulator, new)
-        forced = operate(emulator, force=True)
+        refused = operate(emulator, force=True)
+        assert refused.failed, "it may have been ROTATE of a token that nobody has, which the nodes don't show"
+        assert slots(emulator) == [new]
+        forced = operate(emulator, force=True, assume_state="required")
         assert not forced.failed, forced.msg
         assert slots(emulator) == [stored(emulator)["AWSCURRENT"]] != [new]
         assert not record(emulator).endswith(" assumed"), "SET leads to one state, whatever was assumed"
@@ -220,6 +223,21 @@ class TestRotateByHand:
         assert ended.failed
         assert "(drift)" in ended.msg
         assert "Its nodes accept the token in AWSCURRENT, and refuse the token in AWSPREVIOUS" in ended.msg
+        assert slots(emulator) == [current, C]
+
+    @pytest.mark.parametrize("between", [0, 1], ids=["at once", "after a run with nothing to rotate"])
+    def test_a_token_that_is_not_at_hand_in_a_rotation(self, emulator: Emulator, between: int) -> None:
+        """To the nodes it looks like SET; a run puts that on record as an assumption, which is not enough to rotate."""
+        required(emulator)
+        current = half_way(emulator, promoted=True)
+        rotate(emulator, C)
+        for dummy in range(between):
+            assert not operate(emulator).failed
+            assert record(emulator).endswith(" assumed")
+        refused = operate(emulator, force=True)
+        assert refused.failed
+        assert "if it was ROTATE of a token that is not at hand" in refused.msg
+        assert "say assume_state: required" in refused.msg
         assert slots(emulator) == [current, C]
 
 

@@ -706,19 +706,25 @@ def _with_record(journey: Journey, way: Way, seen: Observation) -> Way:
 def _check_explained(request: Request, seen: Observation, way: Way) -> None:
     """Raise :class:`AuthError` where a change by somebody else is explained by a SET, and ``way`` would refuse a token
     if it was a ROTATE of one that is not at hand: the nodes answer alike.
+
+    An earlier run may have put that explanation on record, as an assumption: that makes it no better.
     """
-    group, belief, state = seen.group, seen.belief, seen.belief.certain
-    if not (belief.drift and belief.assumed) or state is None or state.mode is not Mode.REQUIRED:
+    group, belief, state, entry = seen.group, seen.belief, seen.belief.certain, seen.entry
+    on_record = belief.recorded and entry is not None and entry.assumed and entry.call is None
+    if not (on_record or (belief.drift and belief.assumed)) or state is None or state.mode is not Mode.REQUIRED:
         return
     step = next((step for step in way.steps if step in (Step.ROTATE, Step.ROTATE_CURRENT, Step.ATTACH)), None)
     if step is None or request.assume_state is Mode.REQUIRED:
         return
+    what = f"somebody else has changed its AUTH token, at {group.token_date}, since this collection last did (drift)"
+    if on_record:
+        what = f"what it accepts since its AUTH token was changed, at {group.token_date}, is on record as an assumption"
     raise AuthError(
-        f"{group.id}: {request.journey.value} is refused: somebody else has changed its AUTH token, at "
-        f"{group.token_date}, since this collection last did (drift). If that was SET, it is {describe(state, label)}; "
-        f"if it was ROTATE of a token that is not at hand, clients would be refused after the step {step.value}: the "
-        f"nodes answer alike. {seen.told_by_nodes()} Way out: find out what was called. After SET, say "
-        "assume_state: required; after ROTATE, put the token that was rotated in into AWSPENDING (or pass it)."
+        f"{group.id}: {request.journey.value} is refused: {what}. If that change was SET, it is "
+        f"{describe(state, label)}; if it was ROTATE of a token that is not at hand, clients would be refused after "
+        f"the step {step.value}: the nodes answer alike. {seen.told_by_nodes()} Way out: find out what was called. "
+        "After SET, say assume_state: required; after ROTATE, put the token that was rotated in into AWSPENDING (or "
+        "pass it)."
     )
 
 
