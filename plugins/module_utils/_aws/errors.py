@@ -70,6 +70,7 @@ _UNTOLD = (
 _CLOCK = "Check the clock of the host that makes the call: AWS takes a signature for 5 minutes."
 _SIGNATURE = "Check secret_key, and the clock of the host that makes the call."
 _NOT_ENABLED = "The region {region} may not be enabled in the account, or may not offer the service."
+_NO_REGION = "AWS may have no region {region}: check region, AWS_REGION and the profile."
 _CREDENTIALS = (
     "The credentials may be wrong or deactivated, or the region {region} may not be enabled in their account "
     "(aws account get-region-opt-status --region-name {region})."
@@ -83,6 +84,7 @@ _KEY = (
 _MEANINGS: tuple[tuple[AbstractSet[str], str, str], ...] = (
     (frozenset({"RequestExpired", "RequestTimeTooSkewed"}), "", _CLOCK),
     (_BAD_CREDENTIALS | _DENIED, "signature expired|signature not yet current", _CLOCK),
+    (_SIGNED_WRONG, "scoped to a valid region", _NO_REGION),
     (_SIGNED_WRONG, "", _SIGNATURE),
     (frozenset({"ExpiredToken", "ExpiredTokenException"}), "", "Renew the credentials."),
     (_BAD_CREDENTIALS, "", _CREDENTIALS),
@@ -95,7 +97,7 @@ _MEANINGS: tuple[tuple[AbstractSet[str], str, str], ...] = (
     (_DENIED, "permissions boundary", "Allow it in the permissions boundary of the credentials, too."),
     (_DENIED, "session policy", "Allow it in the session policy, which is given when a role is assumed."),
     (_DENIED, "vpc endpoint policy", "Allow it in the policy of the VPC endpoint, or call AWS by another way."),
-    (_DENIED | {"DecryptionFailure", "EncryptionFailure"}, r"\bkms\b", _KEY),
+    (_DENIED | {"DecryptionFailure", "EncryptionFailure"}, r"\bkms\b|customer master key", _KEY),
     (_DENIED, "explicit deny", "A policy denies it, so that no other can allow it."),
     (_DENIED, "", "Allow it in the policy of the credentials."),
 )

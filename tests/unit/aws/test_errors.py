@@ -148,6 +148,15 @@ MISMATCH = (
         ),
         ("AccessDeniedException", "Access to KMS is not allowed", "Both the KMS key's policy and that of the"),
         (
+            "AccessDeniedException",
+            (
+                "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or "
+                "you are not allowed to access."
+            ),
+            "Both the KMS key's policy and that of the credentials must allow it",
+        ),
+        ("SignatureDoesNotMatch", "Credential should be scoped to a valid region.", "AWS may have no region"),
+        (
             "DecryptionFailure",
             "Secrets Manager can't decrypt the protected secret text using the provided KMS key.",
             "Both the KMS key's policy and that of the credentials must allow it",
