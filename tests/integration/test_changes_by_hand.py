@@ -99,6 +99,7 @@ class TestSetByHand:
         assert outcome["drift"]
         assert any("changed by someone else" in warning for warning in ended.warnings)
         assert outcome["made"] == planned["steps"] == (["update_record"] if promoted else ["update_record", "promote"])
+        assert "to make" not in outcome["msg"], "it tells what was done, and not what was planned"
         assert record(emulator).endswith(" assumed"), "nobody has seen that no other token was rotated in"
         assert_at_rest(emulator, new)
         refused = operate(emulator, force=True)

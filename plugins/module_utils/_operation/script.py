@@ -416,6 +416,7 @@ class _Steps:
             group.fail_at(step, f"{group.id}: the record could not be written. {text} Run this again.")
         else:
             group.changed = True
+            group.msg = f"{group.id}: its record was brought up to date. It stands at {group.stands}."
             group.through(step)
 
     # --- Verification on the nodes --------------------------------------------------------------------------------
