@@ -25,7 +25,7 @@ WRITTEN = ("result_path", "html_path", "json_path", "csv_path")
 #: The one that is read where the modules run.
 AUTHORITIES = "data_plane_ca_path"
 #: The one with tasks, which may be another one for each host.
-TASKS = "clients_tasks"
+TASKS = "client_tasks"
 #: The playbooks of this collection are in a folder of its own, in which users have no files.
 _OWN_PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 _BLOCKS = ("block", "rescue", "always")

@@ -87,7 +87,7 @@ class RoleOperation:
         if phase == "all" and not checked.client_tasks and soak in (None, ""):
             raise AuthError(
                 "The clients need a cutover of their own on the way, or they are refused. Name a file with tasks in "
-                f"{self._role}_clients_tasks, or a time in {self._role}_soak (seconds; 0 if there is nothing to wait "
+                f"{self._role}_client_tasks, or a time in {self._role}_soak (seconds; 0 if there is nothing to wait "
                 f"for), or stop there with {self._role}_phase: begin, and later finish."
             )
         name = f"{self._role}_replication_groups"
@@ -114,7 +114,7 @@ class RoleOperation:
         if silent:
             raise AuthError(
                 f"{name}: {', '.join(silent[:_NAMED])}: no host of the play stands for it, so that "
-                f"{self._role}_clients_tasks would not be run for it, and its clients would be refused after SET. "
+                f"{self._role}_client_tasks would not be run for it, and its clients would be refused after SET. "
                 "Nothing was looked at. Add a host for it, leave it out, or run the play on localhost or on hosts that "
                 "stand for none of the groups."
             )
@@ -134,7 +134,7 @@ class RoleOperation:
             if named or key_of_host(host, hostvars[host]) in groups:
                 raise AuthError(
                     f"{host} is in another wave (serial) than the hosts of this one, and speaks for "
-                    f"{own if own in ids else 'all replication groups'}, too, so that {self._role}_clients_tasks would "
+                    f"{own if own in ids else 'all replication groups'}, too, so that {self._role}_client_tasks would "
                     "be run there only after SET, and its clients would be refused. Nothing was looked at. Run the "
                     "play without serial, or such hosts in one wave."
                 )
@@ -224,7 +224,7 @@ class RoleOperation:
         if silent:
             more = f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else ""
             Display().warning(
-                f"{self._role}: {', '.join(silent[:_NAMED])}{more}: the tasks of {self._role}_clients_tasks have not "
+                f"{self._role}: {', '.join(silent[:_NAMED])}{more}: the tasks of {self._role}_client_tasks have not "
                 "come to their end there, so that the clients may not have been moved. Their replication groups do not "
                 "go on: run the role again for them."
             )

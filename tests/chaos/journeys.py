@@ -142,7 +142,7 @@ def promoted(emulator: Emulator, group: str) -> None:
 
 
 #: The clients' turn as tasks.
-TURN = Path(__file__).with_name("clients_turn.yml")
+TURN = Path(__file__).with_name("client_cutover.yml")
 
 
 # --- How it is called -------------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ JOURNEYS: Mapping[str, Journey] = {
             prepare=aged_group,
             calls=9,
             # Two module calls, one before the clients' turn and one after, and tasks in between.
-            variables=lambda world: role_variables("rotate_token", world, clients_tasks=str(TURN)),
+            variables=lambda world: role_variables("rotate_token", world, client_tasks=str(TURN)),
             arrived=only_current_is_accepted,
             previous=Previous(A, over=only_one_token),
             in_one_go=False,

@@ -99,7 +99,7 @@ def _play(aws: Emulator, clients: Driver, folder: Path, old_token: str, new_toke
             "demo_new_auth_token": new_token,
             "demo_data_plane_ca_path": aws.ca_bundle,
             "demo_wait_delay": 0.5,
-            "demo_clients_tasks": str(TESTS / "demo" / "clients_turn.yml"),
+            "demo_client_tasks": str(TESTS / "demo" / "client_cutover.yml"),
             "demo_clients_socket": str(clients.socket_path),
         },
         arguments=["-v"] * verbosity,

@@ -58,7 +58,7 @@ def test_hosts_whose_tasks_fail_get_no_set(emulator: Emulator, tmp_path: Path) -
             "rotate_token_hosts": "all",
             "rotate_token_result_path": str(result),
         },
-        clients_tasks=str(tasks),
+        client_tasks=str(tasks),
     )
     assert {host: numbers["failures"] for host, numbers in ran.recap.items()} == {"carts": 1, "sessions": 0}
     assert len(slots(emulator, "carts")) == 2
@@ -88,7 +88,7 @@ def test_hosts_that_differ_in_the_run_file(emulator: Emulator, tmp_path: Path) -
             "rotate_token_hosts": "all",
             "rotate_token_result_path": f"{tmp_path}/{{{{ inventory_hostname }}}}.json",
         },
-        clients_tasks=str(tasks),
+        client_tasks=str(tasks),
     )
     assert ran.calls == (), ran.output
     assert f"rotate_token_result_path: it is '{tmp_path}/carts.json' for carts, and" in ran.text
@@ -150,7 +150,7 @@ def test_only_hosts_that_moved_their_clients_get_set(emulator: Emulator, tmp_pat
     play = {
         "hosts": "all",
         "gather_facts": False,
-        "vars": role_variables(emulator, "rotate_token", clients_tasks=str(tasks)),
+        "vars": role_variables(emulator, "rotate_token", client_tasks=str(tasks)),
         "tasks": [
             {
                 "name": "Rotate, or say that it failed",

@@ -76,7 +76,7 @@ def test_tasks_that_fail_have_not_moved_the_clients(
     play = {
         "hosts": "all",
         "gather_facts": False,
-        "vars": {"ansible_connection": "local", **role_variables(emulator, "rotate_token", clients_tasks=str(file))},
+        "vars": {"ansible_connection": "local", **role_variables(emulator, "rotate_token", client_tasks=str(file))},
         **PLAYS[at],
     }
     variables = {"ansible_python_interpreter": sys.executable}

@@ -235,7 +235,7 @@ CLIENTS = """\
 - name: Write down who has a turn
   ansible.builtin.lineinfile:
     path: "{{ told }}"
-    line: "{{ clients_region }}/{{ clients_assume_role_arn }}/{{ clients_replication_groups | join(' ') }}"
+    line: "{{ client_region }}/{{ client_assume_role_arn }}/{{ client_replication_groups | join(' ') }}"
     create: true
     mode: "0600"
 """
@@ -274,7 +274,7 @@ def test_the_clients_of_each_region_have_their_turn(fleet: Emulator, tmp_path: P
         "rotate_token",
         groups=None,
         extra_vars={"rotate_token_replication_groups": LISTED, "told": str(told_in)},
-        clients_tasks=str(tasks),
+        client_tasks=str(tasks),
     )
     assert ran.succeeded, ran.output
     assert told_in.read_text("utf-8").splitlines() == ["//alpha bravo", f"{THERE}//alpha mike"]

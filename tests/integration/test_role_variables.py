@@ -126,7 +126,7 @@ class TestStrategies:
 #: Tasks for the clients' turn that leave a trace.
 CLIENTS = """
 - ansible.builtin.copy:
-    content: "{{ clients_replication_groups | join(' ') }}"
+    content: "{{ client_replication_groups | join(' ') }}"
     dest: "{{ playbook_dir if trace is not defined else trace }}/trace-{{ inventory_hostname }}"
     mode: "0600"
 """
@@ -139,7 +139,7 @@ class TestFiles:
         ("role", "variables", "says"),
         [
             ("rotate_token", {"result_path": "nowhere/result.json"}, "rotate_token_result_path: "),
-            ("rotate_token", {"clients_tasks": "nowhere.yml"}, "rotate_token_clients_tasks: "),
+            ("rotate_token", {"client_tasks": "nowhere.yml"}, "rotate_token_client_tasks: "),
             ("rotate_token", {"data_plane_ca_path": "nowhere.pem"}, "rotate_token_data_plane_ca_path: "),
             ("audit", {"csv_path": "nowhere/audit.csv"}, "audit_csv_path: "),
         ],
@@ -161,10 +161,10 @@ class TestFiles:
             "inventory": hosts_file(tmp_path, hosts),
             "extra_vars": {"rotate_token_hosts": "all", "trace": str(tmp_path)},
             "working": tmp_path,
-            "clients_tasks": "{{ inventory_hostname }}.yml",
+            "client_tasks": "{{ inventory_hostname }}.yml",
         }
         ran = run_role(emulator, "rotate_token", **arguments)
-        refused(ran, f"bravo: rotate_token_clients_tasks: {tmp_path}/bravo.yml: there is no such file")
+        refused(ran, f"bravo: rotate_token_client_tasks: {tmp_path}/bravo.yml: there is no such file")
 
         (tmp_path / "bravo.yml").write_text(CLIENTS)
         ran = run_role(emulator, "rotate_token", **arguments)
@@ -175,7 +175,7 @@ class TestFiles:
         """Whichever host is the first: the tasks of the others are run."""
         due_fleet(emulator, ["alpha", "bravo"], A)
         (tmp_path / "clients.yml").write_text(CLIENTS)
-        hosts = {"alpha": {}, "bravo": {"rotate_token_clients_tasks": "clients.yml"}}
+        hosts = {"alpha": {}, "bravo": {"rotate_token_client_tasks": "clients.yml"}}
         arguments: dict[str, Any] = {
             "groups": None,
             "inventory": hosts_file(tmp_path, hosts),
@@ -183,7 +183,7 @@ class TestFiles:
             "working": tmp_path,
         }
         ran = run_role(emulator, "rotate_token", **arguments)
-        refused(ran, "rotate_token_clients_tasks: alpha has none, and other hosts do")
+        refused(ran, "rotate_token_client_tasks: alpha has none, and other hosts do")
 
         ran = run_role(emulator, "rotate_token", soak=0, **arguments)
         assert ran.succeeded, ran.output
@@ -196,7 +196,7 @@ class TestFiles:
         plays.mkdir()
         (plays / "clients.yml").write_text(CLIENTS)
         variables = role_variables(
-            emulator, "rotate_token", ["carts"], clients_tasks="clients.yml", result_path="result.json"
+            emulator, "rotate_token", ["carts"], client_tasks="clients.yml", result_path="result.json"
         )
         role = {"role": "elasticache.auth.rotate_token"}
         play = {"hosts": "localhost", "gather_facts": False, "roles": [{**role, **variables}]}

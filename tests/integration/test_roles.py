@@ -549,10 +549,10 @@ class TestRotateToken:
 TURN = """\
 - name: Write down what there is to know
   ansible.builtin.copy:
-    dest: "{{ here }}/{{ clients_turn }}.json"
+    dest: "{{ here }}/{{ cutover_stage }}.json"
     content: >-
-      {{ {'journey': clients_journey, 'turn': clients_turn, 'groups': clients_replication_groups,
-          'secrets': clients_secret_names,
+      {{ {'journey': client_operation, 'turn': cutover_stage, 'groups': client_replication_groups,
+          'secrets': client_secret_names,
           'results': [_rotate_token_begun]} | to_json }}
   changed_when: false
 
@@ -573,7 +573,7 @@ class TestClientsTurn:
         tasks = tmp_path / "turn.yml"
         tasks.write_text(TURN, encoding="utf-8")
         given: dict[str, Any] = {
-            "clients_tasks": str(tasks),
+            "client_tasks": str(tasks),
             "extra_vars": {"here": str(tmp_path)},
             "groups": [GROUP, OTHER],
         }
@@ -610,7 +610,7 @@ class TestClientsTurn:
     def test_without_a_turn_nothing_is_called(self, emulator: Emulator, role: str) -> None:
         ran = run_role(emulator, role, **SCENES[role].variables)
         assert not ran.succeeded
-        for option in ("clients_tasks", "soak", "phase"):
+        for option in ("client_tasks", "soak", "phase"):
             assert f"{role}_{option}" in ran.text
         assert ran.calls == ()
 

@@ -456,7 +456,7 @@ class TestPlays:
         ("variables", "says"),
         [
             pytest.param({"phase": "middle"}, ["rotate_token_phase", "all, begin, finish"], id="phase"),
-            pytest.param({"soak": None}, ["rotate_token_soak", "rotate_token_clients_tasks"], id="no-turn"),
+            pytest.param({"soak": None}, ["rotate_token_soak", "rotate_token_client_tasks"], id="no-turn"),
             pytest.param(
                 {"max_age": -1},
                 ["rotate_token_max_age: the number -1 is not possible. Give days, 0 or more."],

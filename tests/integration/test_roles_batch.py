@@ -65,7 +65,7 @@ def inventory_of(folder: Path, *groups: str) -> str:
 
 def clients_of(folder: Path, failing: str) -> str:
     """The clients' turn: it is written down in ``turns``, and fails on one host unless there is a file ``cured``."""
-    turn = "echo {{ inventory_hostname }}: {{ clients_replication_groups | join(' ') }}"
+    turn = "echo {{ inventory_hostname }}: {{ client_replication_groups | join(' ') }}"
     tasks = [
         {"name": "Move", "ansible.builtin.shell": f"{turn} >> {folder / 'turns'}", "changed_when": False},
         {
@@ -129,7 +129,7 @@ class TestOneOfThreeFails:
                 extra_vars={"rotate_token_hosts": "all"},
                 environment={"ANSIBLE_RETRY_FILES_ENABLED": "1", "ANSIBLE_RETRY_FILES_SAVE_PATH": str(tmp_path)},
                 arguments=arguments,
-                clients_tasks=clients,
+                client_tasks=clients,
             )
 
         ran = again()
@@ -164,7 +164,7 @@ def test_hosts_of_clients(emulator: Emulator, tmp_path: Path) -> None:
         "rotate_token",
         inventory=inventory_of(tmp_path, "app-1", "app-2"),
         extra_vars={"rotate_token_hosts": "all"},
-        clients_tasks=clients_of(tmp_path, "app-1"),
+        client_tasks=clients_of(tmp_path, "app-1"),
     )
     assert not ran.succeeded
     assert sorted((tmp_path / "turns").read_text().splitlines()) == [f"app-1: {GROUP}", f"app-2: {GROUP}"]

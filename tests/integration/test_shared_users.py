@@ -321,7 +321,7 @@ class TestRoles:
             emulator,
             "disable_access_control",
             groups=[CARTS],
-            clients_tasks=str(tasks),
+            client_tasks=str(tasks),
             accept_open_access=True,
         )
         assert ran.succeeded, ran.output

@@ -16,7 +16,7 @@ from unit.plugins.role_specs import ALL
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_files as files
 
-NAME = "rotate_token_clients_tasks"
+NAME = "rotate_token_client_tasks"
 COLLECTION = Path(files.__file__).resolve().parents[2]
 
 
@@ -62,8 +62,8 @@ class TestWritten:
     )
     def test_refused(self, tmp_path: Path, path: str, says: str) -> None:
         (tmp_path / "file").touch()
-        with pytest.raises(AuthError, match=r"^rotate_token_result_path: ") as raised:
-            files.check_written("rotate_token_result_path", str(tmp_path / path))
+        with pytest.raises(AuthError, match=r"^rotate_token_report_path: ") as raised:
+            files.check_written("rotate_token_report_path", str(tmp_path / path))
         assert says in str(raised.value)
 
     def test_a_folder_that_takes_no_file(self) -> None:
@@ -141,7 +141,7 @@ class TestTasks:
         "content",
         [
             "- ansible.builtin.debug:\n",
-            "- name: A task\n  ansible.builtin.command: 'true'\n  when: clients_turn == 'clients'\n  loop: '{{ x }}'\n",
+            "- name: A task\n  command: 'true'\n  when: cutover_stage == 'clients'\n  loop: '{{ x }}'\n",
             "- debug:\n- block:\n    - debug:\n  always:\n    - debug:\n",
             "- ansible.builtin.include_tasks: more.yml\n- ansible.builtin.import_role:\n    name: mine\n",
             "- local_action: ansible.builtin.command true\n",

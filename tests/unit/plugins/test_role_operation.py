@@ -209,15 +209,15 @@ def tasks(folder: Path) -> str:
 
 
 def test_the_clients_need_a_cutover(tmp_path: Path) -> None:
-    with pytest.raises(AuthError, match=r"rotate_token_clients_tasks, or a time in rotate_token_soak .*_phase: begin"):
+    with pytest.raises(AuthError, match=r"rotate_token_client_tasks, or a time in rotate_token_soak .*_phase: begin"):
         Playing(tmp_path, "a").operation().prepare()
-    cases: list[dict[str, Any]] = [{"phase": "begin"}, {"phase": "finish"}, {"clients_tasks": tasks(tmp_path)}]
+    cases: list[dict[str, Any]] = [{"phase": "begin"}, {"phase": "finish"}, {"client_tasks": tasks(tmp_path)}]
     for variables in cases:
         assert "soak" not in Playing(tmp_path, "a", **variables).begin().arguments
 
 
 def test_a_time_after_tasks_is_known_to_the_plan(tmp_path: Path) -> None:
-    given = Playing(tmp_path, "a", soak=5, clients_tasks=tasks(tmp_path)).begin().arguments
+    given = Playing(tmp_path, "a", soak=5, client_tasks=tasks(tmp_path)).begin().arguments
     assert (given["soak"], given["client_tasks"]) == (5, True)
     given = Playing(tmp_path, "a", soak=5).begin().arguments
     assert (given["soak"], given["client_tasks"]) == (5, False)
@@ -237,11 +237,11 @@ def test_a_time_after_tasks_is_known_to_the_plan(tmp_path: Path) -> None:
 def test_tasks_move_the_clients_of_every_group(
     tmp_path: Path, hosts: list[str], groups: list[str], silent: str
 ) -> None:
-    given: dict[str, Any] = {"replication_groups": groups, "clients_tasks": tasks(tmp_path)}
+    given: dict[str, Any] = {"replication_groups": groups, "client_tasks": tasks(tmp_path)}
     if not silent:
         Playing(tmp_path, *hosts, **given).begin()
         return
-    words = f"^rotate_token_replication_groups: {silent}: no host of the play stands for it, .*_clients_tasks would not"
+    words = f"^rotate_token_replication_groups: {silent}: no host of the play stands for it, .*_client_tasks would not"
     with pytest.raises(AuthError, match=words):
         Playing(tmp_path, *hosts, **given).operation().prepare()
     assert ids(Playing(tmp_path, *hosts, **given, soak=5).begin()) == groups  # all clients have that time
@@ -271,7 +271,7 @@ def test_tasks_of_a_later_wave_would_come_too_late(
     given: dict[str, Any] = {} if groups is None else {"replication_groups": groups}
     of_hosts: dict[str, Any] = {host: {"replication_group_id": "a"} for host in hosts if host.startswith("h")}
     of_hosts |= {"east": {**EAST, "replication_group_id": "a"}} if "east" in hosts else {}
-    playing = Playing(tmp_path, *hosts, of_hosts=of_hosts, clients_tasks=tasks(tmp_path), **given).wave(*wave)
+    playing = Playing(tmp_path, *hosts, of_hosts=of_hosts, client_tasks=tasks(tmp_path), **given).wave(*wave)
     if words:
         with pytest.raises(AuthError, match=words):
             playing.operation().prepare()
@@ -333,7 +333,7 @@ def test_hosts_that_differ_in_what_is_one_for_all(
     tmp_path: Path, short: str, value: str | None, words: str, client_tasks: bool
 ) -> None:
     of_b: dict[str, Any] = {"given": 0, "rotate_token_soak": 0, "rotate_token_result_path": "b.json"}
-    given: dict[str, Any] = {"soak": 60, "clients_tasks": tasks(tmp_path) if client_tasks else ""}
+    given: dict[str, Any] = {"soak": 60, "client_tasks": tasks(tmp_path) if client_tasks else ""}
     given[short] = value and trust_as_template(value)
     playing = Playing(tmp_path, "a", "b", of_hosts={"b": of_b}, **given)
     if value is None:  # what a play says comes before the inventory
@@ -533,7 +533,7 @@ def begun(playing: Playing, stage: str = "clients") -> list[dict[str, Any]]:
 
 def test_who_goes_on(tmp_path: Path) -> None:
     hosts = {"a": WEST, "h": {**EAST, "replication_group_id": "a"}, "c": EAST}
-    playing = Playing(tmp_path, "a", "h", "c", of_hosts=hosts, clients_tasks=tasks(tmp_path))
+    playing = Playing(tmp_path, "a", "h", "c", of_hosts=hosts, client_tasks=tasks(tmp_path))
     cutovers = begun(playing)
     operation = playing.go_on(cutovers, phase="all")
     given = operation.arguments
@@ -572,7 +572,7 @@ def test_hosts_that_failed_in_the_client_cutover(
 ) -> None:
     report = tmp_path / "report.json"
     variables: dict[str, Any] = {} if groups is None else {"replication_groups": groups}
-    playing = Playing(tmp_path, *hosts, result_path="report.json", clients_tasks=tasks(tmp_path), **variables)
+    playing = Playing(tmp_path, *hosts, result_path="report.json", client_tasks=tasks(tmp_path), **variables)
     cutovers = begun(playing)
     operation = playing.drop(*dropped).go_on(cutovers)
     assert ids(operation) == going
@@ -602,37 +602,37 @@ def test_hosts_whose_tasks_did_not_come_to_their_end(
 ) -> None:
     """A play that rescues a host, or runs the role on some hosts only, leaves it among those that have not failed."""
     variables: dict[str, Any] = {} if groups is None else {"replication_groups": groups}
-    playing = Playing(tmp_path, *hosts, clients_tasks=tasks(tmp_path), **variables)
+    playing = Playing(tmp_path, *hosts, client_tasks=tasks(tmp_path), **variables)
     playing.unmoved = unmoved
     assert ids(playing.go_on(begun(playing))) == going
     told = " ".join(capsys.readouterr().err.split())
-    assert f"rotate_token: {', '.join(unmoved)}: the tasks of rotate_token_clients_tasks have not" in told
+    assert f"rotate_token: {', '.join(unmoved)}: the tasks of rotate_token_client_tasks have not" in told
 
 
 def test_an_earlier_cutover_is_none_of_this_one(tmp_path: Path) -> None:
     """The role is used a second time, in which one host's tasks don't come to their end."""
-    playing = Playing(tmp_path, "a", "b", clients_tasks=tasks(tmp_path))
+    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path))
     assert ids(playing.go_on(begun(playing))) == ["a", "b"]
     playing.call_id, playing.unmoved = "2", ["b"]
     assert ids(playing.go_on(begun(playing))) == ["a"]
 
 
 def test_each_call_has_an_id_of_its_own(tmp_path: Path) -> None:
-    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path))
+    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path))
     told = [operation.ended(result(operation))["call_id"] for operation in (playing.begin(), playing.begin())]
     assert len(set(told)) == 2
 
 
 def test_the_same_id_in_another_region_goes_on(tmp_path: Path) -> None:
     hosts = {"h1": {**WEST, "replication_group_id": "a"}, "h2": {**EAST, "replication_group_id": "a"}}
-    playing = Playing(tmp_path, "h1", "h2", of_hosts=hosts, clients_tasks=tasks(tmp_path))
+    playing = Playing(tmp_path, "h1", "h2", of_hosts=hosts, client_tasks=tasks(tmp_path))
     cutovers = begun(playing)
     operation = playing.drop("h1").go_on(cutovers)
     assert [one["region"] for one in operation.arguments["places"]] == ["us-east-1"]
 
 
 def test_hosts_of_the_wave_before_take_nothing_out(tmp_path: Path) -> None:
-    playing = Playing(tmp_path, "a", "b", "c", clients_tasks=tasks(tmp_path), max_fail_percentage=100).wave("a")
+    playing = Playing(tmp_path, "a", "b", "c", client_tasks=tasks(tmp_path), max_fail_percentage=100).wave("a")
     begun(playing)
     playing.drop("a").wave("b", "c")
     operation = playing.go_on(begun(playing))
@@ -643,13 +643,13 @@ def test_hosts_of_the_wave_before_take_nothing_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("soak", "given"), [("", None), (0, None), ("0", None), (7, 7), ("7", "7")])
 def test_a_time_besides_the_tasks(tmp_path: Path, soak: Any, given: Any) -> None:
-    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path), soak=soak)
+    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), soak=soak)
     assert playing.go_on(begun(playing)).arguments.get("soak") == given
 
 
 def test_authorities_are_found_by_either_call(tmp_path: Path) -> None:
     """A relative path is relative to the playbook, wherever the module runs."""
-    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path), data_plane_ca_path="ca.pem", probe="never")
+    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), data_plane_ca_path="ca.pem", probe="never")
     expected = str(tmp_path / "ca.pem")
     operation = playing.begin(data_plane_ca_path="ca.pem")
     assert operation.arguments["data_plane_ca_path"] == expected
@@ -660,7 +660,7 @@ def test_authorities_are_found_by_either_call(tmp_path: Path) -> None:
 
 def test_a_failure_after_the_client_cutover_is_counted(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    playing = Playing(tmp_path, "a", "b", clients_tasks=tasks(tmp_path), result_path="report.json")
+    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), result_path="report.json")
     operation = playing.go_on(begun(playing))
     told = operation.ended(result(operation, failing=["a"]))
     assert told["msg"].startswith("rotate_token, wave 1: 1 failed, 1 changed.")
@@ -670,7 +670,7 @@ def test_a_failure_after_the_client_cutover_is_counted(tmp_path: Path) -> None:
 
 
 def test_without_its_run_file_nothing_goes_on(tmp_path: Path) -> None:
-    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path))
+    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path))
     cutovers = begun(playing)
     shutil.rmtree(tmp_path / "local")
     with pytest.raises(AuthError, match=r"^rotate_token: the run file is gone: .*\. Run this again\.$"):
@@ -701,7 +701,7 @@ def test_how_far_groups_are_is_written_while_the_module_runs(tmp_path: Path) -> 
 
 def test_what_was_begun_is_kept_when_the_rest_ends(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    playing = Playing(tmp_path, "a", "b", clients_tasks=tasks(tmp_path), result_path="report.json")
+    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), result_path="report.json")
     operation = playing.go_on(begun(playing))
     operation.keep([(0, "a", {**ON_ITS_WAY, "step": "set"})])
     second, first = content(report)["groups"]
@@ -737,7 +737,7 @@ def test_a_file_that_can_no_longer_be_written(
 ) -> None:
     """What was done is not lost: it is in another file, which the tasks that follow read, and that is warned of."""
     report = elsewhere / "report.json"
-    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path), result_path=str(report))
+    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), result_path=str(report))
     operation = playing.begin()
     operation.keep([(0, "a", ON_ITS_WAY)])
     shutil.rmtree(elsewhere)
@@ -758,7 +758,7 @@ def test_a_file_that_can_no_longer_be_written(
 def test_what_is_in_the_users_file_may_be_old(tmp_path: Path, elsewhere: Path) -> None:
     """It could be written once, and not since."""
     report = elsewhere / "report.json"
-    playing = Playing(tmp_path, "a", "b", clients_tasks=tasks(tmp_path), result_path=str(report))
+    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), result_path=str(report))
     operation = playing.begin()
     operation.keep([(0, "a", ON_ITS_WAY)])
     old = report.read_text()
@@ -776,7 +776,7 @@ def test_what_is_in_the_users_file_may_be_old(tmp_path: Path, elsewhere: Path) -
 
 def test_the_users_file_alone_can_be_written(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    playing = Playing(tmp_path, "a", clients_tasks=tasks(tmp_path), result_path="report.json")
+    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), result_path="report.json")
     operation = playing.begin()
     shutil.rmtree(tmp_path / "local")
     told = operation.ended(result(operation, "rotate", stage="clients"))
