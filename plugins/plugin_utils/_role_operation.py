@@ -102,7 +102,7 @@ class RoleOperation:
             # With tasks, it is waited for by the call after them: the plan is that of both.
             self._arguments |= {"soak": soak, "client_tasks": checked.client_tasks}
         self._locate_authorities(checked.files[files.AUTHORITIES])
-        return self._begin_wave(checked.files["result_path"])
+        return self._begin_wave(checked.files["report_path"])
 
     @property
     def _batch(self) -> list[str]:
@@ -193,7 +193,7 @@ class RoleOperation:
         """Go on with the groups whose clients have been moved: those of the hosts whose tasks came to their end."""
         folder = files.folder_of(self._known["playbook_dir"], os.getcwd())
         self._locate_authorities(self._check.authorities(folder))
-        self._path = files.located(folder, str(self._check.value("result_path") or ""))
+        self._path = files.located(folder, str(self._check.value("report_path") or ""))
         found = self._found()
         if found is None:
             raise AuthError(f"{self._role}: the run file is gone: {self._path or self._temporary}. Run this again.")
@@ -336,7 +336,7 @@ class RoleOperation:
         self._file.path = written[-1]
         if self._path in wrong and not self._is_warned:
             self._is_warned = True
-            Display().warning(f"{self._role}_result_path: {wrong[self._path]}")
+            Display().warning(f"{self._role}_report_path: {wrong[self._path]}")
         return ""
 
 

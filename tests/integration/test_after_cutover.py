@@ -56,7 +56,7 @@ def test_hosts_whose_tasks_fail_get_no_set(emulator: Emulator, tmp_path: Path) -
         extra_vars={
             "ansible_python_interpreter": sys.executable,
             "rotate_token_hosts": "all",
-            "rotate_token_result_path": str(result),
+            "rotate_token_report_path": str(result),
         },
         client_tasks=str(tasks),
     )

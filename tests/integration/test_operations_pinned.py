@@ -33,7 +33,7 @@ GROUPS = (GROUP, "carts")
 # --- The names of today: a rename is an edit here ---------------------------------------------------------------------
 
 #: What the run file's path is called in a role's variables.
-PATH_VARIABLE = "result_path"
+PATH_VARIABLE = "report_path"
 #: The keys of the run file, of a group's entry and of a step in it.
 FIELDS = {
     # the file

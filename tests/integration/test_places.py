@@ -284,7 +284,7 @@ def test_the_clients_of_each_region_have_their_turn(fleet: Emulator, tmp_path: P
 def test_a_region_that_fails_is_told_of_beside_the_others(fleet: Emulator, tmp_path: Path) -> None:
     fleet.faults({**DENIED, "service": "elasticache", "region": HERE})
     account = tmp_path / "result.json"
-    ran = run_list(fleet, "rotate_token", soak=0, result_path=str(account))
+    ran = run_list(fleet, "rotate_token", soak=0, report_path=str(account))
     assert not ran.succeeded
     assert all(
         said(ran).count(f"{group}: elasticache:DescribeReplicationGroups was refused in {HERE}")

@@ -138,7 +138,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("role", "variables", "says"),
         [
-            ("rotate_token", {"result_path": "nowhere/result.json"}, "rotate_token_result_path: "),
+            ("rotate_token", {"report_path": "nowhere/result.json"}, "rotate_token_report_path: "),
             ("rotate_token", {"client_tasks": "nowhere.yml"}, "rotate_token_client_tasks: "),
             ("rotate_token", {"data_plane_ca_path": "nowhere.pem"}, "rotate_token_data_plane_ca_path: "),
             ("audit", {"csv_path": "nowhere/audit.csv"}, "audit_csv_path: "),
@@ -196,7 +196,7 @@ class TestFiles:
         plays.mkdir()
         (plays / "clients.yml").write_text(CLIENTS)
         variables = role_variables(
-            emulator, "rotate_token", ["carts"], client_tasks="clients.yml", result_path="result.json"
+            emulator, "rotate_token", ["carts"], client_tasks="clients.yml", report_path="result.json"
         )
         role = {"role": "elasticache.auth.rotate_token"}
         play = {"hosts": "localhost", "gather_facts": False, "roles": [{**role, **variables}]}

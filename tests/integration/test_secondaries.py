@@ -147,7 +147,7 @@ def test_as_canary_it_does_not_end_the_play(emulator: Emulator, tmp_path: Path) 
     age(emulator, 100, f"{SECONDARY}?region={HERE}")
     due(emulator, "bravo")
     inventory = hosts_file(tmp_path, {SECONDARY: {}, "bravo": {}})
-    common: dict[str, Any] = {"soak": 0, "inventory": inventory, "result_path": str(tmp_path / "result.json")}
+    common: dict[str, Any] = {"soak": 0, "inventory": inventory, "report_path": str(tmp_path / "result.json")}
     waves = {"rotate_token_hosts": "all", "rotate_token_serial": [1, "100%"]}
     ran = run_role(emulator, "rotate_token", groups=None, extra_vars=waves, **common)
     assert ran.succeeded, ran.output

@@ -314,7 +314,7 @@ def run_all(emulator: Emulator, folder: Path, core: str, texts: Mapping[str, str
         "rotate_token_soak": 0,
         "rotate_token_force": True,
         "rotate_token_probe": "never",
-        "rotate_token_result_path": str(folder / "rotation.json"),
+        "rotate_token_report_path": str(folder / "rotation.json"),
     }
     plays = [
         *yaml.safe_load(PLAYS),

@@ -52,7 +52,7 @@ def rotate_fleet(
         extra_vars={"rotate_token_hosts": "all", **WAVES, **more.pop("extra_vars", {})},
         arguments=arguments,
         soak=0,
-        result_path=str(folder / "result.json"),
+        report_path=str(folder / "result.json"),
         **more,
     )
 

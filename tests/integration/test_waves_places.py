@@ -108,7 +108,7 @@ def run_wave(
         environment={"ANSIBLE_RETRY_FILES_ENABLED": "true", "ANSIBLE_RETRY_FILES_SAVE_PATH": str(folder)},
         arguments=arguments,
         soak=0,
-        result_path=str(folder / "result.json"),
+        report_path=str(folder / "result.json"),
         **variables,
     )
 

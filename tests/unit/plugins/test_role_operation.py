@@ -385,7 +385,7 @@ def test_the_gate_between_waves(tmp_path: Path, hosts: int, failed: int, allowed
     first = [f"h{number}" for number in range(hosts)]
     report = tmp_path / "report.json"
     playing = Playing(
-        tmp_path, *first, "later", "last", soak=0, max_fail_percentage=allowed, result_path=str(report)
+        tmp_path, *first, "later", "last", soak=0, max_fail_percentage=allowed, report_path=str(report)
     ).wave(*first)
     operation = playing.begin()
     operation.ended(result(operation, "rotate", failing=first[:failed]))
@@ -430,7 +430,7 @@ def test_a_host_that_failed_before_the_role_waits_for_nothing(tmp_path: Path) ->
 def test_another_play_begins_anew(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     for host in ("a", "b"):
-        playing = Playing(tmp_path, "a", "b", soak=0, result_path="report.json").wave(host)
+        playing = Playing(tmp_path, "a", "b", soak=0, report_path="report.json").wave(host)
         operation = playing.begin()
         assert operation.ended(result(operation, failing=["a"]))["run_file"] == str(report)
     assert outcomes_in(report) == {"b": (1, "unchanged")}
@@ -442,7 +442,7 @@ def test_another_play_begins_anew(tmp_path: Path) -> None:
 def test_the_role_once_more_in_the_same_play(tmp_path: Path) -> None:
     """Its report is not told again by the second one, which takes its place in the file."""
     report = tmp_path / "report.json"
-    playing = Playing(tmp_path, "a", "b", soak=0, replication_groups=["a"], result_path="report.json")
+    playing = Playing(tmp_path, "a", "b", soak=0, replication_groups=["a"], report_path="report.json")
     operation = playing.begin()
     operation.ended(result(operation, "rotate"))
     operation = playing.set(replication_groups=["b"]).begin()
@@ -453,7 +453,7 @@ def test_the_role_once_more_in_the_same_play(tmp_path: Path) -> None:
 def test_the_role_once_more_in_each_wave(tmp_path: Path) -> None:
     """The waves before stay in the file, and the gate is closed after either use."""
     report = tmp_path / "report.json"
-    playing = Playing(tmp_path, "a", "b", "c", soak=0, result_path="report.json", max_fail_percentage=0)
+    playing = Playing(tmp_path, "a", "b", "c", soak=0, report_path="report.json", max_fail_percentage=0)
     for wave, host in enumerate(("a", "b"), start=1):
         for made in ((), ("rotate",)):
             operation = playing.wave(host).begin()
@@ -466,7 +466,7 @@ def test_the_role_once_more_with_another_file(tmp_path: Path) -> None:
     playing = Playing(tmp_path, "a", "b", soak=0)
     for host in ("a", "b"):
         for path, made in (("first.json", ()), ("second.json", ("rotate",))):
-            operation = playing.wave(host).set(result_path=path).begin()
+            operation = playing.wave(host).set(report_path=path).begin()
             operation.ended(result(operation, *made))
     assert outcomes_in(tmp_path / "first.json") == {"a": (1, "unchanged"), "b": (2, "unchanged")}
     assert outcomes_in(tmp_path / "second.json") == {"a": (1, "changed"), "b": (2, "changed")}
@@ -474,8 +474,8 @@ def test_the_role_once_more_with_another_file(tmp_path: Path) -> None:
 
 def test_two_roles_with_one_file(tmp_path: Path) -> None:
     """The file is of the one that wrote last; waves are counted by each."""
-    first = Playing(tmp_path, "a", "b", soak=0, result_path="report.json", max_fail_percentage=0)
-    second = Playing(tmp_path, "a", "b", role="enable_tls", soak=0, result_path="report.json")
+    first = Playing(tmp_path, "a", "b", soak=0, report_path="report.json", max_fail_percentage=0)
+    second = Playing(tmp_path, "a", "b", role="enable_tls", soak=0, report_path="report.json")
     second.play._uuid = first.play._uuid
     for wave, host in enumerate(("a", "b"), start=1):
         for playing in (first, second):
@@ -503,7 +503,7 @@ def test_an_old_file_of_the_users(tmp_path: Path, found: str) -> None:
     report = tmp_path / "report.json"
     report.write_text(found)
     report.chmod(0o644)
-    operation = Playing(tmp_path, "a", soak=0, result_path="report.json").begin()
+    operation = Playing(tmp_path, "a", soak=0, report_path="report.json").begin()
     assert report.read_text() == found  # until there is something to tell
     assert operation.ended(result(operation))["wave"] == 1
     assert outcomes_in(report) == {"a": (1, "unchanged")}
@@ -513,7 +513,7 @@ def test_an_old_file_of_the_users(tmp_path: Path, found: str) -> None:
 def test_check_mode_leaves_the_users_file_alone(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     report.write_text("of yesterday")
-    playing = Playing(tmp_path, "a", soak=0, result_path="report.json")
+    playing = Playing(tmp_path, "a", soak=0, report_path="report.json")
     playing.check_mode = True
     operation = playing.begin()
     told = operation.ended(result(operation, "rotate"))
@@ -572,7 +572,7 @@ def test_hosts_that_failed_in_the_client_cutover(
 ) -> None:
     report = tmp_path / "report.json"
     variables: dict[str, Any] = {} if groups is None else {"replication_groups": groups}
-    playing = Playing(tmp_path, *hosts, result_path="report.json", client_tasks=tasks(tmp_path), **variables)
+    playing = Playing(tmp_path, *hosts, report_path="report.json", client_tasks=tasks(tmp_path), **variables)
     cutovers = begun(playing)
     operation = playing.drop(*dropped).go_on(cutovers)
     assert ids(operation) == going
@@ -660,7 +660,7 @@ def test_authorities_are_found_by_either_call(tmp_path: Path) -> None:
 
 def test_a_failure_after_the_client_cutover_is_counted(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), result_path="report.json")
+    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), report_path="report.json")
     operation = playing.go_on(begun(playing))
     told = operation.ended(result(operation, failing=["a"]))
     assert told["msg"].startswith("rotate_token, wave 1: 1 failed, 1 changed.")
@@ -684,7 +684,7 @@ ON_ITS_WAY = {"step": "rotate", "ended": False, "failed": False}
 
 def test_how_far_groups_are_is_written_while_the_module_runs(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    operation = Playing(tmp_path, "a", "b", soak=0, result_path="report.json").begin()
+    operation = Playing(tmp_path, "a", "b", soak=0, report_path="report.json").begin()
     operation.keep([])
     assert not report.exists()
     operation.keep([(0, "a", ON_ITS_WAY)])
@@ -701,7 +701,7 @@ def test_how_far_groups_are_is_written_while_the_module_runs(tmp_path: Path) -> 
 
 def test_what_was_begun_is_kept_when_the_rest_ends(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), result_path="report.json")
+    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), report_path="report.json")
     operation = playing.go_on(begun(playing))
     operation.keep([(0, "a", {**ON_ITS_WAY, "step": "set"})])
     second, first = content(report)["groups"]
@@ -714,7 +714,7 @@ def test_what_was_begun_is_kept_when_the_rest_ends(tmp_path: Path) -> None:
 
 def test_a_module_that_died_leaves_what_was_known(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    operation = Playing(tmp_path, "a", soak=0, result_path="report.json").begin()
+    operation = Playing(tmp_path, "a", soak=0, report_path="report.json").begin()
     operation.keep([(0, "a", ON_ITS_WAY)])
     told = operation.ended({"failed": True, "msg": "MODULE FAILURE"})
     assert (told["failed"], told["msg"]) == (True, "MODULE FAILURE")
@@ -737,7 +737,7 @@ def test_a_file_that_can_no_longer_be_written(
 ) -> None:
     """What was done is not lost: it is in another file, which the tasks that follow read, and that is warned of."""
     report = elsewhere / "report.json"
-    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), result_path=str(report))
+    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), report_path=str(report))
     operation = playing.begin()
     operation.keep([(0, "a", ON_ITS_WAY)])
     shutil.rmtree(elsewhere)
@@ -746,7 +746,7 @@ def test_a_file_that_can_no_longer_be_written(
     assert Path(told["run_file"]).parent == tmp_path / "local"
     assert outcomes_in(told["run_file"]) == {"a": (1, "changed")}
     warned = " ".join(capsys.readouterr().err.split())
-    assert warned.count(f"rotate_token_result_path: {report} can't be written: No such file or directory.") == 1
+    assert warned.count(f"rotate_token_report_path: {report} can't be written: No such file or directory.") == 1
 
     elsewhere.mkdir()
     operation = playing.go_on(told["cutovers"])
@@ -758,7 +758,7 @@ def test_a_file_that_can_no_longer_be_written(
 def test_what_is_in_the_users_file_may_be_old(tmp_path: Path, elsewhere: Path) -> None:
     """It could be written once, and not since."""
     report = elsewhere / "report.json"
-    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), result_path=str(report))
+    playing = Playing(tmp_path, "a", "b", client_tasks=tasks(tmp_path), report_path=str(report))
     operation = playing.begin()
     operation.keep([(0, "a", ON_ITS_WAY)])
     old = report.read_text()
@@ -776,7 +776,7 @@ def test_what_is_in_the_users_file_may_be_old(tmp_path: Path, elsewhere: Path) -
 
 def test_the_users_file_alone_can_be_written(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), result_path="report.json")
+    playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), report_path="report.json")
     operation = playing.begin()
     shutil.rmtree(tmp_path / "local")
     told = operation.ended(result(operation, "rotate", stage="clients"))
@@ -786,7 +786,7 @@ def test_the_users_file_alone_can_be_written(tmp_path: Path) -> None:
 
 def test_no_file_can_be_written_at_all(tmp_path: Path, elsewhere: Path) -> None:
     """Then the task says what was done, and fails: no host could be told of its groups."""
-    playing = Playing(tmp_path, "a", "b", soak=0, result_path=str(elsewhere / "report.json"))
+    playing = Playing(tmp_path, "a", "b", soak=0, report_path=str(elsewhere / "report.json"))
     operation = playing.begin()
     for folder in (elsewhere, tmp_path / "local"):
         shutil.rmtree(folder)
