@@ -122,22 +122,22 @@ options:
   monitor:
     description:
       - Look for clients that are refused after SET, by CloudWatch's C(AuthenticationFailures), as
-        M(elasticache.auth.replication_group_watch) does. A group with more than O(monitor.limit) fails. A group of
+        M(elasticache.auth.auth_failures_monitor) does. A group with more than O(monitor.max_failures) fails. A group of
         which no SET remains is not monitored.
       - With O(journey=rotate_token) and O(journey=rollback_token) the previous token of such a group is accepted again
         besides the new one, by another ROTATE. With other operations nothing is taken back.
       - Needs C(cloudwatch:GetMetricData).
     type: dict
     suboptions:
-      watch_time:
+      duration:
         description: For how long, in seconds; at least one O(monitor.period).
         type: float
         required: true
-      limit:
+      max_failures:
         description: The number of refused authentications that is tolerated. A group with more fails.
         type: int
         default: 20
-      delay:
+      poll_interval:
         description: How long to pause between two looks at the metric, in seconds.
         type: float
         default: 15
@@ -336,7 +336,7 @@ seealso:
   - module: elasticache.auth.user
   - module: elasticache.auth.user_group
   - module: elasticache.auth.auth_secret
-  - module: elasticache.auth.replication_group_watch
+  - module: elasticache.auth.auth_failures_monitor
 """
 
 EXAMPLES = r"""
@@ -623,9 +623,10 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Inquiry
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import MONITOR_SPEC, monitoring
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_places
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.watching import WATCH_SPEC, watching
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import MONITOR_SPEC, monitoring
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TURNS, Journey, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
@@ -687,7 +688,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
         access_string=params["access_string"],
         soak=params["soak"],
         client_tasks=params["client_tasks"],
-        monitor=watching(params["monitor"], prefix="monitor.") if params["monitor"] else None,
+        monitor=monitoring(params["monitor"], prefix="monitor.") if params["monitor"] else None,
         plan_only=params["plan_only"],
         busy_last=params["busy"] == "last",
         skip_secondaries=params["skip_secondaries"],
@@ -826,7 +827,7 @@ def main() -> None:
                     "secret_version_id": {"type": "str", "no_log": False},
                 },
             },
-            "monitor": {"type": "dict", "options": WATCH_SPEC},
+            "monitor": {"type": "dict", "options": MONITOR_SPEC},
             "plan_only": {"type": "bool", "default": False},
             "soak": {"type": "float"},
             "client_tasks": {"type": "bool", "default": False},

@@ -25,8 +25,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.lists impor
     one_or_more,
     shown,
 )
+from ansible_collections.elasticache.auth.plugins.module_utils._core.monitor_times import check_monitor_times
 from ansible_collections.elasticache.auth.plugins.module_utils._core.posture import CONDITIONS, parse_condition
-from ansible_collections.elasticache.auth.plugins.module_utils._core.watch_times import check_watch_times
 
 
 def _is_condition(text: str) -> bool:
@@ -87,13 +87,18 @@ NUMBERS: Mapping[str, Number] = {
     "wait_delay": Number("seconds", excluded=True),
     "max_rate": Number("changes a second", excluded=True),
     "max_fail_percentage": Number("hosts of a hundred", most=100),
-    "watch": Number("seconds"),
-    "watch_limit": Number("failed authentications"),
-    "watch_period": Number("seconds", excluded=True),
-    "watch_delay": Number("seconds", excluded=True),
+    "monitor_duration": Number("seconds"),
+    "monitor_max_failures": Number("failed authentications"),
+    "monitor_period": Number("seconds", excluded=True),
+    "monitor_poll_interval": Number("seconds", excluded=True),
 }
-#: The options of the watch, in the order of its check, and the variables that they are set from.
-WATCH = {"watch_time": "watch", "delay": "watch_delay", "limit": "watch_limit", "period": "watch_period"}
+#: The options of the monitor, in the order of its check, and the variables that they are set from.
+MONITOR = {
+    "duration": "monitor_duration",
+    "poll_interval": "monitor_poll_interval",
+    "max_failures": "monitor_max_failures",
+    "period": "monitor_period",
+}
 #: Those that may be left empty.
 _OPTIONAL = ("soak",)
 #: Names that can't be empty, with what they name. Of the secret that is so unless tokens are passed.
@@ -126,7 +131,7 @@ def check_variables(role: str, values: Mapping[str, Any]) -> None:
     for short, number in NUMBERS.items():
         if short in values and not (short in _OPTIONAL and values[short] in (None, "")):
             _check_number(f"{role}_{short}", values[short], number)
-    _check_watch(role, values)
+    _check_monitor(role, values)
     for short, what in NAMES.items():
         is_needed = short != "secret_name" or not values.get("auth_tokens")
         if short in values and is_needed and not str(values[short] or "").strip():
@@ -143,10 +148,10 @@ def _check_number(name: str, given: object, number: Number) -> None:
         raise AuthError(f"{name}: {told} is not possible. Give {number.words}.")
 
 
-def _check_watch(role: str, values: Mapping[str, Any]) -> None:
-    """Raise :class:`AuthError` for what the watch would refuse: that is made after SET."""
-    if float(values.get("watch") or 0) <= 0:
+def _check_monitor(role: str, values: Mapping[str, Any]) -> None:
+    """Raise :class:`AuthError` for what the monitor would refuse: that is made after SET."""
+    if float(values.get("monitor_duration") or 0) <= 0:
         return
-    watch, delay, limit, period = (float(values[short]) for short in WATCH.values())
-    names = {option: f"{role}_{short}" for option, short in WATCH.items()}
-    check_watch_times(watch, delay, int(limit), int(period), names)
+    duration, poll_interval, max_failures, period = (float(values[short]) for short in MONITOR.values())
+    names = {option: f"{role}_{short}" for option, short in MONITOR.items()}
+    check_monitor_times(duration, poll_interval, int(max_failures), int(period), names)

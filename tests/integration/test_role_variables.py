@@ -219,7 +219,11 @@ class TestWords:
         ("role", "variables", "says"),
         [
             ("rotate_token", {"soak": "abc"}, "rotate_token_soak: 'abc' is not possible. Give seconds, 0 or more."),
-            ("enable_auth", {"watch": 30}, "enable_auth_watch: 30 seconds are less than one period of 60"),
+            (
+                "enable_auth",
+                {"monitor_duration": 30},
+                "enable_auth_monitor_duration: 30 seconds are less than one period of 60",
+            ),
         ],
     )
     def test_values(self, emulator: Emulator, role: str, variables: dict[str, Any], says: str) -> None:

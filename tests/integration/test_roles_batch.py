@@ -197,7 +197,12 @@ def test_serial(emulator: Emulator, tmp_path: Path) -> None:
 class TestWatch:
     """Clients that present the old token after SET."""
 
-    WATCH: ClassVar[dict[str, Any]] = {"watch": 4, "watch_period": 1, "watch_delay": 0.5, "watch_limit": 3}
+    MONITOR: ClassVar[dict[str, Any]] = {
+        "monitor_duration": 4,
+        "monitor_period": 1,
+        "monitor_poll_interval": 0.5,
+        "monitor_max_failures": 3,
+    }
 
     @pytest.mark.emulator(data_plane="valkey")
     def test_clients_left_behind(self, emulator: Emulator) -> None:
@@ -205,7 +210,7 @@ class TestWatch:
         with_token(emulator, GROUP, "carts")
         with live(emulator, GROUP, A) as clients:
             clients.wait_served()
-            ran = run_role(emulator, "rotate_token", groups=(GROUP, "carts"), soak=0, **self.WATCH)
+            ran = run_role(emulator, "rotate_token", groups=(GROUP, "carts"), soak=0, **self.MONITOR)
             assert not ran.succeeded
             line = next(line for line in ran.told().splitlines() if line.startswith(f"{GROUP}: "))
             assert re.search(r"\d+ authentication failures", line)
@@ -254,7 +259,7 @@ class TestWatch:
             "hosts": "localhost",
             "gather_facts": False,
             "vars": {
-                **role_variables(emulator, "rotate_token", [GROUP], soak=0, **self.WATCH),
+                **role_variables(emulator, "rotate_token", [GROUP], soak=0, **self.MONITOR),
                 **role_variables(emulator, "rollback_token", [GROUP], soak=0),
             },
             "tasks": [

@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "alias": ("replication_group_wait", {"replication_group_id": "carts,sessions"}, "replication_group_id"),
     "info": ("replication_group_info", IDS, "replication_group_ids"),
-    "watch": ("replication_group_watch", {**IDS, "watch_time": 60}, "replication_group_ids"),
+    "monitor": ("auth_failures_monitor", {**IDS, "duration": 60}, "replication_group_ids"),
     "group": (
         "replication_group",
         {"replication_group_id": "carts", "user_group_ids": "carts,sessions"},

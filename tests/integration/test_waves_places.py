@@ -246,7 +246,7 @@ def test_each_module_tells_it_of_each_group(emulator: Emulator) -> None:
         "auth_operation": {"journey": "rotate_token", "auth_token_secret": secret},
         "replication_group_auth": {"auth_token_update_strategy": "rotate", "auth_token": A},
         "auth_secret": {"state": "promoted", **secret},
-        "replication_group_watch": {"watch_time": 60},
+        "auth_failures_monitor": {"duration": 60},
         "replication_group_wait": {},
         "auth_probe": {},
     }

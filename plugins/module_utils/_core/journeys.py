@@ -612,13 +612,13 @@ def _back(at: _Place) -> Way:
         case Mode.ROTATING if promoted and state.tokens == (previous, current):
             return Way((*adopt, Step.CLIENTS, *_ALONE, *end, *tidy))
         case Mode.ROTATING if promoted and state.tokens == (current, previous):
-            # The token that was given up was let in again, by the watch or by hand.
+            # The token that was given up was let in again, by the monitor or by hand.
             return Way((*adopt, Step.USERS, Step.ATTACH, *through_rbac), keep=state.tokens)
         case Mode.ROTATING if promoted and pending:
             raise at.staged(journey)
         case Mode.ROTATING if state.tokens == (current, older):
             if store.abandoned or not pending or not store.kept:
-                # It was let in again after SET, by the watch or by a rollback that was cut off.
+                # It was let in again after SET, by the monitor or by a rollback that was cut off.
                 stage = () if pending else (*adopt, Step.STAGE)
                 return Way((*stage, *_LAST, *end))
             # The rotation was cut off before its promotion: promote first, so that the store knows which is which.

@@ -19,7 +19,10 @@ VARIABLES = {
     "auth_token_secret.name": "secret_name",
     "known_auth_tokens": "previous_auth_tokens",
     "replication_group_ids": "replication_groups",
-    "watch_time": "watch",
+    "monitor.duration": "monitor_duration",
+    "monitor.max_failures": "monitor_max_failures",
+    "monitor.period": "monitor_period",
+    "monitor.poll_interval": "monitor_poll_interval",
     **{
         name: name
         for name in (

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._auth.case import Case, Inquiry
+from .._auth.failures_monitor import Monitoring
 from .._auth.look import BusyGroup, look
 from .._auth.observe import Observation, SecondaryGroup, check_preconditions, engine_versions, probe_groups
 from .._auth.outcome import Outcome, Progress
 from .._auth.token_rules import check_compared, check_sent
 from .._auth.tokens import TokenSet, label
-from .._auth.watching import Watching
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import OFF, REQUIRED, Group, require_all
@@ -100,7 +100,7 @@ class Request:
     soak: float | None = None
     client_tasks: bool = False
     cutovers: Mapping[str, Cutover] = field(default_factory=dict)
-    monitor: Watching | None = None
+    monitor: Monitoring | None = None
     plan_only: bool = False
     busy_last: bool = False
     skip_secondaries: bool = False

@@ -22,7 +22,6 @@ from .._auth.place import told_by, with_role
 from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
 from .._auth.strategies import DELETE, ROTATE, SET, order_for
 from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
-from .._auth.watching import Count, watch_all
 from .._aws import records
 from .._aws.clients import Clients
 from .._aws.errors import explain
@@ -389,13 +388,13 @@ class _Steps:
         if request.monitor is None:
             raise RuntimeError("a plan without a monitor has no such step")
         said = group.msg
-        (watch,) = watch_all(self.clients, [group.id], request.monitor, count=self.services.count)
-        if not watch.error:
-            group.through(step, watch.outcome())
+        (monitored,) = monitor_all(self.clients, [group.id], request.monitor, count=self.services.count)
+        if not monitored.error:
+            group.through(step, monitored.outcome())
             group.msg = said
             return
-        group.fail_at(step, watch.error, watch.outcome())
-        too_many = watch.failures is not None and watch.failures > request.monitor.limit
+        group.fail_at(step, monitored.error, monitored.outcome())
+        too_many = monitored.failures is not None and monitored.failures > request.monitor.max_failures
         if not too_many or request.journey not in _HAD_TOKEN:
             return
         known = {group.id: group.seen} if group.seen else {}
@@ -403,7 +402,7 @@ class _Steps:
         (change,) = bring_about(self.clients, self._order(step), {group.id: before}, known)
         group.warnings += change.warnings
         group.seen = change.seen
-        group.fail_at(step, f"{watch.error} That was tried: {change.error or change.msg}", change.outcome())
+        group.fail_at(step, f"{monitored.error} That was tried: {change.error or change.msg}", change.outcome())
 
     def _update_record(self, step: Step) -> None:
         """Write down what was found out or assumed: what was on record before is kept for as long as this run lasts."""

@@ -11,7 +11,7 @@ import yaml
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 #: The modules whose messages a role may tell.
-_OF_ROLES = ("auth_operation", "auth_secret", "replication_group_auth", "replication_group_watch")
+_OF_ROLES = ("auth_operation", "auth_secret", "replication_group_auth", "auth_failures_monitor")
 #: What a way out may name: options of a module that is named beside it.
 _NAMED_WITH_THEIR_MODULE = {"auth_token_update_strategy", "remove_user_groups", "from_previous", "user_group_ids"}
 

@@ -14,8 +14,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_variables import (
     DICTS,
     LISTS,
+    MONITOR,
     NUMBERS,
-    WATCH,
     check_variables,
 )
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step
@@ -75,7 +75,7 @@ def test_every_number_of_every_role_is_checked() -> None:
 @pytest.mark.parametrize(("role", "short"), OF_NUMBERS)
 def test_numbers(role: str, short: str) -> None:
     """Also those that are texts, as ``-e name=value`` gives them."""
-    rest = {name: ALL[role][name]["default"] for name in WATCH.values() if name in ALL[role]}
+    rest = {name: ALL[role][name]["default"] for name in MONITOR.values() if name in ALL[role]}
     for good in (60, 60.0, "60", " 60 "):
         check_variables(role, {**rest, short: good})
     for bad in ("", "abc", "10%", -1, "-1", None, True, [1], "nan", -math.inf):
@@ -96,8 +96,11 @@ def test_numbers(role: str, short: str) -> None:
             {"max_fail_percentage": 101},
             "rotate_token_max_fail_percentage: the number 101 is not possible.",
         ),
-        ({"watch": 100, "watch_period": 45}, "rotate_token_watch_period: CloudWatch has none of 45 seconds"),
-        ({"watch": 30}, "rotate_token_watch: 30 seconds are less than one period of 60"),
+        (
+            {"monitor_duration": 100, "monitor_period": 45},
+            "rotate_token_monitor_period: CloudWatch has none of 45 seconds",
+        ),
+        ({"monitor_duration": 30}, "rotate_token_monitor_duration: 30 seconds are less than one period of 60"),
         ({"secret_name": ""}, "rotate_token_secret_name is empty. Name the secret that holds the token"),
         ({"secret_name": None}, "rotate_token_secret_name is empty."),
         ({"user_id": " "}, "rotate_token_user_id is empty."),
@@ -105,7 +108,7 @@ def test_numbers(role: str, short: str) -> None:
 )
 def test_values(values: dict[str, Any], says: str) -> None:
     """What a watch would refuse is refused first, as it is made after SET."""
-    watch = {short: ALL["rotate_token"][short]["default"] for short in WATCH.values()}
+    watch = {short: ALL["rotate_token"][short]["default"] for short in MONITOR.values()}
     with pytest.raises(AuthError) as raised:
         check_variables("rotate_token", {**watch, **values})
     assert str(raised.value).startswith(says)
@@ -114,7 +117,10 @@ def test_values(values: dict[str, Any], says: str) -> None:
 def test_values_that_are_no_trouble() -> None:
     check_variables("rotate_token", {"max_age": math.inf, "wait_timeout": math.inf})
     check_variables("rotate_token", {"secret_name": "", "auth_tokens": {"a": "t" * 20}})
-    check_variables("rotate_token", {"watch": 0, "watch_period": 45, "watch_delay": 15, "watch_limit": 1})
+    check_variables(
+        "rotate_token",
+        {"monitor_duration": 0, "monitor_period": 45, "monitor_poll_interval": 15, "monitor_max_failures": 1},
+    )
 
 
 @pytest.mark.parametrize("role", list(ALL))

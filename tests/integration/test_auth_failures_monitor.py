@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""``replication_group_watch``: clients that are refused, as CloudWatch counts them."""
+"""``auth_failures_monitor``: clients that are refused, as CloudWatch counts them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,15 @@ if TYPE_CHECKING:
 
 def watch(emulator: Emulator, *groups: str, check: bool = False, **options: Any) -> ModuleRun:
     """Run the module; it never changes anything."""
-    args = {"replication_group_ids": list(groups or [GROUP]), "watch_time": 3, "period": 1, "delay": 0.2, **options}
+    args = {
+        "replication_group_ids": list(groups or [GROUP]),
+        "duration": 3,
+        "period": 1,
+        "poll_interval": 0.2,
+        **options,
+    }
     begun = time.time()
-    ended = run(emulator, "replication_group_watch", args, check=check)
+    ended = run(emulator, "auth_failures_monitor", args, check=check)
     calls = emulator.calls(mutating="true", since=begun)
     assert {call["action"] for call in calls} <= {"PutMetricData"}  # which is the test's
     assert not ended.changed
@@ -128,7 +134,7 @@ class TestClients:
         moved_on(emulator)
         moved_on(emulator, "carts")
         with client(emulator, A) as old, client(emulator, B) as new, client(emulator, B, "carts") as others:
-            ended = watch(emulator, GROUP, "carts", watch_time=6, limit=3)
+            ended = watch(emulator, GROUP, "carts", duration=6, max_failures=3)
         assert {answer.partition(" ")[0] for answer in old} == {"-WRONGPASS"}
         assert {*new, *others} == {"OK"}
         assert ended.failed
@@ -136,7 +142,7 @@ class TestClients:
         assert 3 < found["authentication_failures"] <= len(old)
         assert found["failed"]
         assert found["msg"] == (
-            f"{GROUP}: {found['authentication_failures']} authentication failures since the watch began, more than "
+            f"{GROUP}: {found['authentication_failures']} authentication failures since monitoring began, more than "
             "the limit of 3. Clients present a credential that is not accepted, after a rotation most likely the "
             "previous token. Let that in again: replication_group_auth with auth_token_update_strategy: rotate and the "
             "previous token as auth_token. Then bring the clients up to date before it is dropped."
@@ -151,11 +157,11 @@ class TestClients:
         """With the previous token let in again, nobody is refused."""
         moved_on(emulator)
         with client(emulator, A):
-            assert watch(emulator, limit=0).failed
+            assert watch(emulator, max_failures=0).failed
         rotate(emulator, A)
         with client(emulator, A) as old, client(emulator, B) as new:
             wait_until(lambda: len(old) > 10 and len(new) > 10, "the clients connected some times")
-            ended = watch(emulator, limit=0)
+            ended = watch(emulator, max_failures=0)
         assert not ended.failed, ended.msg
         assert {*old, *new} == {"OK"}
 
@@ -163,7 +169,7 @@ class TestClients:
         moved_on(emulator)
         moved_on(emulator, "carts")
         with client(emulator, A), client(emulator, A, "carts"):
-            ended = watch(emulator, GROUP, "carts", watch_time=300, limit=0)
+            ended = watch(emulator, GROUP, "carts", duration=300, max_failures=0)
         assert ended.of(GROUP)["failed"]
         assert ended.of("carts")["failed"]
         assert max(ended.of(name)["duration"] for name in (GROUP, "carts")) < 300
@@ -175,7 +181,7 @@ class TestClients:
             present(emulator, A)
         wait_until(lambda: published(emulator, f"{GROUP}-001") >= 5, "what was refused before is told")
         with meanwhile(*once_it_watches(emulator, lambda: [present(emulator, A, node=node) for node in (0, 1, 1)])):
-            ended = watch(emulator, watch_time=10, limit=3)
+            ended = watch(emulator, duration=10, max_failures=3)
         assert not ended.failed, ended.msg
         assert ended.of(GROUP)["authentication_failures"] == 3
         assert re.fullmatch(rf"{GROUP}: 3 authentication failures in \d+ s, limit 3\.", ended.msg)
@@ -183,16 +189,16 @@ class TestClients:
     def test_one_is_too_many(self, emulator: Emulator) -> None:
         moved_on(emulator)
         with meanwhile(*once_it_watches(emulator, lambda: present(emulator, A))):
-            ended = watch(emulator, watch_time=PATIENCE, limit=0, continue_on_error=True)
+            ended = watch(emulator, duration=PATIENCE, max_failures=0, continue_on_error=True)
         assert not ended.failed
         assert ended.of(GROUP)["failed"]
-        assert ended.of(GROUP)["msg"].startswith(f"{GROUP}: 1 authentication failure since the watch began")
+        assert ended.of(GROUP)["msg"].startswith(f"{GROUP}: 1 authentication failure since monitoring began")
 
     def test_wrong_passwords_of_users(self, emulator: Emulator) -> None:
         create_user_group(emulator)
         create(emulator, UserGroupIds=["ug-1"])
         with client(emulator, B):
-            assert watch(emulator, watch_time=PATIENCE, limit=2).failed
+            assert watch(emulator, duration=PATIENCE, max_failures=2).failed
 
 
 @pytest.mark.emulator(data_plane="none")
@@ -217,7 +223,7 @@ class TestWhatCounts:
             put(emulator, "stranger-001", 5000, now + 3)
 
         with meanwhile(Once(called(emulator, "GetMetricData"), publish)):
-            ended = watch(emulator, *names, watch_time=10, limit=5000, delay=20)
+            ended = watch(emulator, *names, duration=10, max_failures=5000, poll_interval=20)
         assert not ended.failed, ended.msg
         assert {name: ended.of(name)["authentication_failures"] for name in names} == {
             "one": 9,
@@ -233,7 +239,7 @@ class TestWhatCounts:
         for name in names:
             emulator.wait_available(name)
         known = len(emulator.calls())
-        assert not watch(emulator, *names, watch_time=1, delay=20).failed
+        assert not watch(emulator, *names, duration=1, poll_interval=20).failed
         assert calls_by_action(emulator.calls()[known:]) == {"GetMetricData": 2, "DescribeReplicationGroups": 1}
 
     def test_only_periods_that_begin_in_the_watch(self, emulator: Emulator) -> None:
@@ -253,7 +259,7 @@ class TestWhatCounts:
             put(emulator, f"{GROUP}-002", 7, period + 6)
 
         with meanwhile(Once(called(emulator, "GetMetricData"), publish)):
-            ended = watch(emulator, period=5, watch_time=11, limit=14)
+            ended = watch(emulator, period=5, duration=11, max_failures=14)
         assert not ended.failed, ended.msg
         assert ended.of(GROUP)["authentication_failures"] == 14
 
@@ -263,7 +269,7 @@ class TestWhatCounts:
             called(emulator, "GetMetricData"), lambda: put(emulator, f"{GROUP}-001", 30, begun(emulator) + 3)
         )
         with meanwhile(publish):
-            ended = watch(emulator, watch_time=8, delay=60)
+            ended = watch(emulator, duration=8, poll_interval=60)
         assert ended.of(GROUP)["authentication_failures"] == 30
         assert ended.failed  # above the 20 that are tolerated unless told otherwise
 
@@ -275,7 +281,7 @@ class TestOtherEnds:
     def test_a_missing_group(self, emulator: Emulator) -> None:
         """It fails by itself, and the other is watched to the end."""
         create(emulator)
-        ended = watch(emulator, "missing", GROUP, watch_time=2)
+        ended = watch(emulator, "missing", GROUP, duration=2)
         assert ended.failed
         assert ended.of("missing")["msg"].startswith("missing: there is no replication group of this id in us-east-1.")
         assert ended.of("missing")["authentication_failures"] is None
@@ -284,14 +290,14 @@ class TestOtherEnds:
 
     def test_nothing_to_watch(self, emulator: Emulator) -> None:
         """It ends at once where no group is there."""
-        ended = watch(emulator, "missing", watch_time=3600)
+        ended = watch(emulator, "missing", duration=3600)
         assert ended.failed
         assert looks(emulator) == 0
 
     def test_check_mode(self, emulator: Emulator) -> None:
         create(emulator)
-        ended = watch(emulator, GROUP, "missing", watch_time=3600, check=True, continue_on_error=True)
-        assert ended.of(GROUP)["msg"] == f"{GROUP}: would be watched for 3600 s."
+        ended = watch(emulator, GROUP, "missing", duration=3600, check=True, continue_on_error=True)
+        assert ended.of(GROUP)["msg"] == f"{GROUP}: would be monitored for 3600 s."
         assert ended.of(GROUP)["authentication_failures"] is None
         assert ended.of("missing")["failed"]
         assert looks(emulator) == 0
@@ -299,20 +305,20 @@ class TestOtherEnds:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"watch_time": 0}, r"watch_time: 0\.0 is no time to watch or pause; give seconds above 0\."),
-            ({"watch_time": -3}, r"watch_time: -3\.0 is no time"),
-            ({"watch_time": "nan"}, r"watch_time: nan is no time"),
-            ({"watch_time": "inf"}, r"watch_time: inf is no time"),
-            ({"watch_time": None}, r"missing required arguments: watch_time|watch_time"),
-            ({"watch_time": "soon"}, r"watch_time"),
-            ({"delay": 0}, r"delay: 0\.0 is no time"),
-            ({"limit": -1}, r"limit: -1 would always be exceeded; give 0 or more failures\."),
-            ({"limit": "few"}, r"limit"),
+            ({"duration": 0}, r"duration: 0\.0 is not possible; give seconds above 0\."),
+            ({"duration": -3}, r"duration: -3\.0 is not possible"),
+            ({"duration": "nan"}, r"duration: nan is not possible"),
+            ({"duration": "inf"}, r"duration: inf is not possible"),
+            ({"duration": None}, r"missing required arguments: duration|duration"),
+            ({"duration": "soon"}, r"duration"),
+            ({"poll_interval": 0}, r"poll_interval: 0\.0 is not possible"),
+            ({"max_failures": -1}, r"max_failures: -1 would always be exceeded; give 0 or more failures\."),
+            ({"max_failures": "few"}, r"max_failures"),
             ({"period": 0}, r"period: CloudWatch has none of 0 seconds; give 1, 5, 10, 30 or a multiple of 60\."),
             ({"period": 2}, r"none of 2 seconds"),
             ({"period": -60}, r"none of -60 seconds"),
             ({"period": 90}, r"none of 90 seconds"),
-            ({"period": 60, "watch_time": 59}, r"watch_time: 59 seconds are less than one period of 60, .* nothing"),
+            ({"period": 60, "duration": 59}, r"duration: 59 seconds are less than one period of 60, .* nothing"),
             ({"replication_group_ids": ["a--b"]}, r"can't be the id of a replication group"),
             ({"replication_group_ids": ["a", "A"]}, r"a is listed twice"),
         ],
@@ -327,13 +333,13 @@ class TestOtherEnds:
     @pytest.mark.parametrize("period", [1, 5, 10, 30, 60, 120, 3600])
     def test_periods_that_there_are(self, emulator: Emulator, period: int) -> None:
         create(emulator)
-        assert not watch(emulator, period=period, watch_time=3600, check=True).failed
+        assert not watch(emulator, period=period, duration=3600, check=True).failed
 
     def test_not_allowed_to_look(self, emulator: Emulator) -> None:
         """It is told at the start, not at the end."""
         create(emulator)
         emulator.faults({"kind": "error", "action": "GetMetricData", "code": "AccessDenied", "message": "no"})
-        ended = watch(emulator, watch_time=3600)
+        ended = watch(emulator, duration=3600)
         assert ended.failed
         assert ended.msg == (
             f"{GROUP}: it can't be told whether clients are refused: cloudwatch:GetMetricData was refused in "
@@ -349,7 +355,7 @@ class TestOtherEnds:
         )
         publish = Once(called(emulator, "GetMetricData"), lambda: put(emulator, f"{GROUP}-001", 7, begun(emulator) + 3))
         with meanwhile(publish):
-            ended = watch(emulator, watch_time=8)
+            ended = watch(emulator, duration=8)
         assert not ended.failed, ended.msg
         assert ended.of(GROUP)["authentication_failures"] == 7
 
@@ -357,7 +363,7 @@ class TestOtherEnds:
         """Nothing seen is no proof where nothing could be looked at."""
         create(emulator)
         emulator.faults({"kind": "error", "action": "GetMetricData", "nth": 2, "times": 99})
-        ended = watch(emulator, watch_time=1.5, delay=60)
+        ended = watch(emulator, duration=1.5, poll_interval=60)
         assert ended.failed
         assert ended.msg.startswith(
             f"{GROUP}: it can't be told whether clients are refused: cloudwatch:GetMetricData failed in us-east-1: "
@@ -367,7 +373,7 @@ class TestOtherEnds:
     def test_through_ansible(self, emulator: Emulator) -> None:
         create(emulator)
         result = run_module(
-            emulator, "replication_group_watch", {"replication_group_id": GROUP, "watch_time": 1, "period": 1}
+            emulator, "auth_failures_monitor", {"replication_group_id": GROUP, "duration": 1, "period": 1}
         )
         assert (result["changed"], result["failed"]) == (False, False)
         assert result["outcomes"][GROUP]["authentication_failures"] == 0

@@ -4,35 +4,35 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: replication_group_watch
+module: auth_failures_monitor
 version_added: 0.1.0
-short_description: Watch for clients that ElastiCache replication groups refuse
+short_description: Monitor for clients that ElastiCache replication groups refuse
 description:
   - Counts the refused authentications of every node of the groups for a while, and fails where they are more than
-    O(limit). After a token was dropped it finds the clients that still present it.
+    O(max_failures). After a token was dropped it finds the clients that still present it.
   - The counts are those of the metric C(AuthenticationFailures) in Amazon CloudWatch, summed over the members of a
     group. Refused credentials count, and so does a probe of M(elasticache.auth.auth_probe) that is refused; a client
     that presents none does not.
-  - A group that exceeds the limit is watched no more, the others are watched to the end. The task ends early only when
-    no group is left to be watched.
+  - A group that exceeds it is monitored no more, the others are monitored to the end. The task ends early only when
+    no group is left to be monitored.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
-  watch_time:
+  duration:
     description:
-      - How long to watch, in seconds, at least one O(period). The last look is made at its end.
-      - Give it some minutes. Only periods that begin after the watch count, by default from the next full minute on,
+      - How long to monitor, in seconds, at least one O(period). The last look is made at its end.
+      - Give it some minutes. Only periods that begin after the start count, by default from the next full minute on,
         and AWS publishes a minute's count a minute or two later. In two minutes there may be nothing to be seen yet.
     type: float
     required: true
-  limit:
+  max_failures:
     description:
-      - How many refused authentications of a group are tolerated from the start of the watch. A group fails when
+      - How many refused authentications of a group are tolerated from the start. A group fails when
         there are more.
       - With V(0), the first is too many.
     type: int
     default: 20
-  delay:
+  poll_interval:
     description:
       - How long to pause between two looks, in seconds. A look is one call for 500 nodes.
     type: float
@@ -54,7 +54,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: It does not watch, and returns at once; it only looks whether the groups exist. It changes nothing.
+    details: It does not monitor, and returns at once; it only looks whether the groups exist. It changes nothing.
   diff_mode:
     support: none
     details: It changes nothing.
@@ -77,11 +77,11 @@ EXAMPLES = r"""
     auth_token: "{{ new_token }}"
     known_auth_tokens: ["{{ old_token }}"]
 
-- name: Watch for clients that still use the old one
-  elasticache.auth.replication_group_watch:
+- name: Monitor for clients that still use the old one
+  elasticache.auth.auth_failures_monitor:
     replication_group_ids: [sessions, carts]
-    watch_time: 600
-    limit: 5
+    duration: 600
+    max_failures: 5
 """
 
 RETURN = r"""
@@ -95,7 +95,7 @@ outcomes:
   type: dict
   contains:
     failed:
-      description: Whether more than O(limit) were refused, or it can't be told how many.
+      description: Whether more than O(max_failures) were refused, or it can't be told how many.
       type: bool
       returned: always
     msg:
@@ -104,13 +104,13 @@ outcomes:
       returned: always
     authentication_failures:
       description:
-        - How many authentications the group's nodes refused from the start of the watch to the last look at the group.
+        - How many authentications the group's nodes refused from the start to the last look at the group.
         - Null where it was not looked at, as in check mode.
       type: int
       returned: always
       sample: 3
     duration:
-      description: Seconds for which it was watched.
+      description: Seconds for which it was monitored.
       type: float
       returned: always
 """
@@ -118,35 +118,35 @@ outcomes:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import (
+    MONITOR_SPEC,
+    Monitored,
+    monitor_all,
+    monitoring,
+)
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.watching import (
-    WATCH_SPEC,
-    Watch,
-    watch_all,
-    watching,
-)
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 
 
 def main() -> None:
     module = AnsibleAWSModule(
-        argument_spec={**options.ROLE_SPEC, **options.GROUPS_SPEC, **WATCH_SPEC},
+        argument_spec={**options.ROLE_SPEC, **options.GROUPS_SPEC, **MONITOR_SPEC},
         supports_check_mode=True,
     )
     params = module.params
     try:
         options.check_lists(module)
-        how = watching(params)
+        how = monitoring(params)
         ids = options.group_ids(params["replication_group_ids"])
-        watches = for_each(
+        monitored = for_each(
             params,
             ids,
-            lambda key, error: Watch(key, error=error),
-            lambda: watch_all(clients_of(module), ids, how, check_mode=module.check_mode),
+            lambda key, error: Monitored(key, error=error),
+            lambda: monitor_all(clients_of(module), ids, how, check_mode=module.check_mode),
         )
-        finish(module, watches, verb="had to be changed")
+        finish(module, monitored, verb="had to be changed")
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Watch for clients that still present a token that is no longer accepted."""
+"""Monitor for clients that still present a token that is no longer accepted."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .._aws.errors import Kind, classify, explain, is_connection_error
 from .._aws.groups import require_all
 from .._aws.metrics import authentication_failures
 from .._core.errors import AuthError
-from .._core.watch_times import OPTIONS, check_watch_times
+from .._core.monitor_times import OPTIONS, check_monitor_times
 from .outcome import Outcome, Progress
 
-WATCH_SPEC: dict[str, dict[str, Any]] = {
-    "watch_time": {"type": "float", "required": True},
-    "limit": {"type": "int", "default": 20},
-    "delay": {"type": "float", "default": 15.0},
+MONITOR_SPEC: dict[str, dict[str, Any]] = {
+    "duration": {"type": "float", "required": True},
+    "max_failures": {"type": "int", "default": 20},
+    "poll_interval": {"type": "float", "default": 15.0},
     "period": {"type": "int", "default": 60},
 }
 
@@ -31,18 +31,18 @@ _ACTION = "cloudwatch:GetMetricData"
 
 
 @dataclass(frozen=True)
-class Watching:
-    """How to watch: all in seconds but the limit."""
+class Monitoring:
+    """How to monitor: all in seconds but ``max_failures``."""
 
-    watch_time: float
-    limit: int
-    delay: float
+    duration: float
+    max_failures: int
+    poll_interval: float
     period: int
 
 
 @dataclass
-class Watch(Progress):
-    """The watch of one group."""
+class Monitored(Progress):
+    """What was counted of one group."""
 
     members: tuple[str, ...] = field(default=())
     failures: int | None = None  #: None where it was never looked at
@@ -52,13 +52,15 @@ class Watch(Progress):
         return {**super().outcome(), "authentication_failures": self.failures}
 
 
-def watching(params: Mapping[str, Any], prefix: str = "") -> Watching:
-    """Return how to watch. ``prefix``: what the options' names begin with. Raises :class:`AuthError` for what makes no
-    sense.
+def monitoring(params: Mapping[str, Any], prefix: str = "") -> Monitoring:
+    """Return how to monitor. ``prefix``: what the options' names begin with. Raises :class:`AuthError` for what makes
+    no sense.
     """
-    watch_time, delay, limit, period = (params[name] for name in ("watch_time", "delay", "limit", "period"))
-    check_watch_times(watch_time, delay, limit, period, {name: f"{prefix}{name}" for name in OPTIONS})
-    return Watching(watch_time, limit, delay, period)
+    duration, poll_interval, max_failures, period = (
+        params[name] for name in ("duration", "poll_interval", "max_failures", "period")
+    )
+    check_monitor_times(duration, poll_interval, max_failures, period, {name: f"{prefix}{name}" for name in OPTIONS})
+    return Monitoring(duration, max_failures, poll_interval, period)
 
 
 #: Counts the failures of cache clusters: their ids, the first period (seconds since 1970), its length (seconds), and
@@ -76,31 +78,31 @@ def counting(clients: Clients) -> Count:
     return count
 
 
-def watch_all(
-    clients: Clients, ids: Sequence[str], how: Watching, *, check_mode: bool = False, count: Count | None = None
-) -> list[Watch]:
+def monitor_all(
+    clients: Clients, ids: Sequence[str], how: Monitoring, *, check_mode: bool = False, count: Count | None = None
+) -> list[Monitored]:
     """Return what was counted of each group. ``count``: what counts, where that serves others too.
 
     Raises :class:`AuthError` for what concerns no single group.
     """
-    watches = {key: Watch(key) for key in ids}
+    counted_of = {key: Monitored(key) for key in ids}
     for key, found in require_all(clients, ids).items():
         if isinstance(found, AuthError):
-            watches[key].error = str(found)
+            counted_of[key].error = str(found)
         else:
-            watches[key].members = tuple(node.cache_cluster_id for node in found.nodes)
-            if not watches[key].members:
-                watches[key].error = f"{key}: it has no node to watch; its status is {found.status}."
-    watched = [one for one in watches.values() if not one.error]
+            counted_of[key].members = tuple(node.cache_cluster_id for node in found.nodes)
+            if not counted_of[key].members:
+                counted_of[key].error = f"{key}: it has no node to monitor; its status is {found.status}."
+    monitored = [one for one in counted_of.values() if not one.error]
     if check_mode:
-        for one in watched:
-            one.msg = f"{one.id}: would be watched for {how.watch_time:g} s."
-        return list(watches.values())
-    _watch(clients, watched, how, count or counting(clients))
-    return list(watches.values())
+        for one in monitored:
+            one.msg = f"{one.id}: would be monitored for {how.duration:g} s."
+        return list(counted_of.values())
+    _monitor(clients, monitored, how, count or counting(clients))
+    return list(counted_of.values())
 
 
-def _watch(clients: Clients, watched: Sequence[Watch], how: Watching, count: Count) -> None:
+def _monitor(clients: Clients, monitored: Sequence[Monitored], how: Monitoring, count: Count) -> None:
     """Look again and again, the last time when the time is over; a group that has failed is looked at no more."""
     begun = time.monotonic()
     first = math.ceil(time.time() / how.period) * how.period
@@ -110,11 +112,11 @@ def _watch(clients: Clients, watched: Sequence[Watch], how: Watching, count: Cou
         return count(members, first, how.period, within)
 
     while True:
-        left = [one for one in watched if not one.error]
+        left = [one for one in monitored if not one.error]
         if not left:
             return
-        remaining = how.watch_time - (time.monotonic() - begun)
-        within = max(remaining, how.delay)
+        remaining = how.duration - (time.monotonic() - begun)
+        within = max(remaining, how.poll_interval)
         trouble, passing = _look(clients, left, functools.partial(counted, within), is_first=is_first)
         elapsed = time.monotonic() - begun
         for one in left:
@@ -122,28 +124,32 @@ def _watch(clients: Clients, watched: Sequence[Watch], how: Watching, count: Cou
             # Trouble that may pass is told only at the end: until then there is another look.
             if trouble and (not passing or remaining <= 0):
                 one.error = f"{one.id}: it can't be told whether clients are refused: {trouble}"
-            elif one.failures is not None and one.failures > how.limit:
-                one.error = _exceeded(one.id, one.failures, how.limit)
+            elif one.failures is not None and one.failures > how.max_failures:
+                one.error = _exceeded(one.id, one.failures, how.max_failures)
             elif remaining <= 0:
-                one.msg = f"{one.id}: {_counted(one.failures)} in {elapsed:.0f} s, limit {how.limit}."
+                one.msg = f"{one.id}: {_counted(one.failures)} in {elapsed:.0f} s, limit {how.max_failures}."
         if remaining <= 0:
             return
         is_first = False
         # The last pause is cut short, and the last look comes after it.
-        clients.pause(min(how.delay, how.watch_time - elapsed))
+        clients.pause(min(how.poll_interval, how.duration - elapsed))
 
 
 def _look(
-    clients: Clients, watched: Sequence[Watch], count: Callable[[Sequence[str]], Mapping[str, int]], *, is_first: bool
+    clients: Clients,
+    monitored: Sequence[Monitored],
+    count: Callable[[Sequence[str]], Mapping[str, int]],
+    *,
+    is_first: bool,
 ) -> tuple[str, bool]:
     """Count anew for these groups; returns what went wrong, and whether it may pass by itself."""
-    members = [member for one in watched for member in one.members]
+    members = [member for one in monitored for member in one.members]
     try:
         counts = count(members)
     except Exception as error:  # pylint: disable=broad-exception-caught
         passing = classify(error) in (Kind.THROTTLED, Kind.AMBIGUOUS) or (not is_first and is_connection_error(error))
         return explain(error, _ACTION, clients.region), passing
-    for one in watched:
+    for one in monitored:
         one.failures = sum(counts[member] for member in one.members)
     return "", True
 
@@ -154,7 +160,7 @@ def _counted(failures: int | None) -> str:
 
 def _exceeded(group_id: str, failures: int, limit: int) -> str:
     return (
-        f"{group_id}: {_counted(failures)} since the watch began, more than the limit of {limit}. Clients present a "
+        f"{group_id}: {_counted(failures)} since monitoring began, more than the limit of {limit}. Clients present a "
         "credential that is not accepted, after a rotation most likely the previous token. Let that in again: "
         "replication_group_auth with auth_token_update_strategy: rotate and the previous token as auth_token. "
         "Then bring the clients up to date before it is dropped."
