@@ -145,7 +145,7 @@ options:
         description: The metric's period, in seconds. It counts from the first full period on.
         type: int
         default: 60
-  busy:
+  busy_groups:
     description:
       - What to do about a group on which something is under way, a snapshot for example. Either way it waits until that
         has ended, and no other group waits for it.
@@ -159,7 +159,7 @@ options:
         alone, and its outcome says so. Without this, it fails.
     type: bool
     default: false
-  max_rate:
+  max_changes_per_second:
     description:
       - At most so many C(ModifyReplicationGroup) calls a second in an account and region, and twice as many to write
         the record. Where AWS throttles them, it becomes less for a while.
@@ -668,8 +668,10 @@ def request_of(module: AnsibleAWSModule) -> Request:
     options.check_waiting(params)
     if params["soak"] is not None and params["soak"] < 0:
         raise AuthError(f"soak: {params['soak']:g} is less than no time; give seconds from 0 on.")
-    if params["max_rate"] <= 0:
-        raise AuthError(f"max_rate: {params['max_rate']:g} calls a second lead nowhere; give more than 0.")
+    if params["max_changes_per_second"] <= 0:
+        raise AuthError(
+            f"max_changes_per_second: {params['max_changes_per_second']:g} is not possible; give more than 0."
+        )
     return Request(
         journey=journey,
         phase=Phase(params["phase"]),
@@ -690,9 +692,9 @@ def request_of(module: AnsibleAWSModule) -> Request:
         client_tasks=params["client_tasks"],
         monitor=monitoring(params["monitor"], prefix="monitor.") if params["monitor"] else None,
         plan_only=params["plan_only"],
-        busy_last=params["busy"] == "last",
+        busy_last=params["busy_groups"] == "last",
         skip_secondaries=params["skip_secondaries"],
-        max_rate=params["max_rate"],
+        max_changes_per_second=params["max_changes_per_second"],
         take_over=params["take_over"],
         inquiry=Inquiry(probing=options.probing(params), timeout=params["wait_timeout"], delay=params["wait_delay"]),
         check_mode=module.check_mode,
@@ -831,9 +833,9 @@ def main() -> None:
             "plan_only": {"type": "bool", "default": False},
             "soak": {"type": "float"},
             "client_tasks": {"type": "bool", "default": False},
-            "busy": {"type": "str", "default": "wait", "choices": ["wait", "last"]},
+            "busy_groups": {"type": "str", "default": "wait", "choices": ["wait", "last"]},
             "skip_secondaries": {"type": "bool", "default": False},
-            "max_rate": {"type": "float", "default": 10.0},
+            "max_changes_per_second": {"type": "float", "default": 10.0},
             "take_over": {"type": "bool", "default": False},
             "progress_path": {"type": "path"},
             "phase": {"type": "str", "default": "all", "choices": [phase.value for phase in Phase]},

@@ -85,7 +85,7 @@ NUMBERS: Mapping[str, Number] = {
     "max_token_age": Number("days", infinite=True),
     "wait_timeout": Number("seconds", infinite=True),
     "wait_delay": Number("seconds", excluded=True),
-    "max_rate": Number("changes a second", excluded=True),
+    "max_changes_per_second": Number("changes a second", excluded=True),
     "max_fail_percentage": Number("hosts of a hundred", most=100),
     "monitor_duration": Number("seconds"),
     "monitor_max_failures": Number("failed authentications"),

@@ -33,7 +33,7 @@ def rotation(emulator: Emulator, **more: Any) -> dict[str, Any]:
         "wait_delay": 0.1,
         "wait_timeout": 240,
         "soak": 0,
-        "max_rate": 1000,
+        "max_changes_per_second": 1000,
         **more,
     }
 

@@ -151,7 +151,7 @@ def test_what_a_changed_setting_changes(awx: Controller, tmp_path: Path) -> None
         assert ran.changed == 1
         found = [one for one in awx.objects["job_templates"].values() if "rotate" in one["name"]]
         assert [one["job_slice_count"] for one in found] == [slices] * 3
-        rates = [yaml.safe_load(one["extra_vars"])["rotate_token_max_rate"] for one in found]
+        rates = [yaml.safe_load(one["extra_vars"])["rotate_token_max_changes_per_second"] for one in found]
         assert rates == [10 / slices] * 3  # all slices together stay below what AWS bears
 
 

@@ -37,7 +37,7 @@ JOURNEY: dict[str, Any] = {
     "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token", "key": KEY},
     "probe": "never",
     "assume_state": "required",
-    "max_rate": 1000,
+    "max_changes_per_second": 1000,
     "wait_delay": 0.2,
     "wait_timeout": 240,
 }

@@ -159,7 +159,7 @@ def test_busy_groups_last(emulator: Emulator, tmp_path: Path) -> None:
         ReplicationGroupId="alpha", ApplyImmediately=True, CacheNodeType="cache.r7g.4xlarge"
     )
     with meanwhile(Once(lambda: arrived(emulator, "bravo"), emulator.release)):
-        ran = run_role(emulator, "rotate_token", groups=("alpha", "bravo"), soak=0, busy="last")
+        ran = run_role(emulator, "rotate_token", groups=("alpha", "bravo"), soak=0, busy_groups="last")
     assert ran.succeeded, ran.output
     assert arrived(emulator, "alpha", "bravo")
     changes = [call["id"] for call in ran.calls if call["action"] == "ModifyReplicationGroup"]

@@ -32,10 +32,11 @@ VARIABLES = {
             "assume_newest",
             "assume_state",
             "auth_tokens",
+            "busy_groups",
             "create_secret",
             "data_plane_ca_path",
             "max_age",
-            "max_rate",
+            "max_changes_per_second",
             "open_user_group_id",
             "previous_auth_tokens",
             "take_over",
@@ -49,7 +50,6 @@ VARIABLES = {
 }
 #: Options that are words of the language, by what follows them where they are none.
 _WORDS = {
-    "busy": r": (?:wait|last)\b",
     "force": r": (?:true|false)\b",
     "phase": r": (?:all|begin|finish)\b",
     "probe": r": (?:auto|always|never)\b",

@@ -182,8 +182,8 @@ class _Region:
         kept = ("secrets", "secrets_once") if self.params.get("auth_token_secret") else ()
         clients.prepare("once", "tagging", *kept, *(("metrics",) if request.monitor else ()))
         clients.known.detailed = False  # of groups no more is kept than the operations need
-        clients.pace(modify.ACTION, limit=request.max_rate)
-        clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_rate)
+        clients.pace(modify.ACTION, limit=request.max_changes_per_second)
+        clients.pace(records.WRITE, limit=_TAGS_A_MODIFY * request.max_changes_per_second)
         clients.pace(secrets.PUT, secrets.LABEL, limit=_SECRET_RATE)
 
     def run(self) -> list[GroupRun]:

@@ -78,7 +78,7 @@ class Request:
     by group, the client cutover that tasks have made since an earlier run stopped there. ``monitor``: how clients that
     are refused after SET are looked for; ``None``: they are not. ``busy_last``: groups on which something is under way
     go after the others. ``skip_secondaries``: those of global datastores are left alone; otherwise they fail.
-    ``take_over``: a client cutover that another run has put on record is ended early. ``max_rate``: calls a second, by
+    ``take_over``: a client cutover that another run has put on record is ended early. ``max_changes_per_second``: calls a second, by
     action, that change groups or their tags.
     """
 
@@ -104,7 +104,7 @@ class Request:
     plan_only: bool = False
     busy_last: bool = False
     skip_secondaries: bool = False
-    max_rate: float = 10.0
+    max_changes_per_second: float = 10.0
     take_over: bool = False
     inquiry: Inquiry = field(default_factory=Inquiry)
     check_mode: bool = False
