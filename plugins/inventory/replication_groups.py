@@ -53,7 +53,7 @@ options:
       - C(mode) is one of V(open), V(optional), V(required), V(rotating), V(rbac), or V(unknown) for those whose mode
         the evidence leaves open or that are being changed.
       - C(tags) is a dictionary. A tag's value is a shell pattern, or a list of patterns; V(*) stands for any value.
-      - C(auth_token_age_min_days) and C(auth_token_age_max_days) are numbers. What has no token meets neither, nor does
+      - C(min_token_age_days) and C(max_token_age_days) are numbers. What has no token meets neither, nor does
         a secondary of a global datastore, whose token is changed at its primary.
     type: raw
     default: {}
@@ -153,7 +153,7 @@ regions: [eu-central-1, us-east-1]
 filters:
   tags:
     env: prod*
-  auth_token_age_min_days: 90
+  min_token_age_days: 90
 exclude_filters:
   - ids: ["legacy-*", sandbox]
   - tags:

@@ -185,7 +185,7 @@ options:
     type: str
     choices: [all, begin, finish]
     default: all
-  max_age:
+  max_token_age_days:
     description:
       - With O(journey=rotate_token), a token is rotated when it was last changed more than so many days ago.
       - It counts for tokens in Secrets Manager. A token that you supply is rotated in if it is not in force.
@@ -313,7 +313,8 @@ attributes:
       Otherwise the states before and after of each group that was changed.
   idempotent:
     support: full
-    details: A group in the wanted state has no steps. A token is rotated again when it is older than O(max_age).
+    details: A group in the wanted state has no steps. A token is rotated again when it is older than
+      O(max_token_age_days).
 notes:
   - "To plan it needs C(elasticache:DescribeReplicationGroups), C(elasticache:DescribeCacheClusters),
     C(elasticache:ListTagsForResource), for more than five groups C(tag:GetResources), with O(auth_token_secret) also
@@ -344,7 +345,7 @@ EXAMPLES = r"""
   elasticache.auth.auth_operation:
     journey: rotate_token
     replication_group_ids: [sessions, carts]
-    max_age: 30
+    max_token_age_days: 30
     auth_token_secret:
       name: elasticache/{replication_group_id}/auth-token
       key: auth_token
@@ -355,7 +356,7 @@ EXAMPLES = r"""
   elasticache.auth.auth_operation:
     journey: rotate_token
     replication_group_ids: [sessions, carts]
-    max_age: 30
+    max_token_age_days: 30
     soak: 600
     auth_token_secret:
       name: elasticache/{replication_group_id}/auth-token
@@ -657,8 +658,8 @@ def request_of(module: AnsibleAWSModule) -> Request:
     journey = Journey(params["journey"])
     if journey is not Journey.ENABLE_TLS and all(params[source] is None for source in SOURCES):
         raise AuthError(f"journey: {journey.value} is about tokens. Name one of {', '.join(SOURCES)}.")
-    if params["max_age"] < 0:
-        raise AuthError(f"max_age: {params['max_age']:g} lies in the future; give days from 0 on.")
+    if params["max_token_age_days"] < 0:
+        raise AuthError(f"max_token_age_days: {params['max_token_age_days']:g} is not possible; give days, 0 or more.")
     needed = ["user_group_id", "user_id"] if journey in WITH_USERS else []
     if journey is Journey.DISABLE_ACCESS_CONTROL:
         needed.append("open_user_group_id")
@@ -675,7 +676,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
     return Request(
         journey=journey,
         phase=Phase(params["phase"]),
-        max_age=params["max_age"],
+        max_token_age_days=params["max_token_age_days"],
         force=params["force"],
         enable_tls=params["enable_tls"],
         create_secret=params["create_secret"],
@@ -839,7 +840,7 @@ def main() -> None:
             "take_over": {"type": "bool", "default": False},
             "progress_path": {"type": "path"},
             "phase": {"type": "str", "default": "all", "choices": [phase.value for phase in Phase]},
-            "max_age": {"type": "float", "default": 90.0},
+            "max_token_age_days": {"type": "float", "default": 90.0, "no_log": False},
             "force": {"type": "bool", "default": False},
             "enable_tls": {"type": "bool", "default": False},
             "create_secret": {"type": "bool", "default": False, "no_log": False},

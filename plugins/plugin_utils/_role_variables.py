@@ -81,8 +81,7 @@ class Number:
 #: The numbers, likewise.
 NUMBERS: Mapping[str, Number] = {
     "soak": Number("seconds"),
-    "max_age": Number("days", infinite=True),
-    "max_token_age": Number("days", infinite=True),
+    "max_token_age_days": Number("days", infinite=True),
     "wait_timeout": Number("seconds", infinite=True),
     "wait_delay": Number("seconds", excluded=True),
     "max_changes_per_second": Number("changes a second", excluded=True),

@@ -307,7 +307,7 @@ def test_check_mode_writes_no_file(emulator: Emulator, tmp_path: Path) -> None:
     [
         ({"fail_on": ["opened"]}, "'opened' is not a condition. There are: open, optional"),
         ({"probe": "perhaps"}, "value of audit_probe must be one of"),
-        ({"max_token_age": "old"}, "audit_max_token_age"),
+        ({"max_token_age_days": "old"}, "audit_max_token_age_days"),
         ({"groups": ["a b"]}, "'a b'"),
         ({"groups": ["a"], "regions": ["eu-west-1", "us-east-1"]}, "audit_regions has several"),
         ({"html_path": "/nowhere/audit.html"}, "there is no folder /nowhere"),

@@ -392,9 +392,9 @@ def test_filters(emulator: Emulator, tmp_path: Path) -> None:
     table: list[tuple[dict[str, Any], list[str]]] = [
         ({"filters": {"ids": ["a-*"]}}, ["a-new", "a-old"]),
         ({"filters": {"tags": {"env": "prod"}, "engine": "valkey"}}, ["a-old"]),
-        ({"filters": [{"mode": "open"}, {"auth_token_age_max_days": 90}]}, ["a-new", "b-open"]),
+        ({"filters": [{"mode": "open"}, {"max_token_age_days": 90}]}, ["a-new", "b-open"]),
         ({"exclude_filters": {"transit_encryption_mode": "off"}}, ["a-new", "a-old"]),
-        ({"filters": {"auth_token_age_min_days": 90, "status": "avail*"}}, ["a-old"]),
+        ({"filters": {"min_token_age_days": 90, "status": "avail*"}}, ["a-old"]),
         ({"filters": {"ids": "{{ ['b'] | first }}-*"}}, ["b-open"]),
         ({"filters": {"mode": "rbac"}}, []),
     ]

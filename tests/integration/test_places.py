@@ -199,7 +199,7 @@ def test_a_role_of_a_place(fleet: Emulator) -> None:
             "after_cutover[0].stage: set is no client cutover. There are: clients_tls, ",
         ),
         ({"places": None}, "replication_group_ids and places are both empty."),
-        ({"places": places(), "max_age": -1}, "max_age: -1 lies in the future"),
+        ({"places": places(), "max_token_age_days": -1}, "max_token_age_days: -1 is not possible"),
     ],
 )
 def test_mistakes_are_found_before_any_call(emulator: Emulator, given: dict[str, Any], words: str) -> None:

@@ -481,7 +481,7 @@ class TestRotateToken:
         promote(emulator, "set")
         groups = ["young", "waiting", "old", "staged", "rotated", "promoted", "set", "unpromoted"]
 
-        ran = run_role(emulator, "rotate_token", groups=groups, max_age=30, soak=0)
+        ran = run_role(emulator, "rotate_token", groups=groups, max_token_age_days=30, soak=0)
         assert ran.succeeded, ran.output
         plan = {group: report["planned_steps"] for group, report in ran.reports.items()}
         tail = ["clients", "set", "prove_alone"]
@@ -506,7 +506,7 @@ class TestRotateToken:
             assert slots(emulator, group) == [B], group
         for group in ("young", "waiting"):
             assert slots(emulator, group) == [A], group
-        nothing_changed(run_role(emulator, "rotate_token", groups=groups, max_age=30, soak=0))
+        nothing_changed(run_role(emulator, "rotate_token", groups=groups, max_token_age_days=30, soak=0))
 
         forced = run_role(emulator, "rotate_token", groups=["young", "old"], force=True, soak=0, check=True)
         assert [forced.output.count(f"{group}: 8 calls to make, ") for group in ("young", "old")] == [1, 1]

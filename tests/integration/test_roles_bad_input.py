@@ -267,7 +267,7 @@ BAD = {
     "unknown-group": Bad(("nowhere: there is no replication group of this id", "region"), groups=("nowhere",)),
     "no-id": Bad(("replication_group_ids: 'a_b'", "letters, digits and hyphens"), groups=("a_b",)),
     "listed-twice": Bad(("replication_group_ids: sessions is listed twice",), groups=(GROUP, "SESSIONS")),
-    "max-age": Bad(("max_age: -1", "from 0 on"), options={"max_age": -1}),
+    "max-age": Bad(("max_token_age_days: -1", "0 or more"), options={"max_token_age_days": -1}),
     "phase": Bad(("phase", "all, begin, finish", "middle"), options={"phase": "middle"}),
     "wait-delay": Bad(("wait_delay: 0", "above 0"), options={"wait_delay": 0}),
     "wait-timeout": Bad(("wait_timeout: -1", "from 0 on"), options={"wait_timeout": -1}),
@@ -458,8 +458,8 @@ class TestPlays:
             pytest.param({"phase": "middle"}, ["rotate_token_phase", "all, begin, finish"], id="phase"),
             pytest.param({"soak": None}, ["rotate_token_soak", "rotate_token_client_tasks"], id="no-turn"),
             pytest.param(
-                {"max_age": -1},
-                ["rotate_token_max_age: the number -1 is not possible. Give days, 0 or more."],
+                {"max_token_age_days": -1},
+                ["rotate_token_max_token_age_days: the number -1 is not possible. Give days, 0 or more."],
                 id="max-age",
             ),
             pytest.param(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from conftest import Emulator
 
 REFUSAL = "The service is not in the mood for it."
-OLD = 100  # days: more than the 90 of rotate_token_max_age
+OLD = 100  # days: more than the 90 of rotate_token_max_token_age_days
 
 
 def with_token(emulator: Emulator, *groups: str, stored: Sequence[str] | None = None) -> None:

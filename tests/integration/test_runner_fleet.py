@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 HOSTS = "elasticache_with_token"
 OLD = 100
-BEGIN = {"rotate_token_phase": "begin", "rotate_token_hosts": HOSTS, "rotate_token_max_age": 80}
+BEGIN = {"rotate_token_phase": "begin", "rotate_token_hosts": HOSTS, "rotate_token_max_token_age_days": 80}
 FINISH = {**BEGIN, "rotate_token_phase": "finish"}
 FAILED = ("runner_on_failed", "runner_on_unreachable", "runner_item_on_failed")
 
@@ -417,7 +417,7 @@ def test_the_audit(emulator: Emulator, tmp_path: Path, fail_on: str) -> None:
                 "audit_fleet_folder": "",
                 "audit_fleet_fail_on": fail_on,
                 "audit_title": "The fleet at night",
-                "audit_max_token_age": 80,
+                "audit_max_token_age_days": 80,
                 "audit_probe": "never",
             },
             environment={"TMPDIR": str(tmp_path / "container")},

@@ -138,7 +138,7 @@ def test_what_it_has_of_a_time_as_primary_is_no_drift(emulator: Emulator, tmp_pa
     assert secondary["elasticache_auth_token_last_modified_date"].startswith("20")
     assert not secondary["elasticache_drift"]
     assert listed.groups["due"] == [f"{PRIMARY}.{THERE}.123456789012"]
-    filtered = take(emulator, tmp_path, regions=[HERE, THERE], filters={"auth_token_age_min_days": 90})
+    filtered = take(emulator, tmp_path, regions=[HERE, THERE], filters={"min_token_age_days": 90})
     assert filtered.ids == [PRIMARY]
 
 

@@ -29,7 +29,7 @@ NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 REFUSED = "The inventory is incomplete, and Ansible would go on with what is left of it: "
 NOT_A_NAME = "its name is not one that the plugin takes"
 NAMES = "ends in elasticache.yml or elasticache.yaml, as in fleet.elasticache.yml."
-ROTATE = ("elasticache.auth.rotate_token", "-e", "rotate_token_soak=0", "-e", "rotate_token_max_age=99999")
+ROTATE = ("elasticache.auth.rotate_token", "-e", "rotate_token_soak=0", "-e", "rotate_token_max_token_age_days=99999")
 
 
 def run(

@@ -212,7 +212,7 @@ def test_the_next_wave(emulator: Emulator, tmp_path: Path) -> None:
     assert outcomes(tmp_path) == {"mike": "failed", "alpha": "changed"}
     assert account(tmp_path)["waiting"] == ["bravo"]
 
-    ran = run_wave(emulator, tmp_path, "rotate_token", hosts, serial=2, max_fail_percentage=50, max_age=0)
+    ran = run_wave(emulator, tmp_path, "rotate_token", hosts, serial=2, max_fail_percentage=50, max_token_age_days=0)
     assert outcomes(tmp_path) == {"mike": "failed", "alpha": "changed", "bravo": "changed"}
     assert "wave 2: 1 changed. In all: 2 changed, 1 failed." in ran.text
 
@@ -220,7 +220,7 @@ def test_the_next_wave(emulator: Emulator, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"max_age": -1}, "max_age: the number -1 is not possible. Give days, 0 or more."),
+        ({"max_token_age_days": -1}, "max_token_age_days: the number -1 is not possible. Give days, 0 or more."),
         ({"secret_name": "one"}, "they would share the secret one"),
         ({"data_plane_ca_path": "/nowhere.pem"}, "data_plane_ca_path: /nowhere.pem holds no certificates to trust"),
     ],

@@ -143,7 +143,7 @@ class Terms:
     monitor: bool = False
     tls: str = "required"
     age: float | None = None
-    max_age: float = 90.0
+    max_token_age_days: float = 90.0
     force: bool = False
     enable_tls: bool = False
     accept_open_window: bool = False
@@ -385,12 +385,12 @@ def _rotate_token(at: _Place) -> Way:
 
 
 def _due(terms: Terms) -> bool:
-    return terms.force or terms.age is None or terms.age > terms.max_age
+    return terms.force or terms.age is None or terms.age > terms.max_token_age_days
 
 
 def _not_due(terms: Terms, *, staged: bool) -> str:
     age = f"{terms.age:.1f}" if terms.age is not None else "?"
-    note = f"The token is {age} days old, and rotated when it is older than {terms.max_age:g}."
+    note = f"The token is {age} days old, and rotated when it is older than {terms.max_token_age_days:g}."
     return f"{note} A token is staged in AWSPENDING, and waits for that." if staged else note
 
 

@@ -24,7 +24,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 #: A filter's name, and of which fact it is a list of patterns.
 _PATTERNS = {"ids": "replication_group_id", "status": "status", **{name: name for name in _CHOICES}}
-_AGES = ("auth_token_age_min_days", "auth_token_age_max_days")
+_AGES = ("min_token_age_days", "max_token_age_days")
 NAMES = (*_PATTERNS, "tags", *_AGES)
 
 

@@ -84,7 +84,7 @@ class Request:
 
     journey: Journey
     phase: Phase = Phase.ALL
-    max_age: float = 90.0
+    max_token_age_days: float = 90.0
     force: bool = False
     enable_tls: bool = False
     create_secret: bool = False
@@ -443,7 +443,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         monitor=request.monitor is not None,
         tls=group.tls,
         age=one.age,
-        max_age=request.max_age,
+        max_token_age_days=request.max_token_age_days,
         force=request.force,
         enable_tls=request.enable_tls,
         accept_open_window=request.accept_open_window,

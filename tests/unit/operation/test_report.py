@@ -124,7 +124,7 @@ def test_an_outcome_may_lack_what_was_never_found_out() -> None:
 @pytest.mark.parametrize(
     ("said", "reworded"),
     [
-        ("one: max_age: -1 lies in the future.", "one: rotate_token_max_age: -1 lies in the future."),
+        ("one: max_token_age_days: -1 is not possible.", "one: rotate_token_max_token_age_days: -1 is not possible."),
         ("one: raise wait_timeout.", "one: raise rotate_token_wait_timeout."),
         ("one: AWS says {{ max }}.", "one: AWS says {{ max }}."),
     ],

@@ -198,8 +198,8 @@ def test_no_group_no_call(tmp_path: Path) -> None:
 
 def test_a_call_that_failed_as_a_whole(tmp_path: Path) -> None:
     operation = Playing(tmp_path, "a", soak=0).begin()
-    told = operation.ended({"failed": True, "msg": "max_age: -1 lies in the future.", "warnings": ["beware"]})
-    assert (told["failed"], told["msg"]) == (True, "rotate_token_max_age: -1 lies in the future.")
+    told = operation.ended({"failed": True, "msg": "max_token_age_days: -1 is not possible.", "warnings": ["beware"]})
+    assert (told["failed"], told["msg"]) == (True, "rotate_token_max_token_age_days: -1 is not possible.")
     assert (told["warnings"], told["changed"]) == (["beware"], False)
 
 

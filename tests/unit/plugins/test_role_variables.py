@@ -115,7 +115,7 @@ def test_values(values: dict[str, Any], says: str) -> None:
 
 
 def test_values_that_are_no_trouble() -> None:
-    check_variables("rotate_token", {"max_age": math.inf, "wait_timeout": math.inf})
+    check_variables("rotate_token", {"max_token_age_days": math.inf, "wait_timeout": math.inf})
     check_variables("rotate_token", {"secret_name": "", "auth_tokens": {"a": "t" * 20}})
     check_variables(
         "rotate_token",
