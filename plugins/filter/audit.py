@@ -48,11 +48,11 @@ def audit_sources(
         facts = audit_facts(groups.get("all", ()), hostvars)
         if not facts and _GROUP not in groups:
             return _sources([], _finding((), (), users))
-        return _sources(facts, _places(facts, probe, users), _missing(hostvars["localhost"]))
+        return _sources(facts, _targets(facts, probe, users), _missing(hostvars["localhost"]))
     facts = audit_facts(hosts, hostvars)
     bare = [str(hostvars[host].get("replication_group_id", host)) for host in hosts if not _telling(hostvars[host])]
     missing = _missing(hostvars[hosts[0]]) if hosts else []
-    return _sources(facts, [*_places(facts, probe, users), *(_finding(bare, (), users) if bare else [])], missing)
+    return _sources(facts, [*_targets(facts, probe, users), *(_finding(bare, (), users) if bare else [])], missing)
 
 
 def audit_groups(sources: Mapping[str, Any], looked: Mapping[str, Any]) -> str:
@@ -60,8 +60,8 @@ def audit_groups(sources: Mapping[str, Any], looked: Mapping[str, Any]) -> str:
     return _text(json.loads(sources["facts"]) + list(looked.get("replication_groups") or ()))
 
 
-def _sources(facts: list[dict[str, Any]], places: list[dict[str, Any]], missing: Iterable[str] = ()) -> dict[str, Any]:
-    return {"facts": _text(facts), "places": places, "incomplete": list(missing)}
+def _sources(facts: list[dict[str, Any]], targets: list[dict[str, Any]], missing: Iterable[str] = ()) -> dict[str, Any]:
+    return {"facts": _text(facts), "targets": targets, "incomplete": list(missing)}
 
 
 def _text(facts: Sequence[Mapping[str, Any]]) -> str:
@@ -94,18 +94,18 @@ def _missing(variables: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _places(facts: Iterable[Mapping[str, Any]], probe: bool, users: bool) -> list[dict[str, Any]]:
+def _targets(facts: Iterable[Mapping[str, Any]], probe: bool, users: bool) -> list[dict[str, Any]]:
     """Return where AWS is to be asked about groups that are known already: for their nodes' answers, and for users."""
-    places: dict[tuple[str, str], dict[str, Any]] = {}
+    targets: dict[tuple[str, str], dict[str, Any]] = {}
     for one in facts:
         region, role = (str(one.get(f"{PREFIX}{name}") or "") for name in ("region", "assume_role_arn"))
-        place = places.setdefault(
+        place = targets.setdefault(
             (region, role), {"region": region, "assume_role_arn": role, "known": [], "users": False}
         )
         place["users"] = place["users"] or (users and bool(one.get(f"{PREFIX}user_group_ids")))
         if probe and not one.get(f"{PREFIX}serverless"):
             place["known"].append(str(one["replication_group_id"]))
-    return [place for place in places.values() if place["known"] or place["users"]]
+    return [place for place in targets.values() if place["known"] or place["users"]]
 
 
 def _finding(ids: Sequence[str], regions: Sequence[str], users: bool) -> list[dict[str, Any]]:

@@ -29,9 +29,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - For each place and each cutover the C(stage), the C(replication_groups) of the host that have stopped there, their
-      C(secret_names) by id, and where they are, C(region) and C(assume_role_arn), which are empty where nobody named
-      them.
+    - For each target and each cutover the C(stage), the C(replication_groups) of the host that have stopped there,
+      their C(secret_names) by id, and where they are, C(region) and C(assume_role_arn), which are empty where nobody
+      named them.
   type: list
   elements: dict
   sample:

@@ -8,14 +8,14 @@ module: audit_look
 version_added: 0.1.0
 short_description: Look at what an audit needs to know, in several regions and accounts at once
 description:
+  - Internal. The role P(elasticache.auth.audit#role) uses it for what the inventory does not tell.
   - Finds replication groups and serverless caches, asks the nodes of groups whether they serve a client without a
     token, and lists the users of RBAC, in one call for any number of regions and accounts.
   - What can't be looked at does not fail it. RV(incomplete) tells of it, and the rest is there.
-  - The role P(elasticache.auth.audit#role) uses it for what the inventory does not tell.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
-  places:
+  targets:
     description: Where to look, and for what.
     type: list
     elements: dict
@@ -31,7 +31,7 @@ options:
         default: ""
       find:
         description:
-          - Find groups and serverless caches, those in O(places[].replication_group_ids) or else all.
+          - Find groups and serverless caches, those in O(targets[].replication_group_ids) or else all.
         type: bool
         default: false
       replication_group_ids:
@@ -77,7 +77,7 @@ seealso:
 EXAMPLES = r"""
 - name: Look at all groups of two regions, and at the nodes that can be reached
   elasticache.auth.audit_look:
-    places:
+    targets:
       - region: eu-central-1
         find: true
       - region: us-east-1
@@ -135,12 +135,12 @@ PLACE = {
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
-            "places": {"type": "list", "elements": "dict", "required": True, "options": PLACE},
+            "targets": {"type": "list", "elements": "dict", "required": True, "options": PLACE},
             **options.PROBE_SPEC,
         },
         supports_check_mode=True,
     )
-    places = [
+    targets = [
         Place(
             region=given["region"],
             role=given["assume_role_arn"],
@@ -149,11 +149,11 @@ def main() -> None:
             ids=tuple(given["replication_group_ids"]),
             users=given["users"],
         )
-        for given in module.params["places"]
+        for given in module.params["targets"]
     ]
     try:
         options.check_lists(module)
-        seen = look(Clients(module), places, options.probing(module.params))
+        seen = look(Clients(module), targets, options.probing(module.params))
     except AuthError as error:
         module.fail_json(msg=for_role(str(error), ROLE))
     incomplete = [for_role(text, ROLE) for text in seen.incomplete]

@@ -31,18 +31,18 @@ options:
       - The ids of the replication groups, one or many.
       - All of them are treated in one process, many at once, and the failure of one does not stop the others.
       - An id that is listed twice is an error.
-      - One of this and O(places) is required.
+      - One of this and O(targets) is required.
     type: list
     elements: str
     required: false
     aliases: [replication_group_id]
-  places:
+  targets:
     description:
       - The groups by the region and the account that they are in, in the place of O(replication_group_ids). Up to eight
-        places are gone through at once, each at its own pace.
-      - An error of a whole place, such as a role that can't be assumed, is reported for each of its groups, and stops
-        no other place.
-      - The outcomes are in RV(places) then.
+        targets are gone through at once, each at its own pace.
+      - An error of a whole target, such as a role that can't be assumed, is reported for each of its groups, and stops
+        no other target.
+      - The outcomes are in RV(targets) then.
     type: list
     elements: dict
     suboptions:
@@ -77,7 +77,7 @@ options:
       - Where C(AWSCURRENT) is on another version than the one that the clients moved to, or steps from before the
         cutover remain again, somebody else has changed the secret or the group meanwhile. That is an error of that
         group, and nothing is changed.
-      - O(places) or O(replication_group_ids) has to name them too.
+      - O(targets) or O(replication_group_ids) has to name them too.
     type: list
     elements: dict
     suboptions:
@@ -149,7 +149,7 @@ options:
     description:
       - What to do about a group on which something is under way, a snapshot for example. Either way it waits until that
         has ended, and no other group waits for it.
-      - With V(last), it is begun only when all others of its place have come to their end.
+      - With V(last), it is begun only when all others of its target have come to their end.
     type: str
     choices: [wait, last]
     default: wait
@@ -365,7 +365,7 @@ EXAMPLES = r"""
 - name: Rotate the tokens in two regions, side by side
   elasticache.auth.auth_operation:
     journey: rotate_token
-    places:
+    targets:
       - region: eu-central-1
         replication_group_ids: [sessions, carts]
       - region: us-east-1
@@ -452,9 +452,9 @@ cutovers:
       assume_role_arn: null
       stage: clients
       secret_version_id: 5f2b0f6e-0d1c-4b0b-9a55-3d5a43f7f2b8
-places:
-  description: RV(outcomes) of each of O(places), in their order.
-  returned: with O(places)
+targets:
+  description: RV(outcomes) of each of O(targets), in their order.
+  returned: with O(targets)
   type: list
   elements: dict
   contains:
@@ -625,7 +625,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Inquiry
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import MONITOR_SPEC, monitoring
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_places
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_targets
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import MONITOR_SPEC, monitoring
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
@@ -745,22 +745,22 @@ def progress_at(path: str | None) -> ProgressSink:
         raise AuthError(f"progress_path: {error}. Name a file that can be written to, or leave it out.") from error
 
 
-def places_of(module: AnsibleAWSModule) -> list[Target]:
-    """Return the places that are given. Raises AuthError for groups that can't be meant so."""
-    places: list[Target] = []
-    for number, one in enumerate(module.params["places"]):
-        option = f"places[{number}].replication_group_ids"
-        place = Target(
+def targets_of(module: AnsibleAWSModule) -> list[Target]:
+    """Return the targets that are given. Raises AuthError for groups that can't be meant so."""
+    targets: list[Target] = []
+    for number, one in enumerate(module.params["targets"]):
+        option = f"targets[{number}].replication_group_ids"
+        target = Target(
             ids=options.group_ids(one["replication_group_ids"], option=option),
             region=one["region"] or module.region,
             role=one["assume_role_arn"] or module.params["assume_role_arn"],
         )
-        there = {key for other in places if other.is_at(place) for key in other.ids}
-        twice = sorted(there.intersection(place.ids))
+        there = {key for other in targets if other.is_at(target) for key in other.ids}
+        twice = sorted(there.intersection(target.ids))
         if twice:
             raise AuthError(f"{option}: {', '.join(twice)} is listed twice, with the same region and role.")
-        places.append(replace(place, cutovers=cutovers_of(module, place)))
-    return places
+        targets.append(replace(target, cutovers=cutovers_of(module, target)))
+    return targets
 
 
 def handed_over(groups: list[GroupRun]) -> Iterator[GroupRun]:
@@ -786,21 +786,21 @@ def here(module: AnsibleAWSModule) -> None:
     finish(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
-def in_places(module: AnsibleAWSModule) -> None:
-    """Do what is left for the groups of all places, and end the module. Raises AuthError before any call is made."""
-    places, request = places_of(module), request_of(module)
-    for place in places:
-        check_request(request, module.params, place.ids)
+def in_targets(module: AnsibleAWSModule) -> None:
+    """Do what is left for the groups of all targets, and end the module. Raises AuthError before any call is made."""
+    targets, request = targets_of(module), request_of(module)
+    for target in targets:
+        check_request(request, module.params, target.ids)
     progress = progress_at(module.params["progress_path"])
-    fared = run_everywhere(module, request, places, hide=module.no_log_values.add, progress=progress)
+    fared = run_everywhere(module, request, targets, hide=module.no_log_values.add, progress=progress)
     diff, cutovers = None, []
     if not request.plans_only:
-        given = zip(module.params["places"], fared, strict=True)
-        cutovers = [one for place, groups in given for one in stopped_at(place, groups)]
+        given = zip(module.params["targets"], fared, strict=True)
+        cutovers = [one for target, groups in given for one in stopped_at(target, groups)]
     if module.check_mode:
-        names = map(str, places) if len(places) > 1 else [""]
+        names = map(str, targets) if len(targets) > 1 else [""]
         diff = [one for name, groups in zip(names, fared, strict=True) for one in diff_of_plans(groups, name)]
-    finish_places(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
+    finish_targets(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
 def main() -> None:
@@ -809,7 +809,7 @@ def main() -> None:
             **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
             "replication_group_ids": {**options.GROUPS_SPEC["replication_group_ids"], "required": False},
-            "places": {
+            "targets": {
                 "type": "list",
                 "elements": "dict",
                 "options": {
@@ -867,19 +867,19 @@ def main() -> None:
         mutually_exclusive=[
             SOURCES,
             ("previous_auth_tokens", "auth_token_secret"),
-            ("replication_group_ids", "places"),
+            ("replication_group_ids", "targets"),
         ],
-        required_one_of=[("replication_group_ids", "places")],
+        required_one_of=[("replication_group_ids", "targets")],
         supports_check_mode=True,
     )
     try:
         options.check_lists(module)
-        if module.params["places"] is None and module.params["replication_group_ids"] is None:
-            raise AuthError("replication_group_ids and places are both empty. Name the groups in one of them.")
-        if module.params["places"] is None:
+        if module.params["targets"] is None and module.params["replication_group_ids"] is None:
+            raise AuthError("replication_group_ids and targets are both empty. Name the groups in one of them.")
+        if module.params["targets"] is None:
             here(module)
         else:
-            in_places(module)
+            in_targets(module)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -233,7 +233,7 @@ class RoleOperation:
     @property
     def arguments(self) -> dict[str, Any]:
         """What the module is to be called with; nothing where there is no group."""
-        return {**self._arguments, "places": self._targets} if self._targets else {}
+        return {**self._arguments, "targets": self._targets} if self._targets else {}
 
     @property
     def has_losers(self) -> bool:
@@ -242,7 +242,7 @@ class RoleOperation:
 
     def tell_losers(self, plan: Result) -> None:
         """Tell which users stop working, from the module's plan."""
-        for place in plan.get("places") or ():
+        for place in plan.get("targets") or ():
             for key, outcome in place["outcomes"].items():
                 users = [f"{one['user_name']} ({one['access_string']})" for one in outcome["users"] if not one["kept"]]
                 if users and set(REMOVING_USER_GROUPS) & set(outcome["steps"]):
@@ -268,12 +268,12 @@ class RoleOperation:
             for key, outcome in self._outcomes(module_result):
                 self._file.put(*key, report_of(key[0], outcome, operation, self._earlier.get(key)))
             # One that was ended before anything was looked at leaves the file of the run before.
-            is_ended_early = bool(module_result.get("failed")) and "places" not in module_result
+            is_ended_early = bool(module_result.get("failed")) and "targets" not in module_result
             trouble = "" if is_ended_early and not self._file.groups else self._write()
         kept = ("failed", "diff", "warnings", "deprecations", "exception")
         result: Result = {name: module_result[name] for name in kept if name in module_result}
         changed = bool(module_result.get("changed"))
-        if "places" in module_result:
+        if "targets" in module_result:
             msg = self._file.summary()
             if len(self._file.groups) > 1 and not self._action._task.check_mode:
                 Display().display(one_line(msg, _MAX_LINE))
@@ -315,7 +315,7 @@ class RoleOperation:
 
     def _outcomes(self, module_result: Result) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         """Yield the module's outcomes, each with what its group is known by."""
-        for target, place in zip(self._targets, module_result.get("places") or (), strict=False):
+        for target, place in zip(self._targets, module_result.get("targets") or (), strict=False):
             for key, outcome in place["outcomes"].items():
                 yield group_key_in({**target, "replication_group_id": key}), outcome
 

@@ -33,10 +33,10 @@ def test_a_cutover_says_where_it_is_as_it_was_given(emulator: Emulator, given: s
     """The caller knows a group again by the region that it named, or did not name."""
     due_fleet(emulator, ["sessions"], A)
     place: dict[str, Any] = {"replication_group_ids": ["sessions"], "region": given}
-    begun = run(emulator, "auth_operation", rotation(emulator, places=[place], soak=None))
+    begun = run(emulator, "auth_operation", rotation(emulator, targets=[place], soak=None))
     (cutover,) = begun.result["cutovers"]
     assert (cutover["region"], cutover["assume_role_arn"]) == (given, None)
-    more = rotation(emulator, places=[place], soak=None, after_cutover=[cutover])
+    more = rotation(emulator, targets=[place], soak=None, after_cutover=[cutover])
     assert run(emulator, "auth_operation", more).result["cutovers"] == []
     assert len(slots(emulator, "sessions")) == 1
 
@@ -98,8 +98,8 @@ def test_a_time_after_one_cutover_is_none_for_the_next(emulator: Emulator) -> No
     """With a time besides, tasks of the second cutover are not passed over: the group stops there, too."""
     create(emulator, "sessions", TransitEncryptionEnabled=False)
     options: dict[str, Any] = {"journey": "enable_auth", "enable_tls": True, "create_secret": True}
-    places = [{"replication_group_ids": ["sessions"]}]
-    given = rotation(emulator, **options, places=places, soak=None)
+    targets = [{"replication_group_ids": ["sessions"]}]
+    given = rotation(emulator, **options, targets=targets, soak=None)
     (first,) = run(emulator, "auth_operation", given).result["cutovers"]
     (second,) = run(emulator, "auth_operation", {**given, "after_cutover": [first], "soak": 0.1}).result["cutovers"]
     assert (first["stage"], second["stage"]) == ("clients_tls", "clients")

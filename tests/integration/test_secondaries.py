@@ -45,7 +45,7 @@ def operate(emulator: Emulator, operation: str = "rotate_token", **options: Any)
         "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token", "key": "auth_token"},
         **options,
     }
-    groups = {} if "places" in options else {"replication_group_ids": [SECONDARY]}
+    groups = {} if "targets" in options else {"replication_group_ids": [SECONDARY]}
     return run(emulator, "auth_operation", {**groups, **given})
 
 
@@ -105,13 +105,13 @@ def test_in_a_fleet_it_is_skipped_and_its_primary_is_rotated(emulator: Emulator)
     create_secondary(emulator)
     client = emulator.client("secretsmanager", region=THERE)
     client.create_secret(Name=secret_name(PRIMARY), SecretString=secret_text(A))
-    places = [
+    targets = [
         {"region": HERE, "replication_group_ids": [SECONDARY]},
         {"region": THERE, "replication_group_ids": [PRIMARY]},
     ]
-    ended = operate(emulator, places=places, skip_secondaries=True)
+    ended = operate(emulator, targets=targets, skip_secondaries=True)
     assert not ended.failed, ended.msg
-    here, there = (place["outcomes"] for place in ended.result["places"])
+    here, there = (place["outcomes"] for place in ended.result["targets"])
     skipped = here[SECONDARY]
     assert (skipped["failed"], skipped["changed"], skipped["steps"]) == (False, False, [])
     assert skipped["msg"] == f"{SECONDARY}: skipped: {WHY}"

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.emulator(data_plane="none", modify_seconds=0.05)
 
 IDS = {"replication_group_ids": "carts,sessions"}
 SECRET = {"name": "elasticache/{replication_group_id}/auth-token"}
-PLACES = {"places": [{"replication_group_ids": "carts,sessions"}]}
+TARGETS = {"targets": [{"replication_group_ids": "carts,sessions"}]}
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "journey": ("auth_operation", {**IDS, "journey": "enable_tls"}, "replication_group_ids"),
-    "places": ("auth_operation", {**PLACES, "journey": "enable_tls"}, "places[0].replication_group_ids"),
-    "audit_look": ("audit_look", {"places": [{"find": True, **IDS}]}, "audit_replication_groups"),
+    "targets": ("auth_operation", {**TARGETS, "journey": "enable_tls"}, "targets[0].replication_group_ids"),
+    "audit_look": ("audit_look", {"targets": [{"find": True, **IDS}]}, "audit_replication_groups"),
     "probe": ("auth_probe", IDS, "replication_group_ids"),
     "secret": ("auth_secret", {**IDS, **SECRET, "state": "staged"}, "replication_group_ids"),
     "auth": (

@@ -166,9 +166,9 @@ def finish(
     _finish(module, mask, [outcomes], {"outcomes": outcomes, **mask(more)}, verb, diff)
 
 
-def finish_places(
+def finish_targets(
     module: Any,
-    places: Iterable[Iterable[Progress]],
+    targets: Iterable[Iterable[Progress]],
     *,
     verb: str,
     diff: list[dict[str, Any]] | None,
@@ -176,8 +176,8 @@ def finish_places(
 ) -> None:
     """End the module with the outcomes by place, as :func:`finish` does: a group's id is one in its place only."""
     mask = Mask(module.no_log_values)
-    told = [_outcomes(mask, progress) for progress in places]
-    _finish(module, mask, told, {"places": [{"outcomes": outcomes} for outcomes in told], **mask(more)}, verb, diff)
+    told = [_outcomes(mask, progress) for progress in targets]
+    _finish(module, mask, told, {"targets": [{"outcomes": outcomes} for outcomes in told], **mask(more)}, verb, diff)
 
 
 def _outcomes(mask: Mask, progress: Iterable[Progress]) -> dict[str, Outcome]:
@@ -193,12 +193,12 @@ def _outcomes(mask: Mask, progress: Iterable[Progress]) -> dict[str, Outcome]:
 def _finish(
     module: Any,
     mask: Mask,
-    places: Sequence[Mapping[str, Outcome]],
+    targets: Sequence[Mapping[str, Outcome]],
     told: Mapping[str, Any],
     verb: str,
     diff: list[dict[str, Any]] | None,
 ) -> None:
-    outcomes = [outcome for place in places for outcome in place.values()]
+    outcomes = [outcome for place in targets for outcome in place.values()]
     result: dict[str, Any] = {
         "changed": any(outcome["changed"] for outcome in outcomes),
         "msg": summary(outcomes, verb),
@@ -206,7 +206,7 @@ def _finish(
         **mask({"invocation": {"module_args": module.params}}),
     }
     if module._diff:  # pylint: disable=protected-access
-        result["diff"] = [one for place in places for one in diff_of(place)] if diff is None else mask(diff)
+        result["diff"] = [one for place in targets for one in diff_of(place)] if diff is None else mask(diff)
     # What is masked already Ansible need not look for.
     module.no_log_values.difference_update(mask.values)
     failed = any(outcome["failed"] for outcome in outcomes) and not module.params.get("continue_on_error")

@@ -73,8 +73,8 @@ _REWORDED = {
 }
 
 _OPTION = re.compile(
-    rf"(?<![\w.])(?:places\[\d+\]\.)?({'|'.join(re.escape(name) for name in sorted(VARIABLES, key=len, reverse=True))})"
-    r"(?!\w|\.\w)"
+    rf"(?<![\w.])(?:targets\[\d+\]\.)?"
+    rf"({'|'.join(re.escape(name) for name in sorted(VARIABLES, key=len, reverse=True))})(?!\w|\.\w)"
 )
 _WORD = re.compile("|".join(rf"(?<![\w.])({name})(?={follows})" for name, follows in _WORDS.items()))
 _DROP = re.compile("|".join(DROPPED))

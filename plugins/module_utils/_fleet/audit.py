@@ -51,9 +51,9 @@ class Seen:
     incomplete: list[str] = field(default_factory=list)
 
 
-def look(home: Clients, places: Sequence[Place], probing: Probing) -> Seen:
+def look(home: Clients, targets: Sequence[Place], probing: Probing) -> Seen:
     """Look at every place. What can't be looked at is told in ``incomplete``, and stops nothing else."""
-    roles = list(dict.fromkeys(place.role for place in places if place.role))
+    roles = list(dict.fromkeys(place.role for place in targets if place.role))
     assumed = fan_out(roles, lambda role: assume_role(home, role))
 
     def one(place: Place) -> Seen:
@@ -63,7 +63,7 @@ def look(home: Clients, places: Sequence[Place], probing: Probing) -> Seen:
         return _look(home.elsewhere(region=place.region or None, credentials=credentials), place, probing)
 
     seen = Seen()
-    for place, found in fan_out(places, one).items():
+    for place, found in fan_out(targets, one).items():
         if isinstance(found, Exception):
             seen.incomplete.append(with_role(_why(found), place.role))
             continue

@@ -110,7 +110,7 @@ SPEC: dict[str, Any] = {
     "ids": {"type": "list", "elements": "str", "aliases": ["id"]},
     "tokens": {"type": "list", "elements": "str", "no_log": True},
     "name": {"type": "str"},
-    "places": {
+    "targets": {
         "type": "list",
         "elements": "dict",
         "options": {"ids": {"type": "list", "elements": "str"}, "region": {"type": "str"}},
@@ -128,8 +128,8 @@ SPEC: dict[str, Any] = {
         ({"ids": "a, b"}, ["ids: 'a, b' is not a list. Pass a list: [a, b]."]),
         ({"id": "a,b"}, ["id: 'a,b' is not a list. Pass a list: [a, b]."]),
         ({"tokens": "quiet,still"}, ["tokens: a text with commas in it is not a list. Pass a list: [..., ...]."]),
-        ({"places": [{"ids": "a"}, {"ids": "b,c"}]}, ["places[1].ids: 'b,c' is not a list. Pass a list: [b, c]."]),
-        ({"places": "ids=a,region=b"}, ["places: a text with commas in it is not a list. Pass a list: [..., ...]."]),
+        ({"targets": [{"ids": "a"}, {"ids": "b,c"}]}, ["targets[1].ids: 'b,c' is not a list. Pass a list: [b, c]."]),
+        ({"targets": "ids=a,region=b"}, ["targets: a text with commas in it is not a list. Pass a list: [..., ...]."]),
         ({"source": {"stages": "a,b"}}, ["source.stages: 'a,b' is not a list. Pass a list: [a, b]."]),
     ],
 )

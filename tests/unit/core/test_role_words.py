@@ -34,7 +34,7 @@ SOURCES = sorted(
         ("soak: -1 is less than no time; give seconds.", "rotate_token_soak: -1 is less than no time; give seconds."),
         ("or use probe: auto, so that", "or use rotate_token_probe: auto, so that"),
         ("A probe: it failed.", "A probe: it failed."),
-        ("places[0].replication_group_ids: a is listed", "rotate_token_replication_groups: a is listed"),
+        ("targets[0].replication_group_ids: a is listed", "rotate_token_replication_groups: a is listed"),
         ("name the state in assume_state, if", "name the state in rotate_token_assume_state, if"),
         ("rotate_token_assume_state stays", "rotate_token_assume_state stays"),
         ("Allow it, or do without the record with record: false.", "Allow it."),

@@ -130,8 +130,8 @@ def outcome(key: str, *made: str, failed: bool = False, **members: Any) -> dict[
 
 def result(operation: RoleOperation, *made: str, stage: str | None = None, failing: Sequence[str] = ()) -> Any:
     """What the module returns: each group of the call made these steps, and stopped at ``stage``, or failed."""
-    places, cutovers = [], []
-    for target in operation.arguments["places"]:
+    targets, cutovers = [], []
+    for target in operation.arguments["targets"]:
         outcomes = {}
         for key in target["replication_group_ids"]:
             failed = key in failing
@@ -140,14 +140,14 @@ def result(operation: RoleOperation, *made: str, stage: str | None = None, faili
             if at:
                 where = {name: target[name] or None for name in ("region", "assume_role_arn")}
                 cutovers.append({"replication_group_id": key, **where, "stage": at, "secret_version_id": f"v-{key}"})
-        places.append({"outcomes": outcomes})
-    changed = any(one["changed"] for place in places for one in place["outcomes"].values())
-    return {"changed": changed, "failed": False, "places": places, "cutovers": cutovers}
+        targets.append({"outcomes": outcomes})
+    changed = any(one["changed"] for place in targets for one in place["outcomes"].values())
+    return {"changed": changed, "failed": False, "targets": targets, "cutovers": cutovers}
 
 
 def ids(operation: RoleOperation) -> list[str]:
     """The groups of a call, in order."""
-    return [key for target in operation.arguments.get("places", ()) for key in target["replication_group_ids"]]
+    return [key for target in operation.arguments.get("targets", ()) for key in target["replication_group_ids"]]
 
 
 def content(path: Path | str) -> Any:
@@ -166,7 +166,7 @@ def test_a_call_is_for_the_groups_of_the_batch(tmp_path: Path) -> None:
     playing = Playing(tmp_path, "a", "h", "c", "d", of_hosts=hosts, soak=5).wave("a", "h", "c")
     operation = playing.begin(force=True)
     given = operation.arguments
-    assert [(target["region"], target["replication_group_ids"]) for target in given["places"]] == [
+    assert [(target["region"], target["replication_group_ids"]) for target in given["targets"]] == [
         ("us-west-2", ["a", "c"]),
         ("us-east-1", ["b"]),
     ]
@@ -175,14 +175,14 @@ def test_a_call_is_for_the_groups_of_the_batch(tmp_path: Path) -> None:
     assert (told["changed"], told["wave"], told["stopped"], told["cutovers"]) == (True, 1, "", [])
     assert told["folder"] == str(tmp_path)
     assert told["msg"].startswith("rotate_token, wave 1: 3 changed. In all: 3 changed, 1 host is waiting.")
-    assert not {"places", "outcomes"} & set(told)
+    assert not {"targets", "outcomes"} & set(told)
     assert Path(told["run_file"]).parent == tmp_path / "local"
     assert (content(told["run_file"])["hosts"], content(told["run_file"])["waiting"]) == (["a", "h", "c"], ["d"])
 
 
 def test_a_list_of_groups(tmp_path: Path) -> None:
     operation = Playing(tmp_path, "localhost", replication_groups=["a", "B"], soak=0).begin()
-    assert operation.arguments["places"] == [
+    assert operation.arguments["targets"] == [
         {"region": "", "assume_role_arn": "", "replication_group_ids": ["a", "b"]},
     ]
     assert (operation.arguments["soak"], operation.arguments["skip_secondaries"]) == (0, False)
@@ -285,7 +285,7 @@ def test_a_change_counts_where_it_is_the_hosts_own(tmp_path: Path) -> None:
         playing = Playing(tmp_path, "a", "b", "c", soak=0)
         operation = playing.begin()
         made = result(operation)
-        made["places"][0]["outcomes"][own] = outcome(own, "rotate")
+        made["targets"][0]["outcomes"][own] = outcome(own, "rotate")
         assert operation.ended({**made, "changed": True})["changed"] is (own == "a")
         playing.diff = True
         operation = playing.begin()
@@ -302,8 +302,8 @@ def test_who_stops_working_is_told(tmp_path: Path, role: str, capsys: pytest.Cap
         {"user_name": "default", "access_string": "on ~* +@all", "kept": True},
     ]
     plan = result(operation, "rotate")
-    plan["places"][0]["outcomes"]["a"]["users"] = users
-    plan["places"][0]["outcomes"]["b"] |= {"users": users, "steps": ["set"]}
+    plan["targets"][0]["outcomes"]["a"]["users"] = users
+    plan["targets"][0]["outcomes"]["b"] |= {"users": users, "steps": ["set"]}
     operation.tell_losers(plan)
     assert capsys.readouterr().out.splitlines() == [
         "a: these users stop working when its user groups are taken away: app (on ~app:* -@all +@read)"
@@ -538,7 +538,7 @@ def test_who_goes_on(tmp_path: Path) -> None:
     operation = playing.go_on(cutovers, phase="all")
     given = operation.arguments
     assert given["after_cutover"] == cutovers
-    assert [(target["region"], target["replication_group_ids"]) for target in given["places"]] == [
+    assert [(target["region"], target["replication_group_ids"]) for target in given["targets"]] == [
         ("us-west-2", ["a"]),
         ("us-east-1", ["a", "c"]),
     ]
@@ -628,7 +628,7 @@ def test_the_same_id_in_another_region_goes_on(tmp_path: Path) -> None:
     playing = Playing(tmp_path, "h1", "h2", of_hosts=hosts, client_tasks=tasks(tmp_path))
     cutovers = begun(playing)
     operation = playing.drop("h1").go_on(cutovers)
-    assert [one["region"] for one in operation.arguments["places"]] == ["us-east-1"]
+    assert [one["region"] for one in operation.arguments["targets"]] == ["us-east-1"]
 
 
 def test_hosts_of_the_wave_before_take_nothing_out(tmp_path: Path) -> None:

@@ -46,12 +46,12 @@ def fleet(emulator: Emulator) -> Emulator:
     return emulator
 
 
-def places() -> list[dict[str, Any]]:
+def targets() -> list[dict[str, Any]]:
     return [{"region": region, "replication_group_ids": list(groups)} for region, groups in FLEET.items()]
 
 
 def options(emulator: Emulator, **more: Any) -> dict[str, Any]:
-    return rotation(emulator, **{"places": places(), **more})
+    return rotation(emulator, **{"targets": targets(), **more})
 
 
 def rotate(emulator: Emulator, *, check: bool = False, **more: Any) -> ModuleRun:
@@ -76,8 +76,8 @@ def arrived(emulator: Emulator, *regions: str) -> None:
 
 
 def told(ended: ModuleRun, name: str) -> list[dict[str, Any]]:
-    """What is said of each group, by place."""
-    return [{key: one[name] for key, one in place["outcomes"].items()} for place in ended.result["places"]]
+    """What is said of each group, by target."""
+    return [{key: one[name] for key, one in place["outcomes"].items()} for place in ended.result["targets"]]
 
 
 def test_each_is_changed_where_it_is(fleet: Emulator) -> None:
@@ -152,7 +152,7 @@ def test_no_place_waits_for_another(fleet: Emulator) -> None:
 
 
 def test_a_single_place(fleet: Emulator) -> None:
-    ended = rotate(fleet, places=places()[1:])
+    ended = rotate(fleet, targets=targets()[1:])
     assert not ended.failed, ended.msg
     arrived(fleet, THERE)
     assert all(token(fleet, HERE, group) == A for group in FLEET[HERE])
@@ -162,7 +162,7 @@ def test_a_region_that_is_named_twice(fleet: Emulator) -> None:
     """Once by the environment: each of its groups is changed once, and at one pace."""
     one, other = FLEET[HERE]
     given = [{"replication_group_ids": [one]}, {"region": HERE, "replication_group_ids": [other]}]
-    ended = rotate(fleet, places=given)
+    ended = rotate(fleet, targets=given)
     assert not ended.failed, ended.msg
     assert told(ended, "changed") == [{one: True}, {other: True}]
     arrived(fleet, HERE)
@@ -172,8 +172,8 @@ def test_a_role_of_a_place(fleet: Emulator) -> None:
     """It is assumed for that place alone, and where it can't be, its groups say so."""
     role = "arn:aws:iam::123456789012:role/fleet"
     fleet.faults({**DENIED, "action": "AssumeRole"})
-    given = [places()[0], {**places()[1], "assume_role_arn": role}]
-    ended = rotate(fleet, places=given, continue_on_error=True)
+    given = [targets()[0], {**targets()[1], "assume_role_arn": role}]
+    ended = rotate(fleet, targets=given, continue_on_error=True)
     for group, why in told(ended, "msg")[1].items():
         assert why.startswith(f"{group}: The role {role} can't be assumed: sts:AssumeRole was refused in {THERE}")
     assert len(fleet.calls(action="AssumeRole")) == 1
@@ -183,23 +183,23 @@ def test_a_role_of_a_place(fleet: Emulator) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"places": [{"region": HERE}]}, "replication_group_ids"),
-        ({"places": [{"region": HERE, "replication_group_ids": ["a"], "zone": "a"}]}, "zone"),
+        ({"targets": [{"region": HERE}]}, "replication_group_ids"),
+        ({"targets": [{"region": HERE, "replication_group_ids": ["a"], "zone": "a"}]}, "zone"),
         (
-            {"places": [{"replication_group_ids": ["a", "b"]}, {"region": HERE, "replication_group_ids": ["c", "B"]}]},
-            "places[1].replication_group_ids: b is listed twice, with the same region and role.",
+            {"targets": [{"replication_group_ids": ["a", "b"]}, {"region": HERE, "replication_group_ids": ["c", "B"]}]},
+            "targets[1].replication_group_ids: b is listed twice, with the same region and role.",
         ),
         (
-            {"places": [*places(), {"region": "us-west-2", "replication_group_ids": ["-c"]}]},
-            "places[2].replication_group_ids: '-c' can't be the id of a replication group",
+            {"targets": [*targets(), {"region": "us-west-2", "replication_group_ids": ["-c"]}]},
+            "targets[2].replication_group_ids: '-c' can't be the id of a replication group",
         ),
-        ({"places": places(), "replication_group_ids": ["a"]}, "mutually exclusive"),
+        ({"targets": targets(), "replication_group_ids": ["a"]}, "mutually exclusive"),
         (
-            {"places": places(), "after_cutover": [{"replication_group_id": "alpha", "stage": "set"}]},
+            {"targets": targets(), "after_cutover": [{"replication_group_id": "alpha", "stage": "set"}]},
             "after_cutover[0].stage: set is no client cutover. There are: clients_tls, ",
         ),
-        ({"places": None}, "replication_group_ids and places are both empty."),
-        ({"places": places(), "max_token_age_days": -1}, "max_token_age_days: -1 is not possible"),
+        ({"targets": None}, "replication_group_ids and targets are both empty."),
+        ({"targets": targets(), "max_token_age_days": -1}, "max_token_age_days: -1 is not possible"),
     ],
 )
 def test_mistakes_are_found_before_any_call(emulator: Emulator, given: dict[str, Any], words: str) -> None:
@@ -210,8 +210,8 @@ def test_mistakes_are_found_before_any_call(emulator: Emulator, given: dict[str,
 
 
 def test_no_places_at_all(emulator: Emulator) -> None:
-    ended = rotate(emulator, places=[])
-    assert (ended.failed, ended.changed, ended.result["places"]) == (False, False, [])
+    ended = rotate(emulator, targets=[])
+    assert (ended.failed, ended.changed, ended.result["targets"]) == (False, False, [])
 
 
 def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def run_wave(
 
 
 def in_order(first: str, trouble: Trouble, *, mended: bool = False) -> dict[str, Mapping[str, Any]]:
-    """The hosts of both places, those of the one in trouble first or last."""
+    """The hosts of both targets, those of the one in trouble first or last."""
     bad = dict.fromkeys(BAD, (trouble.mended if mended else {}) or trouble.place)
     good: dict[str, Mapping[str, Any]] = {group: {"elasticache_region": HERE} for group in GOOD}
     return {**bad, **good} if first == "bad" else {**good, **bad}
