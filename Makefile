@@ -2,7 +2,7 @@
 #
 #   make demo      a token rotated under live clients, against the emulator
 #   make test      unit and integration tests          PYTEST_ARGS="-k rotate -x"
-#   make chaos     all journeys, killed everywhere     ARGS="--journeys rotate_token --conditions default"
+#   make chaos     all operations, killed everywhere   ARGS="--operations rotate_token --conditions default"
 #   make simulate  one group's script, by seeds        ARGS="--seeds 5000 --first 0", or ARGS="--seed 7"
 #   make bench     a rotation, six ways compared     ARGS="--sizes 10,100 --variants a,d --json bench.json"
 #   make lint      all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible lint-docs
@@ -93,7 +93,7 @@ emulator: setup
 test: setup .cache/browser/browser.json .cache/core-2.18/.installed
 	PATH="$$PATH:$(CURDIR)/$(BIN)" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-# Hours; one journey under one condition takes some minutes.
+# Hours; one operation under one condition takes some minutes.
 chaos: setup
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(ARGS)
 

@@ -57,7 +57,7 @@ options:
       assume_role_arn:
         description: The ARN of a role there to assume. Without it that of O(assume_role_arn), if any.
         type: str
-  journey:
+  operation:
     description:
       - The operation, by the name of its role.
     type: str
@@ -124,8 +124,8 @@ options:
       - Look for clients that are refused after SET, by CloudWatch's C(AuthenticationFailures), as
         M(elasticache.auth.auth_failures_monitor) does. A group with more than O(monitor.max_failures) fails. A group of
         which no SET remains is not monitored.
-      - With O(journey=rotate_token) and O(journey=rollback_token) the previous token of such a group is accepted again
-        besides the new one, by another ROTATE. With other operations nothing is taken back.
+      - With O(operation=rotate_token) and O(operation=rollback_token) the previous token of such a group is accepted
+        again besides the new one, by another ROTATE. With other operations nothing is taken back.
       - Needs C(cloudwatch:GetMetricData).
     type: dict
     suboptions:
@@ -187,33 +187,34 @@ options:
     default: all
   max_token_age_days:
     description:
-      - With O(journey=rotate_token), a token is rotated when it was last changed more than so many days ago.
+      - With O(operation=rotate_token), a token is rotated when it was last changed more than so many days ago.
       - It counts for tokens in Secrets Manager. A token that you supply is rotated in if it is not in force.
     type: float
     default: 90
   force:
     description:
-      - With O(journey=rotate_token), rotate a token of any age. A rotation that is half-way is finished instead.
+      - With O(operation=rotate_token), rotate a token of any age. A rotation that is half-way is finished instead.
     type: bool
     default: false
   enable_tls:
     description:
-      - With O(journey=enable_auth), require encryption in transit first, where it is off or preferred. That has a
+      - With O(operation=enable_auth), require encryption in transit first, where it is off or preferred. That has a
         client cutover of its own, so that O(phase) has to be V(all).
     type: bool
     default: false
   create_secret:
-    description: With O(journey=enable_auth) and O(journey=migrate_rbac_to_auth), create a secret that does not exist.
+    description: With O(operation=enable_auth) and O(operation=migrate_rbac_to_auth), create a secret that does not
+      exist.
     type: bool
     default: false
   accept_open_window:
     description:
-      - Your consent to unauthenticated access for a while, with O(journey=migrate_rbac_to_auth), and with
-        O(journey=rollback_token) where that leads through user groups.
+      - Your consent to unauthenticated access for a while, with O(operation=migrate_rbac_to_auth), and with
+        O(operation=rollback_token) where that leads through user groups.
     type: bool
     default: false
   accept_open_access:
-    description: Your consent to O(journey=disable_access_control), at whose end everyone is served.
+    description: Your consent to O(operation=disable_access_control), at whose end everyone is served.
     type: bool
     default: false
   assume_state:
@@ -235,9 +236,9 @@ options:
     choices: [current, pending, previous]
   user_group_id:
     description:
-      - The user group that is attached in the end, with O(journey=migrate_auth_to_rbac), or meanwhile, with
-        O(journey=disable_access_control) and O(journey=rollback_token), which delete it at their end. It is made where
-        it is missing.
+      - The user group that is attached in the end, with O(operation=migrate_auth_to_rbac), or meanwhile, with
+        O(operation=disable_access_control) and O(operation=rollback_token), which delete it at their end. It is made
+        where it is missing.
       - One that serves any other replication group is never changed or deleted.
       - C({replication_group_id}) in it stands for the group's id.
     type: str
@@ -252,7 +253,7 @@ options:
     default: ""
   open_user_group_id:
     description:
-      - With O(journey=disable_access_control), the user group by which everyone is served, before all user groups are
+      - With O(operation=disable_access_control), the user group by which everyone is served, before all user groups are
         removed. C({replication_group_id}) in it stands for the group's id.
     type: str
     default: ""
@@ -270,8 +271,8 @@ options:
   auth_token:
     description:
       - The token that is wanted, the same for all groups, where you supply the tokens.
-      - With O(journey=migrate_auth_to_rbac) and O(journey=disable_access_control) the one in force, with
-        O(journey=rollback_token) the one to go back to.
+      - With O(operation=migrate_auth_to_rbac) and O(operation=disable_access_control) the one in force, with
+        O(operation=rollback_token) the one to go back to.
     type: str
   auth_tokens:
     description: The token that is wanted for each group, by the group's id.
@@ -328,9 +329,9 @@ notes:
     C(elasticache:RemoveTagsFromResource), and to delete them C(elasticache:DeleteUser) and
     C(elasticache:DeleteUserGroup). Each role's README has a policy."
   - "Where C(secretsmanager:BatchGetSecretValue) is allowed, the secrets of more than five groups are read in bulk.
-    Where C(secretsmanager:ListSecrets) is allowed too, O(journey=rotate_token) takes their labels from a list. That may
-    be five minutes behind, so it counts only for groups whose token was last changed more than an hour ago, and that
-    show no sign of another one."
+    Where C(secretsmanager:ListSecrets) is allowed too, O(operation=rotate_token) takes their labels from a list. That
+    may be five minutes behind, so it counts only for groups whose token was last changed more than an hour ago, and
+    that show no sign of another one."
 seealso:
   - module: elasticache.auth.replication_group_auth
   - module: elasticache.auth.replication_group
@@ -343,7 +344,7 @@ seealso:
 EXAMPLES = r"""
 - name: What would a rotation of these tokens do?
   elasticache.auth.auth_operation:
-    journey: rotate_token
+    operation: rotate_token
     replication_group_ids: [sessions, carts]
     max_token_age_days: 30
     auth_token_secret:
@@ -354,7 +355,7 @@ EXAMPLES = r"""
 
 - name: Rotate them, and give the clients ten minutes to take the new tokens
   elasticache.auth.auth_operation:
-    journey: rotate_token
+    operation: rotate_token
     replication_group_ids: [sessions, carts]
     max_token_age_days: 30
     soak: 600
@@ -364,7 +365,7 @@ EXAMPLES = r"""
 
 - name: Rotate the tokens in two regions, side by side
   elasticache.auth.auth_operation:
-    journey: rotate_token
+    operation: rotate_token
     targets:
       - region: eu-central-1
         replication_group_ids: [sessions, carts]
@@ -377,7 +378,7 @@ EXAMPLES = r"""
 
 - name: Rotate up to the client cutover
   elasticache.auth.auth_operation:
-    journey: rotate_token
+    operation: rotate_token
     replication_group_ids: [sessions, carts]
     auth_token_secret:
       name: elasticache/{replication_group_id}/auth-token
@@ -389,7 +390,7 @@ EXAMPLES = r"""
 
 - name: Go on with those that stopped there
   elasticache.auth.auth_operation:
-    journey: rotate_token
+    operation: rotate_token
     replication_group_ids: "{{ begun.cutovers | map(attribute='replication_group_id') | list }}"
     after_cutover: "{{ begun.cutovers }}"
     auth_token_secret:
@@ -399,7 +400,7 @@ EXAMPLES = r"""
 
 - name: Which users would stop working without RBAC?
   elasticache.auth.auth_operation:
-    journey: migrate_rbac_to_auth
+    operation: migrate_rbac_to_auth
     replication_group_id: sessions
     accept_open_window: true
     create_secret: true
@@ -655,17 +656,17 @@ VERBS = {False: "changed", True: "have something to do"}
 def request_of(module: AnsibleAWSModule) -> Request:
     """Turn the options into a request. Raises AuthError for those that make no sense."""
     params = module.params
-    journey = Journey(params["journey"])
-    if journey is not Journey.ENABLE_TLS and all(params[source] is None for source in SOURCES):
-        raise AuthError(f"journey: {journey.value} is about tokens. Name one of {', '.join(SOURCES)}.")
+    operation = Journey(params["operation"])
+    if operation is not Journey.ENABLE_TLS and all(params[source] is None for source in SOURCES):
+        raise AuthError(f"operation: {operation.value} is about tokens. Name one of {', '.join(SOURCES)}.")
     if params["max_token_age_days"] < 0:
         raise AuthError(f"max_token_age_days: {params['max_token_age_days']:g} is not possible; give days, 0 or more.")
-    needed = ["user_group_id", "user_id"] if journey in WITH_USERS else []
-    if journey is Journey.DISABLE_ACCESS_CONTROL:
+    needed = ["user_group_id", "user_id"] if operation in WITH_USERS else []
+    if operation is Journey.DISABLE_ACCESS_CONTROL:
         needed.append("open_user_group_id")
     for option in needed:
         if not params[option]:
-            raise AuthError(f"{option} is needed with journey: {journey.value}.")
+            raise AuthError(f"{option} is needed with operation: {operation.value}.")
     options.check_waiting(params)
     if params["soak"] is not None and params["soak"] < 0:
         raise AuthError(f"soak: {params['soak']:g} is less than no time; give seconds from 0 on.")
@@ -674,7 +675,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
             f"max_changes_per_second: {params['max_changes_per_second']:g} is not possible; give more than 0."
         )
     return Request(
-        journey=journey,
+        journey=operation,
         phase=Phase(params["phase"]),
         max_token_age_days=params["max_token_age_days"],
         force=params["force"],
@@ -818,7 +819,7 @@ def main() -> None:
                     "assume_role_arn": {"type": "str"},
                 },
             },
-            "journey": {"type": "str", "required": True, "choices": [journey.value for journey in Journey]},
+            "operation": {"type": "str", "required": True, "choices": [operation.value for operation in Journey]},
             "after_cutover": {
                 "type": "list",
                 "elements": "dict",

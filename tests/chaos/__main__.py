@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Every journey under every condition, killed at every point: a table, and what did not go as promised."""
+"""Every operation under every condition, killed at every point: a table, and what did not go as promised."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from chaos.conditions import CONDITIONS, Condition, named
-from chaos.journeys import JOURNEYS, Journey
+from chaos.operations import OPERATIONS, Operation
 from chaos.report import rows, table, violations
 from chaos.trial import KillPoint, Trial, attempt, every, kill_points, sample
 
@@ -48,9 +48,9 @@ _trial = _Underway()
 
 @dataclass(frozen=True)
 class Job:
-    """A trial to be made, by names: a journey's functions don't go from one process to another."""
+    """A trial to be made, by names: an operation's functions don't go from one process to another."""
 
-    journey: str
+    operation: str
     condition: Condition
     point: KillPoint | None = None
 
@@ -59,10 +59,10 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="chaos",
-        description="Kill every journey before and after each call that changes something, and run it again.",
+        description="Kill every operation before and after each call that changes something, and run it again.",
         epilog="exit status: 0 as promised, 1 not as promised, 2 a wrong argument, 130 interrupted",
     )
-    made.add_argument("--journeys", default=",".join(JOURNEYS), help="some of: %(default)s")
+    made.add_argument("--operations", default=",".join(OPERATIONS), help="some of: %(default)s")
     made.add_argument("--conditions", default=",".join(CONDITIONS), help="some of: %(default)s")
     made.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="trials at a time, each with an emulator (%(default)s)"
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=0,
         metavar="N",
-        help="only N kill points of each journey, others under each condition, and no run that is not killed",
+        help="only N kill points of each operation, others under each condition, and no run that is not killed",
     )
     return made
 
@@ -119,12 +119,12 @@ def _work(job: Job) -> Trial:
     _trial.under_way = True
     try:
         with interrupts.deferred(on=False):
-            return attempt(_emulators[0], JOURNEYS[job.journey], job.condition, job.point)
+            return attempt(_emulators[0], OPERATIONS[job.operation], job.condition, job.point)
     except KeyboardInterrupt:
         raise
     except BaseException:  # pytest's own outcomes, which the scenes raise, are no Exceptions
         why = f"the trial itself broke:\n{traceback.format_exc()}"
-        return Trial(job.journey, job.condition.name, job.point, True, False, 0, 0, None, (), (), 0.0, (why,))
+        return Trial(job.operation, job.condition.name, job.point, True, False, 0, 0, None, (), (), 0.0, (why,))
     finally:
         _trial.under_way = False
         if _trial.terminated:
@@ -132,27 +132,33 @@ def _work(job: Job) -> Trial:
 
 
 def first_jobs(
-    journeys: Sequence[Journey], conditions: Sequence[Condition], sampled: int, points: Sequence[KillPoint | None] = ()
+    operations: Sequence[Operation],
+    conditions: Sequence[Condition],
+    sampled: int,
+    points: Sequence[KillPoint | None] = (),
 ) -> list[Job]:
-    """What to begin with: a run of each journey under each condition that isn't killed, or some kill points."""
+    """What to begin with: a run of each operation under each condition that isn't killed, or some kill points."""
     if points:
         return [
-            Job(journey.name, condition, point) for condition in conditions for journey in journeys for point in points
+            Job(operation.name, condition, point)
+            for condition in conditions
+            for operation in operations
+            for point in points
         ]
     if not sampled:
-        return [Job(journey.name, condition) for condition in conditions for journey in journeys]
+        return [Job(operation.name, condition) for condition in conditions for operation in operations]
     return [
-        Job(journey.name, condition, point)
+        Job(operation.name, condition, point)
         for turn, condition in enumerate(conditions)
-        for journey in journeys
-        for point in sample(kill_points(journey.calls * (1 + len(condition.more_groups))), sampled, turn)
+        for operation in operations
+        for point in sample(kill_points(operation.calls * (1 + len(condition.more_groups))), sampled, turn)
     ]
 
 
 def trials(first: Sequence[Job], workers: int, step: int) -> Iterator[Trial]:
     """Make all of them, as many at a time as there are workers.
 
-    Where a journey can be killed under a condition is what its first run, which isn't killed, shows. ``step``: only
+    Where an operation can be killed under a condition is what its first run, which isn't killed, shows. ``step``: only
     every so many of those points, none with 0.
     """
     with ProcessPoolExecutor(workers, initializer=_start) as pool:
@@ -163,7 +169,7 @@ def trials(first: Sequence[Job], workers: int, step: int) -> Iterator[Trial]:
                     job, trial = waiting.pop(future), future.result()
                     if job.point is None and step:
                         points = every(kill_points(len(trial.calls)), step)
-                        more = [Job(job.journey, job.condition, point) for point in points]
+                        more = [Job(job.operation, job.condition, point) for point in points]
                         waiting |= {pool.submit(_work, one): one for one in more}
                     yield trial
         except BaseException:  # GeneratorExit, where the interrupt came between two trials
@@ -184,10 +190,10 @@ def main() -> int:
     """Run the command line; returns the exit status."""
     interrupts.raise_once()
     parsed = parser().parse_args()
-    names = [name for name in parsed.journeys.split(",") if name]
-    unknown = [name for name in names if name not in JOURNEYS]
+    names = [name for name in parsed.operations.split(",") if name]
+    unknown = [name for name in names if name not in OPERATIONS]
     if unknown or not names or parsed.workers < 1 or parsed.every < 1 or parsed.sample < 0:
-        parser().error(f"no journey {', '.join(unknown)}" if unknown else "nothing to do")
+        parser().error(f"no operation {', '.join(unknown)}" if unknown else "nothing to do")
     try:
         conditions = named(parsed.conditions.split(","))
         points = [None if name == "none" else KillPoint.named(name) for name in parsed.points.split(",") if name]
@@ -198,16 +204,16 @@ def main() -> int:
         console.width = _WIDTH
     begun, done = time.monotonic(), []
     try:
-        first = first_jobs([JOURNEYS[name] for name in names], conditions, parsed.sample, points)
+        first = first_jobs([OPERATIONS[name] for name in names], conditions, parsed.sample, points)
         for trial in trials(first, parsed.workers, 0 if points else parsed.every):
             done.append(trial)
             where = f"killed {trial.point}" if trial.point else f"not killed, {len(trial.calls)} calls"
             how = "[bold red]not as promised[/]" if trial.problems else "arrived" if trial.reached else "not reached"
-            console.print(f"{trial.journey}, {trial.condition}, {where}: {how} ({trial.seconds:.1f} s)")
+            console.print(f"{trial.operation}, {trial.condition}, {where}: {how} ({trial.seconds:.1f} s)")
     except KeyboardInterrupt:
         return _INTERRUPTED
     order = {name: index for index, name in enumerate(names)}
-    done.sort(key=lambda trial: (order[trial.journey], [one.name for one in conditions].index(trial.condition)))
+    done.sort(key=lambda trial: (order[trial.operation], [one.name for one in conditions].index(trial.condition)))
     found = rows(done)
     console.print(table(found, time.monotonic() - begun))
     broken = violations(done)

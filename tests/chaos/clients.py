@@ -6,11 +6,11 @@ The demo's clients (``demo/clients.py``) are handed their token; these fetch it 
 that goes by AWSCURRENT, or stay with one for good.
 
 **What is a failure.** A client that is refused reads its token again, once, and logs in again; only a second refusal
-counts. In a journey that keeps its order, a whole promotion and SET would have to fit between the reading of AWSCURRENT
-and the login with it for the first to happen; a thread that a busy machine leaves standing in between can see that all
-the same. Likewise a connection that the server ends (the variant ``existing-connections=drop``) is no failure: every
-client library connects again. In both cases the second try comes at once, so that whatever is refused for longer than
-an instant is a failure.
+counts. In an operation that keeps its order, a whole promotion and SET would have to fit between the reading of
+AWSCURRENT and the login with it for the first to happen; a thread that a busy machine leaves standing in between can
+see that all the same. Likewise a connection that the server ends (the variant ``existing-connections=drop``) is no
+failure: every client library connects again. In both cases the second try comes at once, so that whatever is refused
+for longer than an instant is a failure.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The weather that the journeys go through."""
+"""The weather that the operations go through."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def lost_tokens(
 
 
 def exposure_seconds(history: Sequence[Moment], begin: float, end: float) -> float | None:
-    """For how long clients without a token were served; None where the journey begins or ends open."""
+    """For how long clients without a token were served; None where the operation begins or ends open."""
     if moment_at(history, begin)["mode"] in _OPEN or moment_at(history, end)["mode"] in _OPEN:
         return None
     total = 0.0

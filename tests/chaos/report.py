@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The table: a row for each journey and condition, and what did not go as promised."""
+"""The table: a row for each operation and condition, and what did not go as promised."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from chaos.trial import Trial
 
 @dataclass(frozen=True)
 class Row:
-    """All trials of a journey under a condition. ``exposure``: seconds at worst, None where it begins or ends open."""
+    """All trials of an operation under a condition. ``exposure``: seconds at worst, None where it begins or ends
+    open.
+    """
 
-    journey: str
+    operation: str
     condition: str
     kill_points: int
     trials: int
@@ -38,15 +40,15 @@ def rows(trials: Iterable[Trial]) -> list[Row]:
     """Sum up; a trial that was not killed since the run came to its end before that point doesn't count."""
     found: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
-        found.setdefault((trial.journey, trial.condition), []).append(trial)
-    return [_row(journey, condition, theirs) for (journey, condition), theirs in found.items()]
+        found.setdefault((trial.operation, trial.condition), []).append(trial)
+    return [_row(operation, condition, theirs) for (operation, condition), theirs in found.items()]
 
 
-def _row(journey: str, condition: str, trials: Sequence[Trial]) -> Row:
+def _row(operation: str, condition: str, trials: Sequence[Trial]) -> Row:
     counted = [trial for trial in trials if trial.reached]
     exposures = [trial.exposure for trial in counted if trial.exposure is not None]
     return Row(
-        journey=journey,
+        operation=operation,
         condition=condition,
         kill_points=sum(trial.point is not None for trial in counted),
         trials=len(counted),
@@ -64,7 +66,7 @@ def table(found: Sequence[Row], seconds: float) -> Table:
     """The rows for a terminal; ``seconds`` is what all took by the clock."""
     shown = Table(title="Killed anywhere, and run again", show_footer=True)
     trials, arrived = sum(row.trials for row in found), sum(row.arrived for row in found)
-    shown.add_column("Journey", "Total")
+    shown.add_column("Operation", "Total")
     shown.add_column("Condition", f"{seconds:.0f} s")
     shown.add_column("Kill points", f"{sum(row.kill_points for row in found)}", justify="right")
     shown.add_column("Arrived", _share(arrived, trials), justify="right")
@@ -75,7 +77,7 @@ def table(found: Sequence[Row], seconds: float) -> Table:
     shown.add_column("Time, s", f"{sum(row.seconds for row in found):.0f}", justify="right")
     for row in found:
         shown.add_row(
-            row.journey,
+            row.operation,
             row.condition,
             f"{row.kill_points}",
             _share(row.arrived, row.trials),
@@ -105,11 +107,13 @@ def violations(trials: Iterable[Trial]) -> list[str]:
             where = f"killed {trial.point}" if trial.point else "not killed"
             calls = f"calls that changed something: {', '.join(trial.calls)}"
             again = f"once more: {again_command(trial)}"
-            found.append("\n  ".join([f"{trial.journey}, {trial.condition}, {where}:", *trial.problems, calls, again]))
+            found.append(
+                "\n  ".join([f"{trial.operation}, {trial.condition}, {where}:", *trial.problems, calls, again])
+            )
     return found
 
 
 def again_command(trial: Trial) -> str:
     """The command that makes the trial once more."""
     point = trial.point.name if trial.point else "none"
-    return f'make chaos ARGS="--journeys {trial.journey} --conditions {trial.condition} --points {point}"'
+    return f'make chaos ARGS="--operations {trial.operation} --conditions {trial.condition} --points {point}"'

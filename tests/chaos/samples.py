@@ -9,7 +9,7 @@ from typing import Any
 
 from integration.scenes import A, B
 
-from chaos.journeys import Journey, Previous, World, only_current_is_accepted, only_one_token, required_group
+from chaos.operations import Operation, Previous, World, only_current_is_accepted, only_one_token, required_group
 from chaos.store import KEY, SECRET
 
 _GROUPS = {"replication_group_ids": "{{ sample_replication_groups }}"}
@@ -50,15 +50,15 @@ STAGE_AFTERWARDS = _secret("staged", auth_token=B)
 FORGET = _secret("discarded")
 
 
-def rotation(*tasks: dict[str, Any], name: str = "sample") -> Journey:
-    """A journey out of these tasks, from required(A) to required(a new token)."""
+def rotation(*tasks: dict[str, Any], name: str = "sample") -> Operation:
+    """An operation out of these tasks, from required(A) to required(a new token)."""
 
     def variables(world: World) -> dict[str, Any]:
         return {"sample_replication_groups": list(world.groups), "sample_data_plane_ca_path": world.ca_bundle}
 
     plays: Sequence[dict[str, Any]] = [{"hosts": "localhost", "gather_facts": False, "tasks": list(tasks)}]
     previous = Previous(A, over=only_one_token)
-    return Journey(name, plays, required_group, variables, only_current_is_accepted, previous)
+    return Operation(name, plays, required_group, variables, only_current_is_accepted, previous)
 
 
 _LOOK = {

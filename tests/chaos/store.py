@@ -23,7 +23,7 @@ _FINAL = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
 
 
 def secret_name(group: str) -> str:
-    """The name of a group's secret, as the journeys' variables have it."""
+    """The name of a group's secret, as the operations' variables have it."""
     return SECRET.format(replication_group_id=group)
 
 

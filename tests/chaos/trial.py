@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""One trial: a journey under a condition, killed at one point, and run again to its end."""
+"""One trial: an operation under a condition, killed at one point, and run again to its end."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from integration.scenes import A, create
 from chaos.clients import Clients, live
 from chaos.command import Command, ansible_environment, none_is_left, playbook_arguments, started
 from chaos.conditions import Condition
-from chaos.journeys import FAILED_GROUP, GROUP, NEIGHBOUR, Journey, World, store_token
 from chaos.judge import Failure, Kill, exposure_seconds, failures_that_count, lost_tokens
+from chaos.operations import FAILED_GROUP, GROUP, NEIGHBOUR, Operation, World, store_token
 from chaos.store import read_store, secret_name
 
 if TYPE_CHECKING:
@@ -77,11 +77,11 @@ class Trial:
     """What came of it. ``point`` is None where nothing was killed; ``reached``: whether it came to be killed.
 
     ``calls``: those that changed something, in order, of all runs together, without the neighbour's. ``exposure``:
-    seconds, of the group where it was longest; None where the journey begins or ends open. ``problems`` say what did
+    seconds, of the group where it was longest; None where the operation begins or ends open. ``problems`` say what did
     not go as promised, without any token.
     """
 
-    journey: str
+    operation: str
     condition: str
     point: KillPoint | None
     reached: bool
@@ -122,10 +122,10 @@ class _Run:
     """A trial under way."""
 
     def __init__(
-        self, emulator: Emulator, journey: Journey, condition: Condition, point: KillPoint | None, folder: Path
+        self, emulator: Emulator, operation: Operation, condition: Condition, point: KillPoint | None, folder: Path
     ) -> None:
         self.emulator = emulator
-        self.journey = journey
+        self.operation = operation
         self.condition = condition
         self.point = point
         self.folder = folder
@@ -140,7 +140,7 @@ class _Run:
         emulator.reset()
         emulator.settings(modify_seconds=0.05, create_seconds=0.05)
         for group in self.scenes:
-            self.journey.prepare(emulator, group)
+            self.operation.prepare(emulator, group)
         if condition.failed_group:
             store_token(emulator, FAILED_GROUP, A)  # all that it lacks is a group in order
             emulator.faults({"kind": "create-failed"})
@@ -170,13 +170,13 @@ class _Run:
         held_up = self.condition.neighbour
         groups = (*reversed(self.scenes), *([FAILED_GROUP] if self.condition.failed_group else []))
         timeout = _NEIGHBOUR_TIMEOUT if held_up else _WAIT_TIMEOUT
-        variables = self.journey.variables(World(groups, self.emulator.ca_bundle, timeout))
+        variables = self.operation.variables(World(groups, self.emulator.ca_bundle, timeout))
         playbook: str | Path
-        if isinstance(self.journey.playbook, str):
-            playbook = self.journey.playbook
+        if isinstance(self.operation.playbook, str):
+            playbook = self.operation.playbook
         else:
             playbook = self.folder / "playbook.yml"
-            playbook.write_text(yaml.safe_dump(list(self.journey.playbook)), encoding="utf-8")
+            playbook.write_text(yaml.safe_dump(list(self.operation.playbook)), encoding="utf-8")
         return playbook_arguments(playbook, variables, self.folder)
 
     def killed(self, point: KillPoint) -> dict[str, Kill] | None:
@@ -255,7 +255,7 @@ class _Run:
         wrong = self.not_arrived(GROUP)
         given_up = self._waited_since(began) + _NEIGHBOUR_TIMEOUT
         late = [call for call in self.calls_about(GROUP, began) if call["time"] > given_up]
-        if late and self.journey.in_one_go:
+        if late and self.operation.in_one_go:
             first = f"{late[0]['action']} {late[0]['time'] - given_up:.1f} s after {NEIGHBOUR} was given up"
             wrong.append(f"it was held up by {NEIGHBOUR}: {first}")
         arrived = time.time()
@@ -282,7 +282,7 @@ class _Run:
     def not_arrived(self, group: str) -> list[str]:
         """What is not as it must be at the end, of a group on which nothing is under way."""
         truth, store = self.emulator.wait_available(group), read_store(self.emulator, secret_name(group))
-        return [f"{group}: {why}" for why in self.journey.arrived(truth, store)]
+        return [f"{group}: {why}" for why in self.operation.arrived(truth, store)]
 
     def until_the_store_changed(self, group: str, since: float) -> float:
         """When somebody called the store next to change the group's secret (Unix seconds)."""
@@ -296,20 +296,20 @@ def tail(command: Command) -> str:
     return command.output[-_SHOWN_OUTPUT:].strip()
 
 
-def attempt(emulator: Emulator, journey: Journey, condition: Condition, point: KillPoint | None = None) -> Trial:
+def attempt(emulator: Emulator, operation: Operation, condition: Condition, point: KillPoint | None = None) -> Trial:
     """Make a trial on an emulator, which is emptied before."""
     folder = Path(tempfile.mkdtemp(prefix="elasticache-auth-chaos-"))
     try:
-        return _attempt(_Run(emulator, journey, condition, point, folder))
+        return _attempt(_Run(emulator, operation, condition, point, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _attempt(run: _Run) -> Trial:
-    emulator, journey, point = run.emulator, run.journey, run.point
+    emulator, operation, point = run.emulator, run.operation, run.point
     begun = time.monotonic()
     run.prepare()
-    stays = journey.previous
+    stays = operation.previous
     kills: Mapping[str, Kill] = {}
     wrong: list[str] = []
     with contextlib.ExitStack() as stack:
@@ -342,14 +342,14 @@ def _attempt(run: _Run) -> Trial:
     exposures: dict[str, float | None] = {}
     for group in run.scenes:
         history, store = emulator.group(group)["history"], read_store(emulator, secret_name(group))
-        failures += [f"{group}: {failure}" for failure in _client_failures(clients[group], journey, history)]
+        failures += [f"{group}: {failure}" for failure in _client_failures(clients[group], operation, history)]
         if reached:
             its = [
                 Kill(kill.time, kill.store, run.until_the_store_changed(whose, kill.time))
                 for whose, kill in kills.items()
                 if whose == group
             ]
-            lost += [f"{group}: {why}" for why in lost_tokens(history, store, its, journey.given).values()]
+            lost += [f"{group}: {why}" for why in lost_tokens(history, store, its, operation.given).values()]
         exposures[group] = exposure_seconds(history, began, ended)
     problems = [*not_arrived, *run.problems, *failures[:_SHOWN_FAILURES]]
     problems += [f"a token in force is unknown to the store: {why}" for why in lost]
@@ -359,11 +359,11 @@ def _attempt(run: _Run) -> Trial:
         for client in theirs.all
         if client.broken
     ]
-    if not journey.exposure:
+    if not operation.exposure:
         problems += [f"{group}: anyone was let in for {time:.1f} s" for group, time in exposures.items() if time]
     calls = [call for call in emulator.calls(mutating="true", since=began) if NEIGHBOUR not in str(call["id"])]
     return Trial(
-        journey=journey.name,
+        operation=operation.name,
         condition=run.condition.name,
         point=point,
         reached=reached,
@@ -378,8 +378,8 @@ def _attempt(run: _Run) -> Trial:
     )
 
 
-def _client_failures(clients: Clients, journey: Journey, history: list[dict[str, Any]]) -> list[Failure]:
+def _client_failures(clients: Clients, operation: Operation, history: list[dict[str, Any]]) -> list[Failure]:
     failures = failures_that_count(clients.current.failures, history)
-    if clients.previous is not None and journey.previous is not None:
-        failures += failures_that_count(clients.previous.failures, history, journey.previous.over)
+    if clients.previous is not None and operation.previous is not None:
+        failures += failures_that_count(clients.previous.failures, history, operation.previous.over)
     return failures

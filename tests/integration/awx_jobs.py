@@ -102,7 +102,7 @@ def sliced(hosts: Sequence[str], number: int, count: int) -> list[str]:
 
 
 def host_variables(group: str, region: str, **more: Any) -> dict[str, Any]:
-    """What a host of the inventory plugin has, as far as a journey reads it."""
+    """What a host of the inventory plugin has, as far as an operation reads it."""
     return {
         "replication_group_id": group,
         "ansible_connection": "local",

@@ -27,7 +27,7 @@ _POINTS = 8
 def rotation(emulator: Emulator, **more: Any) -> dict[str, Any]:
     """The module's options for a rotation that wastes no time; which groups is said in ``more``."""
     return {
-        "journey": "rotate_token",
+        "operation": "rotate_token",
         "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
         "data_plane_ca_path": emulator.ca_bundle,
         "wait_delay": 0.1,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from conftest import Emulator
 
 KEY = "auth_token"
-#: The journeys that know tokens, with what their roles take besides the common variables.
+#: The operations that know tokens, with what their roles take besides the common variables.
 WITH_TOKENS = (
     "rotate_token",
     "enable_auth",

@@ -97,7 +97,7 @@ def test_hosts_that_differ_in_the_run_file(emulator: Emulator, tmp_path: Path) -
 def test_a_time_after_one_cutover_is_none_for_the_next(emulator: Emulator) -> None:
     """With a time besides, tasks of the second cutover are not passed over: the group stops there, too."""
     create(emulator, "sessions", TransitEncryptionEnabled=False)
-    options: dict[str, Any] = {"journey": "enable_auth", "enable_tls": True, "create_secret": True}
+    options: dict[str, Any] = {"operation": "enable_auth", "enable_tls": True, "create_secret": True}
     targets = [{"replication_group_ids": ["sessions"]}]
     given = rotation(emulator, **options, targets=targets, soak=None)
     (first,) = run(emulator, "auth_operation", given).result["cutovers"]
@@ -113,7 +113,7 @@ def test_a_time_before_rotate_does_not_delay_set(emulator: Emulator) -> None:
     """Where clients move before the user groups are removed, anyone is served until SET: it follows at once."""
     put_token(emulator, A)
     scene(emulator, "rbac")
-    options: dict[str, Any] = {"journey": "migrate_rbac_to_auth", "accept_open_window": True}
+    options: dict[str, Any] = {"operation": "migrate_rbac_to_auth", "accept_open_window": True}
     ran = run(emulator, "auth_operation", rotation(emulator, **options, replication_group_id="sessions", soak=3))
     outcome = ran.result["outcomes"]["sessions"]
     assert outcome["made"] == ["clients_before", "rotate_current", "set", "prove_alone"]
@@ -125,7 +125,7 @@ def test_its_own_record_is_not_another_runs(emulator: Emulator) -> None:
     """Between ROTATE and the next change of the same run, without a SET in between, its record is written once more."""
     due_fleet(emulator, ["sessions"], A)
     options = {
-        "journey": "disable_access_control",
+        "operation": "disable_access_control",
         "accept_open_access": True,
         "user_group_id": "sessions-leaving",
         "user_id": "sessions-leaving",

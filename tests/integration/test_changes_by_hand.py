@@ -26,7 +26,7 @@ TAG = "elasticache.auth/record"
 def operate(emulator: Emulator, operation: str = "rotate_token", *, check: bool = False, **options: Any) -> ModuleRun:
     """Run an operation on the group as its role does, with nothing to wait for; an option of ``None`` is left out."""
     args: dict[str, Any] = {
-        "journey": operation,
+        "operation": operation,
         "replication_group_id": GROUP,
         "auth_token_secret": {"name": NAME},
         "soak": 0,

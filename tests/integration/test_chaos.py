@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Killed anywhere: a few kill points of each journey (``make chaos`` has them all), and that the harness notices.
+"""Killed anywhere: a few kill points of each operation (``make chaos`` has them all), and that the harness notices.
 
 What must be noticed is done by wrong playbooks (``chaos/samples.py``): one that takes the old token from clients before
 they are given the new one, one that uses a token that no store knows, one that forgets, one that stops half-way.
@@ -22,8 +22,8 @@ from chaos import samples
 from chaos.clients import live
 from chaos.command import marked, started
 from chaos.conditions import CONDITIONS
-from chaos.journeys import GROUP, JOURNEYS, Journey, only_one_token, required_group
 from chaos.judge import failures_that_count
+from chaos.operations import GROUP, OPERATIONS, Operation, only_one_token, required_group
 from chaos.report import violations
 from chaos.store import KEY, secret_name
 from chaos.trial import KillPoint, Trial, attempt, kill_points, spread
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from conftest import Emulator
 
 DEFAULT = CONDITIONS["default"][0]
-#: Kill points of each journey: make test is to take minutes. All of them are in make chaos, and in the model of
+#: Kill points of each operation: make test is to take minutes. All of them are in make chaos, and in the model of
 #: tests/unit/core/test_journeys.py.
 KILLED = 1
 
@@ -55,12 +55,12 @@ def tell(trial: Trial) -> str:
     return "\n".join(violations([trial]))
 
 
-@pytest.mark.parametrize("journey", JOURNEYS.values(), ids=list(JOURNEYS))
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
 @pytest.mark.parametrize("number", range(KILLED))
-def test_killed_anywhere(emulator: Emulator, journey: Journey, number: int) -> None:
-    point = spread(kill_points(journey.calls), KILLED)[number]
-    trial = attempt(emulator, journey, DEFAULT, point)
-    assert trial.reached, f"it did not come to {point}: it makes fewer calls than chaos/journeys.py says"
+def test_killed_anywhere(emulator: Emulator, operation: Operation, number: int) -> None:
+    point = spread(kill_points(operation.calls), KILLED)[number]
+    trial = attempt(emulator, operation, DEFAULT, point)
+    assert trial.reached, f"it did not come to {point}: it makes fewer calls than chaos/operations.py says"
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)
     assert all(trial.served)
@@ -80,7 +80,7 @@ def test_nothing_is_changed_without_ansible_playbook(
 ) -> None:
     """Its main process alone is ended; ``make chaos`` has all of the operations and points."""
     condition = next(one for one in CONDITIONS["controller"] if one.controller is number)
-    trial = attempt(emulator, JOURNEYS[name], condition, point)
+    trial = attempt(emulator, OPERATIONS[name], condition, point)
     assert trial.reached
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)
@@ -88,16 +88,16 @@ def test_nothing_is_changed_without_ansible_playbook(
 
 @pytest.mark.parametrize("name", ["enable_auth", "migrate_rbac_to_auth"])
 def test_nodes_that_accept_any_token_while_it_is_optional(emulator: Emulator, name: str) -> None:
-    """Then they can't prove the one that is rotated in, and the journey goes on by the API's word and the record."""
+    """Then they can't prove the one that is rotated in, and the operation goes on by the API's word and the record."""
     condition = next(one for one in CONDITIONS["variants"] if one.name == "optional-wrong-token=ok")
-    trial = attempt(emulator, JOURNEYS[name], condition)
+    trial = attempt(emulator, OPERATIONS[name], condition)
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)
 
 
 def test_changes_that_take_longer_for_some_groups(emulator: Emulator) -> None:
     """Killed while each of three groups is at another step. (What a neighbour holds up takes too long for here.)"""
-    trial = attempt(emulator, JOURNEYS["rotate_token"], CONDITIONS["heavy-tails"][0], KillPoint(12, "after"))
+    trial = attempt(emulator, OPERATIONS["rotate_token"], CONDITIONS["heavy-tails"][0], KillPoint(12, "after"))
     assert trial.reached
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)
@@ -107,7 +107,7 @@ def test_changes_that_take_longer_for_some_groups(emulator: Emulator) -> None:
 
 def test_a_way_back_that_was_no_more_than_marked(emulator: Emulator) -> None:
     """AWSPENDING then is the older of the two tokens, as the record says that the run began with."""
-    trial = attempt(emulator, JOURNEYS["rollback_token/half-way"], DEFAULT, KillPoint(4, "before"))
+    trial = attempt(emulator, OPERATIONS["rollback_token/half-way"], DEFAULT, KillPoint(4, "before"))
     assert trial.reached
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)
@@ -180,7 +180,7 @@ def test_it_notices_a_token_that_no_store_knows(emulator: Emulator) -> None:
     assert any("it never was stored" in problem for problem in stopped.problems), tell(stopped)
 
 
-def test_it_notices_a_journey_that_does_not_arrive(emulator: Emulator) -> None:
+def test_it_notices_a_operation_that_does_not_arrive(emulator: Emulator) -> None:
     half_way = attempt(emulator, samples.rotation(samples.STAGE, samples.ROTATE), DEFAULT)
     assert not half_way.arrived
     assert f"{GROUP}: the group is rotating and not required" in half_way.problems

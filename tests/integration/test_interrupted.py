@@ -22,7 +22,7 @@ TESTS = Path(__file__).resolve().parents[1]
 MARK = "ELASTICACHE_AUTH_INTERRUPTED_TEST"
 PROGRAMS = {
     "benchmark": ["--sizes", "3", "--variants", "a", "--modify-seconds", "3600"],
-    "chaos": ["--journeys", "rotate_token", "--conditions", "slow", "--workers", "2"],
+    "chaos": ["--operations", "rotate_token", "--conditions", "slow", "--workers", "2"],
 }
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""No journey lets a token out: not at -vvvv, not in a log, a cache, a kept file, an artifact, a tag or a process list.
+"""No operation lets a token out: not at -vvvv, not in a log, a cache, a kept file, an artifact, a tag or a process
+list.
 
 Every token that ever was is looked for, in whatever way it may be written (``chaos/leaks.py``; that it finds what is
 planted is shown in tests/unit/chaos/test_leaks.py and, through Ansible, below).
@@ -22,9 +23,9 @@ from integration.scenes import A, B, C, D
 
 from chaos import samples
 from chaos.command import REPOSITORY, ansible_environment, playbook_arguments, started
-from chaos.journeys import GROUP, JOURNEYS, Journey, World
 from chaos.judge import tokens_of
 from chaos.leaks import ProcessList, Search, tags_of
+from chaos.operations import GROUP, OPERATIONS, Operation, World
 from chaos.store import read_store, secret_name
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ def settings(emulator: Emulator, folder: Path, **more: str) -> dict[str, str]:
     return ansible_environment(emulator, folder, **{**kept, **more})
 
 
-def command_of(emulator: Emulator, journey: Journey, way: str, folder: Path) -> tuple[list[str], dict[str, str]]:
-    """The command that runs a journey in one of the WAYS, and its environment."""
+def command_of(emulator: Emulator, operation: Operation, way: str, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """The command that runs an operation in one of the WAYS, and its environment."""
     assert emulator.ca_bundle is not None
-    variables = journey.variables(World((GROUP,), emulator.ca_bundle))
-    playbook = journey.playbook
+    variables = operation.variables(World((GROUP,), emulator.ca_bundle))
+    playbook = operation.playbook
     if not isinstance(playbook, str):
         file = folder / "playbook.yml"
         file.write_text(yaml.safe_dump(list(playbook)), encoding="utf-8")
@@ -105,10 +106,10 @@ def command_of(emulator: Emulator, journey: Journey, way: str, folder: Path) -> 
     return [*playbook_arguments(playbook, variables, folder), "-vvvv", "--diff"], settings(emulator, folder, **more)
 
 
-def run(emulator: Emulator, journey: Journey, way: str, folder: Path) -> Left:
-    """Run a journey to its end, and take what it has left behind."""
-    journey.prepare(emulator, GROUP)
-    arguments, environment = command_of(emulator, journey, way, folder)
+def run(emulator: Emulator, operation: Operation, way: str, folder: Path) -> Left:
+    """Run an operation to its end, and take what it has left behind."""
+    operation.prepare(emulator, GROUP)
+    arguments, environment = command_of(emulator, operation, way, folder)
     with started(arguments, folder, environment) as command, ProcessList(command.mark) as seen:
         status = command.wait(_COMMAND_SECONDS)
         output = command.output
@@ -127,38 +128,38 @@ def files_below(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
 
-#: Each journey in one of the ways, the ways in turn; rotate_token in all.
+#: Each operation in one of the ways, the ways in turn; rotate_token in all.
 RUNS = [
-    *((JOURNEYS["rotate_token"], way) for way in WAYS),
-    *zip((journey for name, journey in JOURNEYS.items() if name != "rotate_token"), itertools.cycle(WAYS)),
+    *((OPERATIONS["rotate_token"], way) for way in WAYS),
+    *zip((operation for name, operation in OPERATIONS.items() if name != "rotate_token"), itertools.cycle(WAYS)),
 ]
 
 
-@pytest.mark.parametrize(("journey", "way"), RUNS, ids=lambda one: getattr(one, "name", one))
-def test_no_token_gets_out(emulator: Emulator, journey: Journey, way: str, tmp_path: Path, capsys: Any) -> None:
-    left = run(emulator, journey, way, tmp_path)
+@pytest.mark.parametrize(("operation", "way"), RUNS, ids=lambda one: getattr(one, "name", one))
+def test_no_token_gets_out(emulator: Emulator, operation: Operation, way: str, tmp_path: Path, capsys: Any) -> None:
+    left = run(emulator, operation, way, tmp_path)
     tokens = all_tokens(emulator)
     search, files = left.search(tokens)
     assert [str(leak) for leak in search.leaks] == []
     assert left.status == 0, left.output[-3000:]
-    assert journey.arrived(emulator.group(GROUP), read_store(emulator, secret_name(GROUP))) == []
+    assert operation.arrived(emulator.group(GROUP), read_store(emulator, secret_name(GROUP))) == []
     # That there was something to be searched: every kind of file that the settings ask for, and module processes.
     assert (tmp_path / "ansible.log").stat().st_size
     assert [path for path in files_below(tmp_path / "remote") if path.name.startswith("AnsiballZ_")]
     assert left.processes > 3
     with capsys.disabled():
         print(  # noqa: T201
-            f"\n{journey.name}, {way}: {files} files, {search.size:,} bytes, {len(tokens)} tokens,"
+            f"\n{operation.name}, {way}: {files} files, {search.size:,} bytes, {len(tokens)} tokens,"
             f" {len(left.process_lines)} lines of {left.processes} processes: no token",
             end="",
         )
 
 
-def leaking(tasks: list[dict[str, Any]]) -> Journey:
-    """A journey that lets A out."""
+def leaking(tasks: list[dict[str, Any]]) -> Operation:
+    """An operation that lets A out."""
     plays: list[Mapping[str, Any]] = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
     good = samples.rotation()
-    return Journey("leaking", plays, good.prepare, good.variables, good.arrived)
+    return Operation("leaking", plays, good.prepare, good.variables, good.arrived)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -228,7 +228,7 @@ def test_without_a_look_there_is_no_call(emulator: Emulator, code: str) -> None:
     assert " rotate:" not in emulator.group(GROUP)["tags"][TAG]
 
 
-class TestAJourney:
+class TestAnOperation:
     """What is left of it is planned anew: the secret, too, may be another one by then."""
 
     def rotate(self, emulator: Emulator, **more: Any) -> ModuleRun:

@@ -38,7 +38,7 @@ PATH_VARIABLE = "report_path"
 FIELDS = {
     # the file
     "version": "schema",
-    "operation": "journey",
+    "operation": "operation",
     "began": "began_at",
     "written": "told_at",
     "groups": "groups",

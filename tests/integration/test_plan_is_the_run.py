@@ -38,10 +38,10 @@ class Variant:
     says: tuple[str, ...] = ()
 
 
-def journey(emulator: Emulator, operation: str, *, check: bool, **options: Any) -> ModuleRun:
+def operate(emulator: Emulator, operation: str, *, check: bool, **options: Any) -> ModuleRun:
     """Run ``auth_operation`` as the role does. An option that is None is left out."""
     args: dict[str, Any] = {
-        "journey": operation,
+        "operation": operation,
         "replication_group_ids": [GROUP],
         "auth_token_secret": {"name": TEMPLATE, "key": KEY},
         "data_plane_ca_path": emulator.ca_bundle,
@@ -148,11 +148,11 @@ def test_the_calls(emulator: Emulator, name: str) -> None:
     it = IN_ONE_CALL[name]
     it.prepare(emulator)
     begun = time.time()
-    plan = journey(emulator, it.operation, check=True, **it.options)
+    plan = operate(emulator, it.operation, check=True, **it.options)
     assert not plan.failed, plan.msg
     assert emulator.calls(mutating="true", since=begun) == []
     before, begun = labels(emulator), time.time()
-    ran = journey(emulator, it.operation, check=False, **it.options)
+    ran = operate(emulator, it.operation, check=False, **it.options)
     assert not ran.failed, ran.msg
     assert ran.of(GROUP)["left"] == [], "the module makes all steps"
     calls = plan.of(GROUP)["calls"]
@@ -251,7 +251,7 @@ def test_the_calls_of_the_role(emulator: Emulator, name: str) -> None:
     begun = time.time()
     source = None if it.operation == "enable_tls" else {"name": TEMPLATE, "key": KEY}
     options = {**it.options, **IDS_OF.get(it.operation, {}), "auth_token_secret": source}
-    plan = journey(emulator, it.operation, check=True, **options)
+    plan = operate(emulator, it.operation, check=True, **options)
     assert not plan.failed, plan.msg
     assert emulator.calls(mutating="true", since=begun) == []
     before = labels(emulator)
@@ -259,14 +259,14 @@ def test_the_calls_of_the_role(emulator: Emulator, name: str) -> None:
     assert ran.succeeded, ran.output
     calls = plan.of(GROUP)["calls"]
     assert made(ran.calls, calls, before) == planned(calls)
-    again = journey(emulator, it.operation, check=True, **options)
+    again = operate(emulator, it.operation, check=True, **options)
     assert again.of(GROUP)["calls"] == [], again.msg
 
 
 def test_what_check_mode_shows_of_users(emulator: Emulator) -> None:
     """The issue's input: each call with its members, and no password."""
     user_that_is_off(emulator)
-    plan = journey(emulator, "migrate_auth_to_rbac", check=True, user_ids=["app"])
+    plan = operate(emulator, "migrate_auth_to_rbac", check=True, user_ids=["app"])
     shown = plan.result["diff"][0]["prepared"]
     for line in (
         " 1. elasticache:AddTagsToResource(ResourceName=user:sessions-default, Tags=[elasticache.auth/passwords])\n",
@@ -366,12 +366,12 @@ def test_what_is_refused(emulator: Emulator, name: str) -> None:
     it = REFUSALS[name]
     it.prepare(emulator)
     begun = time.time()
-    plan = journey(emulator, it.operation, check=True, **it.options)
+    plan = operate(emulator, it.operation, check=True, **it.options)
     assert plan.failed, plan.msg
     for part in it.says:
         assert part in plan.msg
     assert plan.of(GROUP)["calls"] == []
-    ran = journey(emulator, it.operation, check=False, **it.options)
+    ran = operate(emulator, it.operation, check=False, **it.options)
     assert ran.failed
     assert ran.msg == plan.msg
     assert emulator.calls(mutating="true", since=begun) == []
@@ -381,7 +381,7 @@ def test_a_user_that_is_busy_is_waited_for(emulator: Emulator) -> None:
     """As the run does: nothing else can be said of it."""
     user_that_is_off(emulator)
     emulator.client("elasticache").modify_user(UserId=f"{GROUP}-default", AccessString="off +@read")
-    plan = journey(emulator, "migrate_auth_to_rbac", check=True)
+    plan = operate(emulator, "migrate_auth_to_rbac", check=True)
     assert not plan.failed, plan.msg
     active(emulator)
     assert [call["action"] for call in plan.of(GROUP)["calls"]][1] == "ModifyUser"

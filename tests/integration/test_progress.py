@@ -30,8 +30,8 @@ SEAT = {
 }
 COLUMNS = 100
 FLEET = ("alpha", "bravo", "charlie")
-JOURNEY: dict[str, Any] = {
-    "journey": "rotate_token",
+OPERATION: dict[str, Any] = {
+    "operation": "rotate_token",
     "replication_group_ids": list(FLEET),
     "force": True,
     "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token", "key": KEY},
@@ -41,7 +41,7 @@ JOURNEY: dict[str, Any] = {
     "wait_delay": 0.2,
     "wait_timeout": 240,
 }
-GO: dict[str, Any] = {"name": "Go", "elasticache.auth.auth_operation": JOURNEY}
+GO: dict[str, Any] = {"name": "Go", "elasticache.auth.auth_operation": OPERATION}
 THEN: dict[str, Any] = {"name": "Then", "ansible.builtin.debug": {"msg": "after it"}}
 
 
@@ -138,7 +138,10 @@ def test_a_live_line_only_where_nothing_else_is_printed(
     fleet: Emulator, tmp_path: Path, hosts: tuple[str, ...], keywords: dict[str, Any], live: bool
 ) -> None:
     """The changes last until there was progress to be told, whether it was printed or went to the log alone."""
-    task = {**GO, "elasticache.auth.auth_operation": {**JOURNEY, "replication_group_ids": ["{{ inventory_hostname }}"]}}
+    task = {
+        **GO,
+        "elasticache.auth.auth_operation": {**OPERATION, "replication_group_ids": ["{{ inventory_hostname }}"]},
+    }
     run = run_playbook(
         fleet,
         [play(task, hosts="all", **keywords)],

@@ -39,7 +39,7 @@ def stage(emulator: Emulator, token: str = C, group: str = GROUP) -> str:
     return str(put["VersionId"])
 
 
-def journey(emulator: Emulator, groups: list[str] | None = None, **more: Any) -> ModuleRun:
+def operate(emulator: Emulator, groups: list[str] | None = None, **more: Any) -> ModuleRun:
     options = {"replication_group_ids": groups or [GROUP], "continue_on_error": True, **more}
     return run(emulator, "auth_operation", rotation(emulator, **options), hidden=[A, C])
 
@@ -48,7 +48,7 @@ def meanwhile(emulator: Emulator, groups: list[str], do: Callable[[], object]) -
     """Rotate, and do something while the ROTATE of every group is in flight."""
     emulator.hold(action=MODIFY)
     ended: list[ModuleRun] = []
-    runner = threading.Thread(target=lambda: ended.append(journey(emulator, groups)))
+    runner = threading.Thread(target=lambda: ended.append(operate(emulator, groups)))
     runner.start()
     try:
         emulator.wait_held(action=MODIFY, count=len(groups))
@@ -71,11 +71,11 @@ def test_another_token_is_staged_while_rotate_is_in_flight(emulator: Emulator, g
     told = ended.of(GROUP)["msg"]
     assert "somebody else has moved the label. No label is moved" in told
     # The way out that it names is one.
-    again = journey(emulator)
+    again = operate(emulator)
     assert again.failed or again.of(GROUP)["failed"]
     assert labelled(emulator) == labels
     put_back(emulator, told)
-    finished = journey(emulator)
+    finished = operate(emulator)
     assert not finished.of(GROUP)["failed"], finished.msg
     assert slots(emulator) == [labelled(emulator)[CURRENT]]
     assert labelled(emulator)[PREVIOUS] == A
@@ -103,7 +103,7 @@ def test_discarded_while_rotate_is_in_flight(emulator: Emulator) -> None:
     assert "AWSPENDING of the secret elasticache/sessions/auth-token is not on" in ended.of(GROUP)["msg"]
     assert slots(emulator)[0] == A
     put_back(emulator, ended.of(GROUP)["msg"])
-    assert not journey(emulator).of(GROUP)["failed"]
+    assert not operate(emulator).of(GROUP)["failed"]
 
 
 @contextlib.contextmanager
@@ -134,7 +134,7 @@ def test_what_the_last_look_can_not_see(emulator: Emulator, monkeypatch: pytest.
     """The version that the group accepts is promoted by its id; the other one stays staged, and is told of."""
     due_fleet(emulator, [GROUP], A)
     with before_call(monkeypatch, lambda call: call.parameters.get("VersionStage") == CURRENT, lambda: stage(emulator)):
-        ended = journey(emulator)
+        ended = operate(emulator)
     assert not ended.of(GROUP)["failed"], ended.msg
     labels = labelled(emulator)
     assert slots(emulator) == [labels[CURRENT]]
@@ -158,7 +158,7 @@ def test_staged_by_someone_else_before_our_own_is(
         return paced(clients, what, call, **more)
 
     monkeypatch.setattr(Clients, "paced", late)
-    ended = journey(emulator, groups)
+    ended = operate(emulator, groups)
     assert not ended.of(GROUP)["failed"], ended.msg
     assert slots(emulator) == [B]
     assert labelled(emulator)[CURRENT] == B
@@ -171,12 +171,12 @@ def test_after_a_run_that_was_cut_off(emulator: Emulator, probe: str) -> None:
     emulator.faults(
         {"kind": "error", "action": "UpdateSecretVersionStage", "code": "AccessDeniedException", "status": 400}
     )
-    first = journey(emulator)
+    first = operate(emulator)
     assert first.of(GROUP)["failed"]
     emulator.clear_faults()
     given = slots(emulator)[1]
     stage(emulator)
-    ended = journey(emulator, probe=probe)
+    ended = operate(emulator, probe=probe)
     assert ended.of(GROUP)["failed"]
     assert labelled(emulator) == {CURRENT: A, PENDING: C}
     assert slots(emulator) == [A, given]

@@ -102,7 +102,7 @@ class TestStrategies:
                         {
                             "run_once": True,
                             "elasticache.auth.auth_operation": {
-                                "journey": "rotate_token",
+                                "operation": "rotate_token",
                                 "replication_group_ids": ["alpha", "bravo"],
                                 "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token"},
                             },

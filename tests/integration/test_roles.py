@@ -308,7 +308,8 @@ def test_a_token_of_a_wrong_type_is_not_printed(emulator: Emulator, tokens: Any,
 
 @dataclass(frozen=True)
 class Phases:
-    """A journey in two runs. ``halfway`` and ``arrived`` assert; ``left``: what is left of a begin that has not been.
+    """An operation in two runs. ``halfway`` and ``arrived`` assert; ``left``: what is left of a begin that has not
+    been.
 
     OTHER is like GROUP, and never begun.
     """
@@ -551,7 +552,7 @@ TURN = """\
   ansible.builtin.copy:
     dest: "{{ here }}/{{ cutover_stage }}.json"
     content: >-
-      {{ {'journey': client_operation, 'turn': cutover_stage, 'groups': client_replication_groups,
+      {{ {'operation': client_operation, 'turn': cutover_stage, 'groups': client_replication_groups,
           'secrets': client_secret_names,
           'results': [_rotate_token_begun]} | to_json }}
   changed_when: false
@@ -585,8 +586,8 @@ class TestClientsTurn:
         assert found["AWSPREVIOUS"] == A
         told = (tmp_path / "clients.json").read_text("utf-8")
         got = json.loads(told)
-        assert {name: got[name] for name in ("journey", "turn", "groups", "secrets")} == {
-            "journey": "rotate_token",
+        assert {name: got[name] for name in ("operation", "turn", "groups", "secrets")} == {
+            "operation": "rotate_token",
             "turn": "clients",
             "groups": [GROUP],
             "secrets": {GROUP: secret_name()},

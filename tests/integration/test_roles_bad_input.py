@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""What can't work is refused by the journeys before anything is changed: with one message that names the group, the
+"""What can't work is refused by the operations before anything is changed: with one message that names the group, the
 option and the way out.
 
 The roles hand all of it to ``auth_operation``, which runs in this process here; a few plays show that its refusal is
@@ -43,7 +43,7 @@ SECRET = secret_name()
 IDS = {"user_group_id": "{replication_group_id}-users", "user_id": "{replication_group_id}-default"}
 OPEN = {**IDS, "open_user_group_id": "{replication_group_id}-open"}
 WITH_USERS = {"migrate_auth_to_rbac": IDS, "disable_access_control": OPEN, "rollback_token": IDS}
-TOKEN_JOURNEYS = (
+TOKEN_OPERATIONS = (
     "rotate_token",
     "enable_auth",
     "migrate_rbac_to_auth",
@@ -53,15 +53,15 @@ TOKEN_JOURNEYS = (
 )
 
 
-def plan(emulator: Emulator, journey: str, *groups: str, **options: Any) -> ModuleRun:
+def plan(emulator: Emulator, operation: str, *groups: str, **options: Any) -> ModuleRun:
     """Run ``auth_operation`` as the role does, and let it plan only. An option that is None is left out."""
     args: dict[str, Any] = {
-        "journey": journey,
+        "operation": operation,
         "replication_group_ids": list(groups or [GROUP]),
         "auth_token_secret": {"name": TEMPLATE, "key": KEY},
         "data_plane_ca_path": emulator.ca_bundle,
         "wait_delay": 0.1,
-        **WITH_USERS.get(journey, {}),
+        **WITH_USERS.get(operation, {}),
         **options,
     }
     given = {name: value for name, value in args.items() if value is not None}
@@ -69,17 +69,22 @@ def plan(emulator: Emulator, journey: str, *groups: str, **options: Any) -> Modu
 
 
 def refused(
-    emulator: Emulator, journey: str, says: str | Sequence[str], *groups: str, hides: Sequence[str] = (), **options: Any
+    emulator: Emulator,
+    operation: str,
+    says: str | Sequence[str],
+    *groups: str,
+    hides: Sequence[str] = (),
+    **options: Any,
 ) -> ModuleRun:
-    """Plan a journey that can't be made: the message has all of ``says``, and no service got a call that changes."""
+    """Plan an operation that can't be made: the message has all of ``says``, and no service got a call that changes."""
     begun = time.time()
-    ended = plan(emulator, journey, *groups, **options)
+    ended = plan(emulator, operation, *groups, **options)
     assert ended.failed, ended.msg
     for part in [says] if isinstance(says, str) else says:
         assert part in ended.msg
     for part in hides:
         assert part not in ended.output
-    assert options_in(for_role(ended.msg, journey)) == set()
+    assert options_in(for_role(ended.msg, operation)) == set()
     assert emulator.calls(mutating="true", since=begun) == []
     assert not any(one["steps"] or one["calls"] for one in ended.result.get("outcomes", {}).values() if one["failed"])
     return ended
@@ -93,17 +98,17 @@ def store(emulator: Emulator, text: str, stage: str = "AWSCURRENT") -> None:
 class TestSecret:
     """The secret is not what it should be."""
 
-    @pytest.mark.parametrize("journey", TOKEN_JOURNEYS)
-    def test_there_is_none(self, emulator: Emulator, journey: str) -> None:
+    @pytest.mark.parametrize("operation", TOKEN_OPERATIONS)
+    def test_there_is_none(self, emulator: Emulator, operation: str) -> None:
         scene(emulator, "required")
-        ended = refused(emulator, journey, f"{GROUP}: there is no secret {SECRET} in us-east-1. Create it with")
+        ended = refused(emulator, operation, f"{GROUP}: there is no secret {SECRET} in us-east-1. Create it with")
         assert "auth_token_secret.name and region" in ended.msg
 
-    @pytest.mark.parametrize("journey", TOKEN_JOURNEYS)
-    def test_it_is_empty(self, emulator: Emulator, journey: str) -> None:
+    @pytest.mark.parametrize("operation", TOKEN_OPERATIONS)
+    def test_it_is_empty(self, emulator: Emulator, operation: str) -> None:
         scene(emulator, "required")
         emulator.client("secretsmanager").create_secret(Name=SECRET)
-        refused(emulator, journey, f"{GROUP}: the secret {SECRET} is empty. Store the token in force in its")
+        refused(emulator, operation, f"{GROUP}: the secret {SECRET} is empty. Store the token in force in its")
 
     @pytest.mark.parametrize(
         ("text", "key", "says"),
@@ -133,8 +138,8 @@ class TestSecret:
         put_token(emulator, A)
         emulator.client("secretsmanager").delete_secret(SecretId=SECRET)
         says = [f"{GROUP}: the secret {SECRET} is scheduled for deletion", "secretsmanager:RestoreSecret"]
-        for journey in ("rotate_token", "enable_auth"):
-            refused(emulator, journey, says)
+        for operation in ("rotate_token", "enable_auth"):
+            refused(emulator, operation, says)
 
     @pytest.mark.parametrize(
         ("text", "says"),
@@ -150,7 +155,7 @@ class TestSecret:
         ],
     )
     def test_what_is_staged(self, emulator: Emulator, text: str, says: str) -> None:
-        """The message leads out: with the label off, the journey can be made."""
+        """The message leads out: with the label off, the operation can be made."""
         scene(emulator, "required")
         put_token(emulator, A)
         store(emulator, text, "AWSPENDING")
@@ -194,15 +199,15 @@ class TestSecret:
 class TestDrift:
     """The group does not accept what the store says."""
 
-    @pytest.mark.parametrize("journey", TOKEN_JOURNEYS)
-    def test_current_is_not_accepted(self, emulator: Emulator, journey: str) -> None:
+    @pytest.mark.parametrize("operation", TOKEN_OPERATIONS)
+    def test_current_is_not_accepted(self, emulator: Emulator, operation: str) -> None:
         scene(emulator, "rotating")
         put_token(emulator, C)
         refused(
             emulator,
-            journey,
+            operation,
             [
-                f"{GROUP}: {journey} is refused",
+                f"{GROUP}: {operation} is refused",
                 f"does not accept the token in AWSCURRENT of the secret {SECRET} (drift)",
                 "find out who changed it",
                 "put the token in force into AWSCURRENT",
@@ -258,7 +263,7 @@ class Bad:
     """Options that make no sense, and what is said about them."""
 
     says: tuple[str, ...]
-    journey: str = "rotate_token"
+    operation: str = "rotate_token"
     groups: tuple[str, ...] = (GROUP,)
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -274,7 +279,7 @@ BAD = {
     "ca-path": Bad(
         ("data_plane_ca_path: /nowhere.pem", "no certificates"), options={"data_plane_ca_path": "/nowhere.pem"}
     ),
-    "no-tokens": Bad(("journey: rotate_token", "auth_token_secret"), options={"auth_token_secret": None}),
+    "no-tokens": Bad(("operation: rotate_token", "auth_token_secret"), options={"auth_token_secret": None}),
     "two-sources": Bad(("mutually exclusive", "auth_tokens", "auth_token_secret"), options={"auth_tokens": {GROUP: C}}),
     "no-token-for-it": Bad(
         (f"{GROUP}: there is no token for it", "auth_tokens"),
@@ -290,36 +295,36 @@ BAD = {
     ),
     "open-access": Bad(
         (f"{GROUP}: disable_access_control is refused", "disable_access_control_accept_open_access: true"),
-        journey="disable_access_control",
+        operation="disable_access_control",
     ),
     "open-user-group": Bad(
         (f"{GROUP}: user_group_id and open_user_group_id are both sessions-users", "different"),
-        journey="disable_access_control",
+        operation="disable_access_control",
         options={"open_user_group_id": IDS["user_group_id"], "accept_open_access": True},
     ),
     "no-user-group": Bad(
-        ("user_group_id is needed with journey: migrate_auth_to_rbac",),
-        journey="migrate_auth_to_rbac",
+        ("user_group_id is needed with operation: migrate_auth_to_rbac",),
+        operation="migrate_auth_to_rbac",
         options={"user_group_id": ""},
     ),
     "user-default": Bad(
         (f"{GROUP}: user_id: the user with the id default is AWS's own", "Name another id"),
-        journey="migrate_auth_to_rbac",
+        operation="migrate_auth_to_rbac",
         options={"user_id": "default"},
     ),
     "user-group-too-long": Bad(
         (f"{GROUP}: user_group_id: sessions-{'u' * 32} has 41 characters, AWS takes 40. Shorten it",),
-        journey="migrate_auth_to_rbac",
+        operation="migrate_auth_to_rbac",
         options={"user_group_id": f"{{replication_group_id}}-{'u' * 32}"},
     ),
     "user-no-id": Bad(
         (f"{GROUP}: user_id: 'sessions_app' can't be the id of a user", "letters, digits and hyphens"),
-        journey="migrate_auth_to_rbac",
+        operation="migrate_auth_to_rbac",
         options={"user_id": "{replication_group_id}_app"},
     ),
     "user-group-braces": Bad(
         (f"{GROUP}: user_group_id: '{{group}}-users' can't be the id of a user group",),
-        journey="rollback_token",
+        operation="rollback_token",
         options={"user_group_id": "{group}-users"},
     ),
 }
@@ -332,7 +337,7 @@ def test_options(emulator: Emulator, bad: Bad) -> None:
     put_token(emulator, A)
     if bad.groups == ("nowhere",):
         put_token(emulator, A, group="nowhere")
-    refused(emulator, bad.journey, bad.says, *bad.groups, hides=["too/short"], **bad.options)
+    refused(emulator, bad.operation, bad.says, *bad.groups, hides=["too/short"], **bad.options)
 
 
 def test_one_group_with_a_long_id_does_not_stop_the_others(emulator: Emulator) -> None:
@@ -346,7 +351,7 @@ def test_one_group_with_a_long_id_does_not_stop_the_others(emulator: Emulator) -
 
 
 class TestUsers:
-    """User groups that are not the journey's to take."""
+    """User groups that are not the operation's to take."""
 
     def refused(self, emulator: Emulator, *says: str, **options: Any) -> None:
         """Take a group with a token to a user group that exists already."""
@@ -419,9 +424,9 @@ class TestTls:
                 "enable_auth_enable_tls: true",
             ],
         )
-        for journey in ("rotate_token", "migrate_rbac_to_auth", "rollback_token"):
-            says = [f"{GROUP}: {journey} is refused: the group is open", "the role enable_auth leads on"]
-            refused(emulator, journey, says, accept_open_window=True)
+        for operation in ("rotate_token", "migrate_rbac_to_auth", "rollback_token"):
+            says = [f"{GROUP}: {operation} is refused: the group is open", "the role enable_auth leads on"]
+            refused(emulator, operation, says, accept_open_window=True)
         refused(emulator, "migrate_auth_to_rbac", [f"{GROUP}: migrate_auth_to_rbac is refused: the group is open"])
 
 

@@ -330,7 +330,7 @@ class TestExposure:
         with_users(emulator)
         put_token(emulator, A)
         plan = {
-            "journey": "migrate_rbac_to_auth",
+            "operation": "migrate_rbac_to_auth",
             "replication_group_ids": [GROUP],
             "auth_token_secret": {"name": secret_name(), "key": KEY},
             "data_plane_ca_path": emulator.ca_bundle,

@@ -33,7 +33,7 @@ def operate(emulator: Emulator, operation: str = "rotate_token", **options: Any)
     """Run the module for the secondary, as the role does."""
     more = {"user_group_id": "ug", "user_id": "u", "open_user_group_id": "oug"}
     given = {
-        "journey": operation,
+        "operation": operation,
         "data_plane_ca_path": emulator.ca_bundle,
         "wait_delay": 0.1,
         "accept_open_window": True,

@@ -55,7 +55,7 @@ TROUBLES: dict[str, tuple[str, str]] = {
 def rotate(emulator: Emulator, *groups: str, **more: Any) -> ModuleRun:
     """Rotate the tokens of the groups, as the role does."""
     options = {
-        "journey": "rotate_token",
+        "operation": "rotate_token",
         "replication_group_ids": list(groups or [GROUP]),
         "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
         "soak": 0,

@@ -31,11 +31,11 @@ def fleet(emulator: Emulator) -> Emulator:
     return due_fleet(emulator, MANY, A)
 
 
-def journey(emulator: Emulator, name: str = "rotate_token", **more: Any) -> tuple[ModuleRun, dict[str, int]]:
-    """Make the journey with all of them; return what came of it, and how often the secrets were read."""
+def operate(emulator: Emulator, name: str = "rotate_token", **more: Any) -> tuple[ModuleRun, dict[str, int]]:
+    """Make the operation with all of them; return what came of it, and how often the secrets were read."""
     before = len(emulator.calls())
     options = {
-        "journey": name,
+        "operation": name,
         "replication_group_ids": MANY,
         "auth_token_secret": {"name": secret_name("{replication_group_id}"), "key": KEY},
         "data_plane_ca_path": emulator.ca_bundle,
@@ -64,13 +64,13 @@ def test_a_list_is_enough_where_nothing_is_under_way(fleet: Emulator, monkeypatc
     The list is looked at for the plan; each secret is described before AWSPENDING and AWSCURRENT are moved, since the
     list may be behind.
     """
-    first, calls = journey(fleet)
+    first, calls = operate(fleet)
     assert {key: one["failed"] for key, one in first.outcomes.items()} == dict.fromkeys(MANY, False), first.msg
     assert calls == {"ListSecrets": 1, "BatchGetSecretValue": 1, "DescribeSecret": LOOKS}
     arrived(fleet)
     tokens = {group: labelled(fleet, group)["AWSCURRENT"] for group in MANY}
     monkeypatch.setattr(planning, "_LIST_BEHIND_DAYS", 0.0)  # as if an hour had gone
-    second, calls = journey(fleet, force=True)
+    second, calls = operate(fleet, force=True)
     assert not second.failed, second.msg
     assert calls == {"ListSecrets": 1, "BatchGetSecretValue": 1, "DescribeSecret": LOOKS}
     arrived(fleet)
@@ -79,7 +79,7 @@ def test_a_list_is_enough_where_nothing_is_under_way(fleet: Emulator, monkeypatc
 
 def test_a_young_token_may_be_news_to_the_list(fleet: Emulator) -> None:
     age(fleet, 0.01, ODD)
-    ended, calls = journey(fleet, force=True)
+    ended, calls = operate(fleet, force=True)
     assert not ended.failed, ended.msg
     assert calls == {"ListSecrets": 1, "BatchGetSecretValue": 1, "DescribeSecret": 1 + LOOKS, "GetSecretValue": 1}
     arrived(fleet)
@@ -96,7 +96,7 @@ def test_a_young_token_may_be_news_to_the_list(fleet: Emulator) -> None:
 def test_where_one_may_not(fleet: Emulator, fault: dict[str, str], calls: dict[str, int]) -> None:
     """Then each secret is read by itself for the plan, too."""
     fleet.faults({"kind": "error", "code": "AccessDeniedException", "status": 400, "times": 99, **fault})
-    ended, made = journey(fleet)
+    ended, made = operate(fleet)
     assert not ended.failed, ended.msg
     assert made == calls
     arrived(fleet)
@@ -106,7 +106,7 @@ def test_a_token_that_is_staged_is_rotated_in(fleet: Emulator) -> None:
     fleet.client("secretsmanager").put_secret_value(
         SecretId=secret_name(ODD), SecretString=secret_text(B), VersionStages=["AWSPENDING"]
     )
-    ended, calls = journey(fleet)
+    ended, calls = operate(fleet)
     assert not ended.failed, ended.msg
     # One for the plan, and nothing is staged before its ROTATE.
     assert (calls["DescribeSecret"], calls["GetSecretValue"]) == (1 + LOOKS - 1, 1)
@@ -119,19 +119,19 @@ def test_a_run_that_was_cut_off_is_finished_though_the_list_does_not_show_it(fle
     """Staged, let in, or let in and known to be: the token that is stored is the one that comes into force."""
     gone = secret_name(ODD) if action == "UpdateSecretVersionStage" else ODD
     fleet.faults({"kind": "error", "action": action, "id": f"*{gone}", "code": "AccessDenied", "status": 403})
-    first, _calls = journey(fleet)
+    first, _calls = operate(fleet)
     assert first.of(ODD)["failed"], first.of(ODD)
     staged = labelled(fleet, ODD)["AWSPENDING"]
     fleet.clear_faults()
     fleet.faults({"kind": "stale-list"})
-    second, _calls = journey(fleet)
+    second, _calls = operate(fleet)
     assert not second.of(ODD)["failed"], second.of(ODD)
     arrived(fleet)
     assert labelled(fleet, ODD)["AWSCURRENT"] == staged
 
 
-def test_other_journeys_want_to_know_exactly(fleet: Emulator) -> None:
-    ended, calls = journey(
+def test_other_operations_want_to_know_exactly(fleet: Emulator) -> None:
+    ended, calls = operate(
         fleet,
         "rollback_token",
         plan_only=True,

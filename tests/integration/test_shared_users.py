@@ -101,7 +101,7 @@ class TestPlans:
             emulator,
             "auth_operation",
             {
-                "journey": "migrate_auth_to_rbac",
+                "operation": "migrate_auth_to_rbac",
                 "replication_group_ids": [CARTS],
                 "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token", "key": "auth_token"},
                 "data_plane_ca_path": emulator.ca_bundle,
@@ -162,7 +162,7 @@ class TestPlans:
             emulator,
             "auth_operation",
             {
-                "journey": "disable_access_control",
+                "operation": "disable_access_control",
                 "replication_group_ids": [CARTS],
                 "auth_token_secret": {"name": "elasticache/{replication_group_id}/auth-token", "key": "auth_token"},
                 "data_plane_ca_path": emulator.ca_bundle,

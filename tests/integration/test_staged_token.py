@@ -43,7 +43,7 @@ def test_one_that_is_taken(emulator: Emulator) -> None:
 
 def test_one_that_is_left_there(emulator: Emulator) -> None:
     version = stage(emulator, B)
-    told = plan(emulator, journey="enable_auth")
+    told = plan(emulator, operation="enable_auth")
     assert f"The token that is staged in AWSPENDING (version {version}) is left there." in told.msg
 
 

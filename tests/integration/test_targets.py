@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""One journey in two regions side by side, with a group of the same id in each: each is changed where it is."""
+"""One operation in two regions side by side, with a group of the same id in each: each is changed where it is."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ IDS = {"replication_group_ids": "carts,sessions"}
 SECRET = {"name": "elasticache/{replication_group_id}/auth-token"}
 TARGETS = {"targets": [{"replication_group_ids": "carts,sessions"}]}
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "journey": ("auth_operation", {**IDS, "journey": "enable_tls"}, "replication_group_ids"),
-    "targets": ("auth_operation", {**TARGETS, "journey": "enable_tls"}, "targets[0].replication_group_ids"),
+    "operation": ("auth_operation", {**IDS, "operation": "enable_tls"}, "replication_group_ids"),
+    "targets": ("auth_operation", {**TARGETS, "operation": "enable_tls"}, "targets[0].replication_group_ids"),
     "audit_look": ("audit_look", {"targets": [{"find": True, **IDS}]}, "audit_replication_groups"),
     "probe": ("auth_probe", IDS, "replication_group_ids"),
     "secret": ("auth_secret", {**IDS, **SECRET, "state": "staged"}, "replication_group_ids"),

@@ -25,24 +25,26 @@ LINE_BREAK = f"it ends in a line break (character {len(A) + 1}): store it withou
 
 
 @pytest.mark.parametrize(
-    "journey", ["rotate_token", "enable_auth", "migrate_auth_to_rbac", "disable_access_control", "rollback_token"]
+    "operation", ["rotate_token", "enable_auth", "migrate_auth_to_rbac", "disable_access_control", "rollback_token"]
 )
-def test_a_token_in_awscurrent_that_no_group_can_have(emulator: Emulator, journey: str) -> None:
+def test_a_token_in_awscurrent_that_no_group_can_have(emulator: Emulator, operation: str) -> None:
     """It was told as drift, to be looked for."""
     scene(emulator, "required")
     put_token(emulator, AT)
-    options = CONSENT if journey == "disable_access_control" else {}
-    says = f"{GROUP}: {journey} is refused: AWSCURRENT of the secret {SECRET} can't be the token in force: {FORBIDDEN}"
-    ended = refused(emulator, journey, says, hides=[AT, AT[:8]], force=True, **options)
+    options = CONSENT if operation == "disable_access_control" else {}
+    says = (
+        f"{GROUP}: {operation} is refused: AWSCURRENT of the secret {SECRET} can't be the token in force: {FORBIDDEN}"
+    )
+    ended = refused(emulator, operation, says, hides=[AT, AT[:8]], force=True, **options)
     assert "drift" not in ended.msg
 
 
-@pytest.mark.parametrize("journey", ["rotate_token", "migrate_auth_to_rbac", "rollback_token"])
-def test_a_bare_secret_that_ends_in_a_line_break(emulator: Emulator, journey: str) -> None:
+@pytest.mark.parametrize("operation", ["rotate_token", "migrate_auth_to_rbac", "rollback_token"])
+def test_a_bare_secret_that_ends_in_a_line_break(emulator: Emulator, operation: str) -> None:
     scene(emulator, "required")
     put_secret(emulator, SECRET, A + "\n")
     says = f"AWSCURRENT of the secret {SECRET} can't be the token in force: {LINE_BREAK}"
-    ended = refused(emulator, journey, says, hides=[A], force=True, **BARE)
+    ended = refused(emulator, operation, says, hides=[A], force=True, **BARE)
     assert "drift" not in ended.msg
 
 
@@ -62,13 +64,13 @@ def test_it_is_not_believed_either(emulator: Emulator, probe: str) -> None:
         pytest.param(A + "\n", BARE, LINE_BREAK, id="line-break"),
     ],
 )
-@pytest.mark.parametrize("journey", ["enable_auth", "migrate_rbac_to_auth"])
-def test_it_would_be_sent(emulator: Emulator, journey: str, text: str, options: dict[str, Any], says: str) -> None:
+@pytest.mark.parametrize("operation", ["enable_auth", "migrate_rbac_to_auth"])
+def test_it_would_be_sent(emulator: Emulator, operation: str, text: str, options: dict[str, Any], says: str) -> None:
     """The run ended in AWS's bare refusal, after the clients had been told to take it."""
-    scene(emulator, "open" if journey == "enable_auth" else "rbac")
+    scene(emulator, "open" if operation == "enable_auth" else "rbac")
     put_secret(emulator, SECRET, text)
-    message = f"{GROUP}: {journey} is refused: AWSCURRENT of the secret {SECRET} is not a valid AUTH token: {says}"
-    ended = refused(emulator, journey, message, hides=[A, AT], **options, **CONSENT)
+    message = f"{GROUP}: {operation} is refused: AWSCURRENT of the secret {SECRET} is not a valid AUTH token: {says}"
+    ended = refused(emulator, operation, message, hides=[A, AT], **options, **CONSENT)
     assert "The step rotate_current would send it" in ended.msg
 
 

@@ -82,7 +82,7 @@ def test_a_canary_then_half_then_the_rest(emulator: Emulator, tmp_path: Path) ->
         "charlie": 2,
         "delta": 3,
     }
-    assert (told["journey"], told["waiting"]) == ("rotate_token", [])
+    assert (told["operation"], told["waiting"]) == ("rotate_token", [])
     first = told["groups"][0]
     assert (first["outcome"], first["stood"]) == ("changed", "required (the token in AWSCURRENT)")
     assert first["stands"] == "required (the token in AWSCURRENT)"

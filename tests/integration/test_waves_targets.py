@@ -171,7 +171,7 @@ def test_the_other_place_is_done(emulator: Emulator, tmp_path: Path, name: str, 
 
 @pytest.mark.parametrize(("name", "first"), [("denied", "bad"), ("role", "good")])
 def test_steps_of_other_modules(emulator: Emulator, tmp_path: Path, name: str, first: str) -> None:
-    """A journey that other modules make, one call a group."""
+    """An operation that other modules make, one call a group."""
     trouble = TROUBLES[name]
     groups_without_tls(emulator, trouble.region, *BAD)
     groups_without_tls(emulator, HERE, *GOOD)
@@ -243,7 +243,7 @@ def test_each_module_tells_it_of_each_group(emulator: Emulator) -> None:
     common = {"replication_group_ids": list(BAD), "region": HERE, "assume_role_arn": ROLE}
     secret = {"name": "elasticache/{replication_group_id}/auth-token", "key": "auth_token"}
     modules: dict[str, dict[str, Any]] = {
-        "auth_operation": {"journey": "rotate_token", "auth_token_secret": secret},
+        "auth_operation": {"operation": "rotate_token", "auth_token_secret": secret},
         "replication_group_auth": {"auth_token_update_strategy": "rotate", "auth_token": A},
         "auth_secret": {"state": "promoted", **secret},
         "auth_failures_monitor": {"duration": 60},
@@ -278,7 +278,7 @@ def test_secrets_that_nobody_answers_about(emulator: Emulator) -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         secret = {"name": "elasticache/{replication_group_id}/auth-token", "key": "auth_token"}
-        options = {"journey": "rotate_token", "region": HERE, "auth_token_secret": secret, "continue_on_error": True}
+        options = {"operation": "rotate_token", "region": HERE, "auth_token_secret": secret, "continue_on_error": True}
         task = {"name": "ask", "elasticache.auth.auth_operation": {**options, "replication_group_ids": many}}
         ran = run_playbook(
             emulator,

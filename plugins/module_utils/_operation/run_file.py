@@ -76,7 +76,7 @@ class RunFile:
             groups = {group_key_in(group): group for group in content["groups"]}
             lacking = _lacking(groups.values())
             wave, hosts, waiting = int(content["wave"]), list(content["hosts"]), list(content["waiting"])
-            operation, run, began_at = (str(content[name]) for name in ("journey", "run", "began_at"))
+            operation, run, began_at = (str(content[name]) for name in ("operation", "run", "began_at"))
         except (KeyError, TypeError) as error:
             raise ValueError(f"it is no run file of this collection: {type(error).__name__} {error}") from error
         if lacking:
@@ -107,7 +107,7 @@ class RunFile:
         """Return what is in the file."""
         head = {
             "schema": SCHEMA,
-            "journey": self.operation,
+            "operation": self.operation,
             "run": self.run,
             "began_at": self.began_at,
             "told_at": _now(),

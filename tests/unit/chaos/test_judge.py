@@ -10,8 +10,8 @@ import pytest
 from integration.scenes import A, B, C
 
 from chaos.conditions import CONDITIONS, named
-from chaos.journeys import JOURNEYS, only_one_token
 from chaos.judge import Failure, Kill, exposure_seconds, failures_that_count, lost_tokens, tokens_in_force
+from chaos.operations import OPERATIONS, only_one_token
 from chaos.report import rows, violations
 from chaos.store import Store, Version, token_in
 from chaos.trial import KillPoint, Trial, every, kill_points, sample, spread
@@ -115,7 +115,7 @@ def test_kill_points_by_name() -> None:
     assert len({point.seed for point in points}) == len(points)
 
 
-@pytest.mark.parametrize("calls", sorted({journey.calls for journey in JOURNEYS.values()}))
+@pytest.mark.parametrize("calls", sorted({operation.calls for operation in OPERATIONS.values()}))
 def test_a_sample_meets_every_point_in_the_end(calls: int) -> None:
     points = kill_points(calls)
     assert {point for turn in range(len(points)) for point in sample(points, 1, turn)} == set(points)
@@ -126,7 +126,7 @@ def test_a_sample_meets_every_point_in_the_end(calls: int) -> None:
 def trial(**members: Any) -> Trial:
     """A trial as it should be, unless told otherwise."""
     good: dict[str, Any] = {
-        "journey": "j",
+        "operation": "j",
         "condition": "default",
         "point": KillPoint(1, "before"),
         "reached": True,
@@ -157,7 +157,7 @@ def test_rows_and_violations() -> None:
         "j, slow, killed before call 1:",
         "  it failed",
         "  calls that changed something: s:C",
-        '  once more: make chaos ARGS="--journeys j --conditions slow --points before-1"',
+        '  once more: make chaos ARGS="--operations j --conditions slow --points before-1"',
     ]
     assert violations([trial(point=None, problems=("it failed",))])[0].endswith('--points none"')
 

@@ -192,7 +192,7 @@ def test_what_is_read_back(tmp_path: Path) -> None:
     assert found == run
     assert list(json.loads(path.read_text())) == [
         "schema",
-        "journey",
+        "operation",
         "run",
         "began_at",
         "told_at",

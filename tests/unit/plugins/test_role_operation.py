@@ -481,7 +481,7 @@ def test_two_roles_with_one_file(tmp_path: Path) -> None:
         for playing in (first, second):
             operation = playing.wave(host).begin()
             assert operation.ended(result(operation))["wave"] == wave
-        assert content(tmp_path / "report.json")["journey"] == "enable_tls"
+        assert content(tmp_path / "report.json")["operation"] == "enable_tls"
     assert outcomes_in(tmp_path / "report.json") == {"a": (1, "unchanged"), "b": (2, "unchanged")}
 
 
@@ -491,7 +491,7 @@ def test_two_roles_with_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "found",
     [
-        '{"schema": 1, "journey": "rotate_token", "began_at": "t", "groups": [{"replication_group_id": "z"}]}',
+        '{"schema": 1, "operation": "rotate_token", "began_at": "t", "groups": [{"replication_group_id": "z"}]}',
         '{"run": null, "groups": []}',
         "not: {json",
         "",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The journeys, as data: what each finds, how it is called, and where it must arrive. Add one to ``JOURNEYS``.
+"""The operations, as data: what each finds, how it is called, and where it must arrive. Add one to ``OPERATIONS``.
 
 ``prepare`` makes one group and its secret with boto3 alone (``integration/scenes.py``); ``variables`` are those of the
 file that the command is given; ``arrived`` says what is not as it must be at the end, nothing where all is.
@@ -31,7 +31,7 @@ NEIGHBOUR = "stalled"
 
 @dataclass(frozen=True)
 class World:
-    """What a journey's variables are made for."""
+    """What an operation's variables are made for."""
 
     groups: tuple[str, ...]
     ca_bundle: str
@@ -51,11 +51,11 @@ class Previous:
 
 
 @dataclass(frozen=True)
-class Journey:
-    """One journey. ``playbook``: an FQCN, or plays as data.
+class Operation:
+    """One operation. ``playbook``: an FQCN, or plays as data.
 
     ``calls``: how many calls that change something it makes, undisturbed.
-    ``given``: tokens in force in the scene that the store need not know. ``exposure``: a journey that neither begins
+    ``given``: tokens in force in the scene that the store need not know. ``exposure``: an operation that neither begins
     nor ends open must not be open in between, unless AWS offers no other way; then it is told and is no violation.
     ``in_one_go``: one module takes each group to its end; where several do, each waits for the slowest group.
     """
@@ -72,11 +72,11 @@ class Journey:
     in_one_go: bool = True
 
 
-# --- What a journey finds ---------------------------------------------------------------------------------------------
+# --- What an operation finds ------------------------------------------------------------------------------------------
 
 
 def store_token(emulator: Emulator, group: str, current: str, pending: str | None = None) -> None:
-    """Store a group's token as the journeys do: JSON with another key beside it; an empty text is no token yet."""
+    """Store a group's token as the operations do: JSON with another key beside it; an empty text is no token yet."""
     texts = [None if token is None else json.dumps({KEY: token, "port": 6379}) for token in (current, pending)]
     assert texts[0] is not None
     put_secret(emulator, secret_name(group), texts[0], texts[1])
@@ -235,10 +235,10 @@ def only_one_token(moment: Moment) -> bool:
     return bool(moment["mode"] == "required" and len(moment["slots"]) == 1 and moment["slots"] != [A])
 
 
-JOURNEYS: Mapping[str, Journey] = {
-    journey.name: journey
-    for journey in (
-        Journey(
+OPERATIONS: Mapping[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation(
             name="rotate_token",
             playbook="elasticache.auth.rotate_token",
             prepare=aged_group,
@@ -248,7 +248,7 @@ JOURNEYS: Mapping[str, Journey] = {
             arrived=only_current_is_accepted,
             previous=Previous(A, over=only_one_token),
         ),
-        Journey(
+        Operation(
             name="rotate_token/tasks",
             playbook="elasticache.auth.rotate_token",
             prepare=aged_group,
@@ -259,7 +259,7 @@ JOURNEYS: Mapping[str, Journey] = {
             previous=Previous(A, over=only_one_token),
             in_one_go=False,
         ),
-        Journey(
+        Operation(
             name="enable_auth",
             playbook="elasticache.auth.enable_auth",
             prepare=open_group,
@@ -268,7 +268,7 @@ JOURNEYS: Mapping[str, Journey] = {
             arrived=only_current_is_accepted,
             previous=Previous("", over=door_is_shut),
         ),
-        Journey(
+        Operation(
             name="enable_auth/from-no-tls",
             playbook="elasticache.auth.enable_auth",
             prepare=unencrypted_group,
@@ -277,7 +277,7 @@ JOURNEYS: Mapping[str, Journey] = {
             arrived=only_current_is_accepted,
             previous=Previous("", over=door_is_shut),
         ),
-        Journey(
+        Operation(
             name="enable_tls",
             playbook="elasticache.auth.enable_tls",
             prepare=unencrypted_group,
@@ -294,7 +294,7 @@ JOURNEYS: Mapping[str, Journey] = {
             arrived=encryption_is_required,
             previous=Previous("", over=lambda moment: bool(moment["tls"] == "required"), tls=False),
         ),
-        Journey(
+        Operation(
             name="migrate_rbac_to_auth",
             playbook="elasticache.auth.migrate_rbac_to_auth",
             prepare=rbac_group,
@@ -305,7 +305,7 @@ JOURNEYS: Mapping[str, Journey] = {
             arrived=only_current_is_accepted,
             exposure=True,
         ),
-        Journey(
+        Operation(
             name="migrate_rbac_to_auth/with-its-token",
             playbook="elasticache.auth.migrate_rbac_to_auth",
             prepare=rbac_group_with_token,
@@ -314,7 +314,7 @@ JOURNEYS: Mapping[str, Journey] = {
             arrived=only_a_is_accepted,
             exposure=True,
         ),
-        Journey(
+        Operation(
             name="migrate_auth_to_rbac",
             playbook="elasticache.auth.migrate_auth_to_rbac",
             prepare=required_group,
@@ -322,7 +322,7 @@ JOURNEYS: Mapping[str, Journey] = {
             variables=lambda world: role_variables("migrate_auth_to_rbac", world, soak=0),
             arrived=users_decide,
         ),
-        Journey(
+        Operation(
             name="disable_access_control",
             playbook="elasticache.auth.disable_access_control",
             prepare=required_group,
@@ -331,7 +331,7 @@ JOURNEYS: Mapping[str, Journey] = {
             arrived=nothing_decides,
             previous=Previous(A, over=everyone_is_let_in),
         ),
-        Journey(
+        Operation(
             name="rollback_token",
             playbook="elasticache.auth.rollback_token",
             prepare=rotated_group,
@@ -340,7 +340,7 @@ JOURNEYS: Mapping[str, Journey] = {
             arrived=only_a_is_accepted,
             previous=Previous(B, over=lambda moment: moment["slots"] == [A]),
         ),
-        Journey(
+        Operation(
             name="rollback_token/half-way",
             playbook="elasticache.auth.rollback_token",
             prepare=rotating_group,
