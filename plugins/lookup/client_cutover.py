@@ -35,7 +35,7 @@ _raw:
   type: list
   elements: dict
   sample:
-    - stage: clients
+    - stage: client_cutover
       replication_groups: [sessions]
       secret_names: {sessions: elasticache/sessions/auth-token}
       region: eu-central-1

@@ -442,7 +442,7 @@ cutovers:
       description: The client cutover, by the name of its step.
       type: str
       returned: always
-      sample: clients
+      sample: client_cutover
     secret_version_id:
       description: The version in C(AWSCURRENT), if any.
       type: str
@@ -451,7 +451,7 @@ cutovers:
     - replication_group_id: sessions
       region: eu-central-1
       assume_role_arn: null
-      stage: clients
+      stage: client_cutover
       secret_version_id: 5f2b0f6e-0d1c-4b0b-9a55-3d5a43f7f2b8
 targets:
   description: RV(outcomes) of each of O(targets), in their order.
@@ -485,13 +485,13 @@ outcomes:
       type: list
       elements: str
       returned: always
-      sample: [stage, rotate, prove, promote]
+      sample: [stage, rotate, verify_both, promote]
     left:
       description: The steps that remain after them, in order.
       type: list
       elements: str
       returned: always
-      sample: [clients, set, prove_alone]
+      sample: [client_cutover, set, verify_new_only]
     changes:
       description:
         - What came of each step that changes or counts something, in order, as the module for that step alone would
@@ -517,7 +517,7 @@ outcomes:
       type: list
       elements: str
       returned: always
-      sample: [stage, rotate, promote, clients, set]
+      sample: [stage, rotate, promote, client_cutover, set]
     calls:
       description: The API calls of these steps, in order, tokens masked.
       type: list
@@ -579,7 +579,7 @@ outcomes:
       description: The client cutover at which it stopped.
       type: str
       returned: where it stopped at one
-      sample: clients
+      sample: client_cutover
     keep:
       description: The tokens that user groups have to accept, so that no client is refused.
       type: list

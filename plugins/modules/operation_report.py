@@ -52,5 +52,5 @@ msg:
   elements: str
   sample:
     - "sessions: it stands at required (the token in AWSCURRENT), and stood at required (the token in AWSCURRENT)
-      (stage, rotate, prove, promote, clients, set, prove_alone)."
+      (stage, rotate, verify_both, promote, client_cutover, set, verify_new_only)."
 """

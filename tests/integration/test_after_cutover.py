@@ -65,7 +65,7 @@ def test_hosts_whose_tasks_fail_get_no_set(emulator: Emulator, tmp_path: Path) -
     assert len(slots(emulator, "sessions")) == 1
     groups = json.loads(result.read_text())["groups"]
     assert {(group["replication_group_id"], group["cutover_stage"]) for group in groups} == {
-        ("carts", "clients"),
+        ("carts", "client_cutover"),
         ("sessions", None),
     }
     assert len(groups) == len(hosts)
@@ -102,7 +102,7 @@ def test_a_time_after_one_cutover_is_none_for_the_next(emulator: Emulator) -> No
     given = rotation(emulator, **options, targets=targets, soak=None)
     (first,) = run(emulator, "auth_operation", given).result["cutovers"]
     (second,) = run(emulator, "auth_operation", {**given, "after_cutover": [first], "soak": 0.1}).result["cutovers"]
-    assert (first["stage"], second["stage"]) == ("clients_tls", "clients")
+    assert (first["stage"], second["stage"]) == ("client_cutover_tls", "client_cutover")
     assert None in slots(emulator, "sessions")
     ended = run(emulator, "auth_operation", {**given, "after_cutover": [second], "soak": 0.1})
     assert ended.result["cutovers"] == []
@@ -116,7 +116,7 @@ def test_a_time_before_rotate_does_not_delay_set(emulator: Emulator) -> None:
     options: dict[str, Any] = {"operation": "migrate_rbac_to_auth", "accept_open_window": True}
     ran = run(emulator, "auth_operation", rotation(emulator, **options, replication_group_id="sessions", soak=3))
     outcome = ran.result["outcomes"]["sessions"]
-    assert outcome["made"] == ["clients_before", "rotate_current", "set", "prove_alone"]
+    assert outcome["made"] == ["client_cutover_before", "rotate_current", "set", "verify_new_only"]
     assert slots(emulator) == [A]
     assert [warning for warning in ran.warnings if "SET was made" in warning] == []
 
@@ -173,7 +173,7 @@ def test_user_groups_stay_where_nodes_can_not_be_asked_any_more(emulator: Emulat
     options: dict[str, Any] = {"journey": "migrate_rbac_to_auth", "accept_open_window": True, "soak": None}
     given = rotation(emulator, **options, replication_group_id="sessions", continue_on_error=True)
     (cutover,) = run(emulator, "auth_operation", given).result["cutovers"]
-    assert cutover["stage"] == "clients_before"
+    assert cutover["stage"] == "client_cutover_before"
     ended = run(emulator, "auth_operation", {**given, "after_cutover": [cutover], "probe": "never"})
     assert "its nodes can't be asked any more, and these steps are left again: rotate_current" in ended.msg
     assert emulator.group("sessions")["mode"] == "rbac"

@@ -111,7 +111,7 @@ def test_a_run_that_has_waited_looks_at_the_secret_again(emulator: Emulator, mon
     monkeypatch.setattr(Clients, "pause", late)
     ended = rotate(emulator, soak=0)
     assert "somebody else moved AWSCURRENT of the secret" in ended.msg
-    assert ended.of(GROUP)["left"] == ["set", "prove_alone"]
+    assert ended.of(GROUP)["left"] == ["set", "verify_new_only"]
     assert len(slots(emulator)) == len([A, "the newer one"])
     assert not [warning for warning in ended.warnings if "SET was made" in warning]
 
@@ -170,7 +170,7 @@ def test_the_calls_before_and_after_tasks_are_those_of_the_plan(emulator: Emulat
     before = len(emulator.calls(mutating="true"))
     begun = rotate(emulator, soak=soak, client_tasks=True)
     assert begun.of(GROUP)["calls"] == plan
-    assert (len(slots(emulator)), begun.of(GROUP)["cutover_stage"]) == (2, "clients")
+    assert (len(slots(emulator)), begun.of(GROUP)["cutover_stage"]) == (2, "client_cutover")
     assert not rotate(emulator, soak=soak, after_cutover=begun.result["cutovers"]).failed
     assert finished(emulator)
     made = [f"{call['service']}:{call['action']}" for call in emulator.calls(mutating="true")[before:]]

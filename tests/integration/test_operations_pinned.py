@@ -80,18 +80,18 @@ STEPS = {
     "rotate": "rotate",
     "rotate_current": "rotate_current",
     "promote": "promote",
-    "promote_pending": "adopt",
+    "promote_pending": "promote_pending",
     "set": "set",
-    "retire_version": "abandon",
+    "retire_version": "retire_version",
     "clear": "clear",
     "prefer_tls": "prefer_tls",
     "require_tls": "require_tls",
     "users": "users",
     "attach": "attach",
-    "promote_older": "recall",
+    "promote_older": "promote_older",
     "clean_up": "clean_up",
     "attach_open": "attach_open",
-    "detach": "detach",
+    "detach": "remove_user_groups",
 }
 
 

@@ -348,13 +348,13 @@ PHASES: Mapping[str, Phases] = {
         lambda emulator, group: required(emulator, True, group),
         lambda emulator: slots(emulator) == [A, current(emulator)],
         lambda emulator: slots(emulator) == [current(emulator)] != [A],
-        "stage, rotate, prove, promote",
+        "stage, rotate, verify_both, promote",
     ),
     "enable_auth": Phases(
         open_group,
         lambda emulator: slots(emulator) == [None, current(emulator)],
         lambda emulator: slots(emulator) == [current(emulator)],
-        "stage, rotate, prove, promote",
+        "stage, rotate, verify_both, promote",
         CREATING,
     ),
     "enable_tls": Phases(
@@ -367,7 +367,7 @@ PHASES: Mapping[str, Phases] = {
         rbac_group,
         lambda emulator: slots(emulator) == [None, current(emulator)],
         lambda emulator: slots(emulator) == [current(emulator)],
-        "stage, rotate, prove, promote",
+        "stage, rotate, verify_both, promote",
         {**CREATING, "accept_open_window": True},
     ),
     "disable_access_control": Phases(
@@ -381,7 +381,7 @@ PHASES: Mapping[str, Phases] = {
         lambda emulator, group: rotated(emulator, True, group),
         lambda emulator: slots(emulator) == [B, A] and current(emulator) == A,
         lambda emulator: slots(emulator) == [A] and labelled(emulator) == {"AWSCURRENT": A},
-        "stage, rotate, prove, promote",
+        "stage, rotate, verify_both, promote",
     ),
 }
 
@@ -485,13 +485,13 @@ class TestRotateToken:
         ran = run_role(emulator, "rotate_token", groups=groups, max_token_age_days=30, soak=0)
         assert ran.succeeded, ran.output
         plan = {group: report["planned_steps"] for group, report in ran.reports.items()}
-        tail = ["clients", "set", "prove_alone"]
+        tail = ["client_cutover", "set", "verify_new_only"]
         assert plan == {
             "young": [],
             "waiting": [],
-            "old": ["stage", "rotate", "prove", "promote", *tail],
-            "staged": ["rotate", "prove", "promote", *tail],
-            "rotated": ["prove", "promote", *tail],
+            "old": ["stage", "rotate", "verify_both", "promote", *tail],
+            "staged": ["rotate", "verify_both", "promote", *tail],
+            "rotated": ["verify_both", "promote", *tail],
             "promoted": tail,
             "set": [],
             "unpromoted": ["promote"],
@@ -584,11 +584,11 @@ class TestClientsTurn:
         found = labelled(emulator)
         assert slots(emulator) == [A, found["AWSCURRENT"]]
         assert found["AWSPREVIOUS"] == A
-        told = (tmp_path / "clients.json").read_text("utf-8")
+        told = (tmp_path / "client_cutover.json").read_text("utf-8")
         got = json.loads(told)
         assert {name: got[name] for name in ("operation", "turn", "groups", "secrets")} == {
             "operation": "rotate_token",
-            "turn": "clients",
+            "turn": "client_cutover",
             "groups": [GROUP],
             "secrets": {GROUP: secret_name()},
         }
@@ -596,16 +596,16 @@ class TestClientsTurn:
         assert [token for token in found.values() if token in told or json.dumps(token)[1:-1] in told] == []
 
         (tmp_path / "ready").touch()
-        (tmp_path / "clients.json").unlink()
+        (tmp_path / "client_cutover.json").unlink()
         did_what_it_planned(run_role(emulator, "rotate_token", **given))
         rotated_from_a(emulator)
         assert labelled(emulator) == found
-        assert (tmp_path / "clients.json").exists()
+        assert (tmp_path / "client_cutover.json").exists()
 
         # There is no turn where nothing is due.
-        (tmp_path / "clients.json").unlink()
+        (tmp_path / "client_cutover.json").unlink()
         nothing_changed(run_role(emulator, "rotate_token", **given))
-        assert not (tmp_path / "clients.json").exists()
+        assert not (tmp_path / "client_cutover.json").exists()
 
     @pytest.mark.parametrize("role", ["rotate_token", "enable_tls"])
     def test_without_a_turn_nothing_is_called(self, emulator: Emulator, role: str) -> None:

@@ -347,7 +347,7 @@ def test_one_group_with_a_long_id_does_not_stop_the_others(emulator: Emulator) -
         create(emulator, group, AuthToken=A)
         put_token(emulator, A, group=group)
     ended = refused(emulator, "migrate_auth_to_rbac", ["1 of 2 groups failed", f"{long}: user_group_id: "], GROUP, long)
-    assert ended.of(GROUP)["steps"] == ["users", "clients_users", "attach"]
+    assert ended.of(GROUP)["steps"] == ["users", "client_cutover_users", "attach"]
 
 
 class TestUsers:

@@ -110,7 +110,7 @@ class TestPlans:
             check=True,
         )
         assert not ended.failed, ended.msg
-        assert ended.of(CARTS)["steps"] == ["users", "clients_users", "attach"]
+        assert ended.of(CARTS)["steps"] == ["users", "client_cutover_users", "attach"]
 
     @pytest.mark.parametrize("serves", ["replication-group", "serverless-cache"])
     def test_a_user_group_that_another_cache_has(self, emulator: Emulator, serves: str) -> None:

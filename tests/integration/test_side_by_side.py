@@ -74,7 +74,7 @@ def test_all_arrive_with_no_more_calls_and_are_told_of_in_their_order(fleet: Emu
     arrived(fleet)
     calls = Counter((call["id"], call["action"]) for call in fleet.calls(mutating="true"))
     assert sum(calls[group, "ModifyReplicationGroup"] for group in FLEET) == 2 * len(FLEET)
-    assert all(one["made"][-1] == "prove_alone" and not one["left"] for one in ended.outcomes.values())
+    assert all(one["made"][-1] == "verify_new_only" and not one["left"] for one in ended.outcomes.values())
 
 
 def test_a_second_run_has_nothing_to_do(fleet: Emulator) -> None:
@@ -192,7 +192,9 @@ def test_going_on_after_a_client_cutover(fleet: Emulator) -> None:
     begun = rotate(fleet, soak=None)
     assert not begun.failed, begun.msg
     cutovers = begun.result["cutovers"]
-    assert [(one["replication_group_id"], one["stage"]) for one in cutovers] == [(key, "clients") for key in FLEET]
+    assert [(one["replication_group_id"], one["stage"]) for one in cutovers] == [
+        (key, "client_cutover") for key in FLEET
+    ]
     changed, moved = FLEET[:2]
     accepted = {group: slots(fleet, group) for group in FLEET}
     fleet.client("secretsmanager").put_secret_value(SecretId=secret_name(moved), SecretString=secret_text(B))

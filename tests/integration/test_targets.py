@@ -196,7 +196,7 @@ def test_a_role_of_a_place(fleet: Emulator) -> None:
         ({"targets": targets(), "replication_group_ids": ["a"]}, "mutually exclusive"),
         (
             {"targets": targets(), "after_cutover": [{"replication_group_id": "alpha", "stage": "set"}]},
-            "after_cutover[0].stage: set is no client cutover. There are: clients_tls, ",
+            "after_cutover[0].stage: set is no client cutover. There are: client_cutover_tls, ",
         ),
         ({"targets": None}, "replication_group_ids and targets are both empty."),
         ({"targets": targets(), "max_token_age_days": -1}, "max_token_age_days: -1 is not possible"),

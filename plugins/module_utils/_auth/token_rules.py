@@ -28,7 +28,7 @@ def sent(journey: Journey, steps: Sequence[Step], store: Store) -> Iterator[tupl
         match step:
             case Step.STAGE:
                 pending = store.previous if journey is Journey.ROLLBACK_TOKEN else _NEW
-            case Step.ADOPT | Step.RECALL | Step.PROMOTE:
+            case Step.PROMOTE_PENDING | Step.PROMOTE_OLDER | Step.PROMOTE:
                 current, pending = pending or current, ""
             case Step.ROTATE | Step.ROTATE_CURRENT | Step.SET:
                 token = (pending if step is Step.ROTATE else current) if store.kept else GIVEN

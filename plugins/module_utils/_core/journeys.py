@@ -36,37 +36,37 @@ class Step(str, enum.Enum):
 
     UPDATE_RECORD = "update_record"  #: what was found out, or assumed, goes into the record before labels move
     PREFER_TLS = "prefer_tls"  #: TLS off -> preferred
-    CLIENTS_TLS = "clients_tls"  #: the clients' turn: to connect with TLS
+    CLIENT_CUTOVER_TLS = "client_cutover_tls"  #: the clients' turn: to connect with TLS
     REQUIRE_TLS = "require_tls"  #: TLS preferred -> required
-    ADOPT = "adopt"  #: AWSPENDING becomes AWSCURRENT, of a rotation that is about to be taken back
+    PROMOTE_PENDING = "promote_pending"  #: AWSPENDING becomes AWSCURRENT, of a rotation that is about to be taken back
     STAGE = "stage"  #: a token comes into AWSPENDING
     USERS = "users"  #: the users and the user group are made
-    CLIENTS_USERS = "clients_users"  #: the clients' turn, before user groups decide
+    CLIENT_CUTOVER_USERS = "client_cutover_users"  #: the clients' turn, before user groups decide
     ATTACH = "attach"  #: DELETE: the user group decides
-    RECALL = "recall"  #: AWSPENDING becomes AWSCURRENT while user groups decide
-    CLIENTS_BEFORE = "clients_before"  #: the clients' turn, before user groups are taken away
+    PROMOTE_OLDER = "promote_older"  #: AWSPENDING becomes AWSCURRENT while user groups decide
+    CLIENT_CUTOVER_BEFORE = "client_cutover_before"  #: the clients' turn, before user groups are taken away
     ROTATE = "rotate"  #: the token in AWSPENDING is let in (and the user groups are taken away)
     ROTATE_CURRENT = "rotate_current"  #: the same with the one in AWSCURRENT
-    PROVE = "prove"  #: every node lets in the token in AWSPENDING, and who was let in before
+    VERIFY_BOTH = "verify_both"  #: every node lets in the token in AWSPENDING, and who was let in before
     PROMOTE = "promote"  #: AWSPENDING becomes AWSCURRENT
     CLEAR = "clear"  #: AWSCURRENT comes to say that there is no token
-    CLIENTS = "clients"  #: the clients' turn: to take what AWSCURRENT says
+    CLIENT_CUTOVER = "client_cutover"  #: the clients' turn: to take what AWSCURRENT says
     SET = "set"  #: the token in AWSCURRENT alone is let in
-    PROVE_ALONE = "prove_alone"  #: every node lets in the token in AWSCURRENT, and nobody else
+    VERIFY_NEW_ONLY = "verify_new_only"  #: every node lets in the token in AWSCURRENT, and nobody else
     ATTACH_OPEN = "attach_open"  #: DELETE: a user group decides that lets everyone in
-    DETACH = "detach"  #: the user groups are taken away, and nothing takes their place
+    REMOVE_USER_GROUPS = "remove_user_groups"  #: the user groups are taken away, and nothing takes their place
     MONITOR = "monitor"  #: CloudWatch tells whether clients are refused; then the token before is accepted again
-    ABANDON = "abandon"  #: the version with the token that was given up loses its labels
+    RETIRE_VERSION = "retire_version"  #: the version with the token that was given up loses its labels
     CLEAN_UP = "clean_up"  #: the users and user groups are deleted that were made for the way
 
 
 #: The steps in which it is the clients' turn: nothing is called.
-TURNS = (Step.CLIENTS_TLS, Step.CLIENTS_USERS, Step.CLIENTS_BEFORE, Step.CLIENTS)
+TURNS = (Step.CLIENT_CUTOVER_TLS, Step.CLIENT_CUTOVER_USERS, Step.CLIENT_CUTOVER_BEFORE, Step.CLIENT_CUTOVER)
 #: The journeys by which users may lose access, and the steps by which a group loses its user groups, if it has any.
 LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
-REMOVING_USER_GROUPS = (Step.ROTATE, Step.ROTATE_CURRENT, Step.DETACH)
+REMOVING_USER_GROUPS = (Step.ROTATE, Step.ROTATE_CURRENT, Step.REMOVE_USER_GROUPS)
 #: The steps that only a store of ours needs; a caller who hands tokens in does the like himself.
-_STORE_STEPS = (Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.ABANDON)
+_STORE_STEPS = (Step.PROMOTE_PENDING, Step.STAGE, Step.PROMOTE_OLDER, Step.PROMOTE, Step.CLEAR, Step.RETIRE_VERSION)
 
 
 def up_to_cutover(steps: Iterable[Step], *, soaking: bool, made: Step | None = None) -> tuple[Step, ...]:
@@ -211,7 +211,7 @@ def _monitored(way: Way, terms: Terms) -> Way:
     """Return ``way`` with a look for clients that are refused, right after the token before is refused."""
     if not terms.monitor or Step.SET not in way.steps:
         return way
-    after = way.steps.index(Step.PROVE_ALONE if Step.PROVE_ALONE in way.steps else Step.SET) + 1
+    after = way.steps.index(Step.VERIFY_NEW_ONLY if Step.VERIFY_NEW_ONLY in way.steps else Step.SET) + 1
     return replace(way, steps=(*way.steps[:after], Step.MONITOR, *way.steps[after:]))
 
 
@@ -221,7 +221,7 @@ def _in_phase(journey: Journey, group_id: str, way: Way, terms: Terms) -> Way:
     if not turns:
         return way
     # After the cutover to TLS another one is to come, wherever the group is by then; after any other none is.
-    if terms.cutover and (terms.cutover is way.steps[turns[0]] or terms.cutover is not Step.CLIENTS_TLS):
+    if terms.cutover and (terms.cutover is way.steps[turns[0]] or terms.cutover is not Step.CLIENT_CUTOVER_TLS):
         return _after_cutover(journey, group_id, way, turns[0], terms)
     if terms.phase is Phase.ALL or terms.cutover:
         return way
@@ -246,7 +246,7 @@ def _after_cutover(journey: Journey, group_id: str, way: Way, turn: int, terms: 
     """
     before, made, first = way.steps[:turn], terms.cutover, way.steps[turn]
     # Either time clients move to the token in AWSCURRENT: with user groups, or with the token beside everyone.
-    same = made is first or (made is Step.CLIENTS_BEFORE and first is Step.CLIENTS)
+    same = made is first or (made is Step.CLIENT_CUTOVER_BEFORE and first is Step.CLIENT_CUTOVER)
     if set(before) - {Step.USERS} or not same:
         left = ", ".join(step.value for step in (*before, *(() if same else (first,))))
         raise NoWay(
@@ -345,8 +345,8 @@ class _Place:
 
 # --- The journeys ---------------------------------------------------------------------------------------------------
 
-_ALONE = (Step.SET, Step.PROVE_ALONE)
-_LAST = (Step.PROVE, Step.PROMOTE, Step.CLIENTS, *_ALONE)
+_ALONE = (Step.SET, Step.VERIFY_NEW_ONLY)
+_LAST = (Step.VERIFY_BOTH, Step.PROMOTE, Step.CLIENT_CUTOVER, *_ALONE)
 
 
 def _rotate_token(at: _Place) -> Way:
@@ -369,12 +369,12 @@ def _rotate_token(at: _Place) -> Way:
             if not store.kept and not pending:
                 return Way((), "The group has the token handed in, and no other.")
             # What was left in AWSPENDING goes first: on a secret's first version it would pass for a staged token.
-            adopt = (Step.ADOPT,) if store.leftover else ()
-            return Way((*adopt, *(() if pending else (Step.STAGE,)), Step.ROTATE, *_LAST))
+            promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
+            return Way((*promote_pending, *(() if pending else (Step.STAGE,)), Step.ROTATE, *_LAST))
         case Mode.ROTATING if pending and state.tokens == (current, pending):
             return Way(_LAST)
         case Mode.ROTATING if current and previous and state.tokens == (previous, current):
-            return Way((*tidy, Step.CLIENTS, *_ALONE))
+            return Way((*tidy, Step.CLIENT_CUTOVER, *_ALONE))
         case Mode.ROTATING if current and state.tokens == (current, previous):
             raise at.stop(
                 journey,
@@ -412,20 +412,20 @@ def _enable_auth(at: _Place) -> Way:
                 "that is repeated could not tell which of them they have had.",
                 "the role enable_tls first, with enable_tls_phase; then this one.",
             )
-        return Way((*before, *_let_in(store), Step.CLIENTS, *_ALONE))
+        return Way((*before, *_let_in(store), Step.CLIENT_CUTOVER, *_ALONE))
     return _toward_required(at, journey)
 
 
 def _let_in(store: Store) -> tuple[Step, ...]:
     """The steps that let a token in where no token of the store is in force: the staged one, or the one at hand."""
     if store.pending:
-        return (Step.ROTATE, Step.PROVE, Step.PROMOTE)
+        return (Step.ROTATE, Step.VERIFY_BOTH, Step.PROMOTE)
     if store.current:
         return (Step.ROTATE_CURRENT, *((Step.PROMOTE,) if store.leftover else ()))
     if store.kept and not store.can_be_empty:
         # The first version of a bare secret has both labels, so that its token is in AWSCURRENT from the start.
         return (Step.STAGE, Step.ROTATE_CURRENT, Step.PROMOTE)
-    return (Step.STAGE, Step.ROTATE, Step.PROVE, Step.PROMOTE)
+    return (Step.STAGE, Step.ROTATE, Step.VERIFY_BOTH, Step.PROMOTE)
 
 
 def _toward_required(at: _Place, journey: Journey) -> Way:
@@ -440,7 +440,7 @@ def _toward_required(at: _Place, journey: Journey) -> Way:
         case Mode.OPTIONAL if store.pending and state.tokens == (store.pending,):
             return Way(_LAST)
         case Mode.OPTIONAL if store.current and state.tokens == (store.current,):
-            return Way((*tidy, Step.CLIENTS, *_ALONE))
+            return Way((*tidy, Step.CLIENT_CUTOVER, *_ALONE))
         case Mode.REQUIRED if store.pending and state.tokens == (store.pending,):
             return Way((Step.PROMOTE,), "The group has the staged token already, and no other.")
         case Mode.REQUIRED if store.current and state.tokens == (store.current,):
@@ -454,7 +454,7 @@ def _tls_steps(at: _Place) -> tuple[Step, ...]:
     if at.terms.tls == "required":
         return ()
     first = () if at.terms.tls == "preferred" else (Step.PREFER_TLS,)
-    return (*first, Step.CLIENTS_TLS, Step.REQUIRE_TLS)
+    return (*first, Step.CLIENT_CUTOVER_TLS, Step.REQUIRE_TLS)
 
 
 def _enable_tls(at: _Place) -> Way:
@@ -476,9 +476,9 @@ def _migrate_rbac_to_auth(at: _Place) -> Way:
         )
     if store.current and store.current in at.terms.welcome:
         # Clients can move to the token while the user groups still decide, so that the door is open for two calls only.
-        adopt = (Step.ADOPT,) if store.leftover else ()
-        return Way((*adopt, Step.CLIENTS_BEFORE, Step.ROTATE_CURRENT, *_ALONE))
-    return Way((*_let_in(store), Step.CLIENTS, *_ALONE))
+        promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
+        return Way((*promote_pending, Step.CLIENT_CUTOVER_BEFORE, Step.ROTATE_CURRENT, *_ALONE))
+    return Way((*_let_in(store), Step.CLIENT_CUTOVER, *_ALONE))
 
 
 def _migrate_auth_to_rbac(at: _Place) -> Way:
@@ -502,7 +502,7 @@ def _migrate_auth_to_rbac(at: _Place) -> Way:
         case Mode.OPTIONAL:
             raise at.elsewhere(journey, Journey.ENABLE_AUTH)
         case _ if set(state.tokens) <= known and store.current in state.tokens:
-            return Way((Step.USERS, Step.CLIENTS_USERS, Step.ATTACH), keep=state.tokens)
+            return Way((Step.USERS, Step.CLIENT_CUTOVER_USERS, Step.ATTACH), keep=state.tokens)
     raise at.drift(journey)
 
 
@@ -538,10 +538,10 @@ def _to_open(at: _Place) -> Way:
             "hand in that one in disable_access_control_auth_tokens.",
         )
     clear = (Step.CLEAR,) if store.can_be_empty and store.current else ()
-    opening = (Step.CLIENTS, Step.ATTACH_OPEN, Step.DETACH, Step.CLEAN_UP)
+    opening = (Step.CLIENT_CUTOVER, Step.ATTACH_OPEN, Step.REMOVE_USER_GROUPS, Step.CLEAN_UP)
     match state.mode:
         case Mode.RBAC if state.user_groups == (terms.open_user_group_id,):
-            return Way((Step.DETACH, Step.CLEAN_UP))
+            return Way((Step.REMOVE_USER_GROUPS, Step.CLEAN_UP))
         case Mode.RBAC if store.current and terms.welcome - {store.current} and store.current in terms.welcome:
             # Clients with the other token would be shut out at ROTATE; that journey has a turn for them before.
             raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
@@ -552,7 +552,7 @@ def _to_open(at: _Place) -> Way:
             # Clients with the token stay in until each has learnt to do without.
             return Way((Step.ROTATE_CURRENT, *clear, *opening))
         case Mode.RBAC:
-            return Way((Step.CLIENTS, Step.DETACH, *tidy))
+            return Way((Step.CLIENT_CUTOVER, Step.REMOVE_USER_GROUPS, *tidy))
         case Mode.OPTIONAL if set(state.tokens) <= known and store.current in ("", store.pending, *state.tokens):
             # With another token in AWSCURRENT, CLEAR would take AWSPREVIOUS from the one that is accepted.
             return Way((*clear, *opening))
@@ -584,18 +584,18 @@ def _back(at: _Place) -> Way:
     tidy = (Step.CLEAN_UP,) if terms.leftovers else ()
     handed_in = not store.kept and bool(current and previous and not pending)
     promoted = handed_in or store.abandoned in (GIVEN_UP_AFTER, GIVEN_UP_DONE)
-    end = (Step.ABANDON,)
-    through_rbac = (Step.CLIENTS_BEFORE, Step.ROTATE_CURRENT, *_ALONE, *end, Step.CLEAN_UP)
+    end = (Step.RETIRE_VERSION,)
+    through_rbac = (Step.CLIENT_CUTOVER_BEFORE, Step.ROTATE_CURRENT, *_ALONE, *end, Step.CLEAN_UP)
     older = pending or previous
     # What a promotion left in AWSPENDING goes first: it is in the way of the token to go back to.
-    adopt = (Step.ADOPT,) if store.leftover else ()
+    promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
     match state.mode:
         case Mode.OPEN:
             raise at.elsewhere(journey, Journey.ENABLE_AUTH)
         case Mode.RBAC if state.user_groups == (terms.user_group_id,):
             is_recalled = promoted and not store.leftover
             at.check_accepted(journey, current if is_recalled else older)
-            return Way(through_rbac if is_recalled else (Step.RECALL, *through_rbac))
+            return Way(through_rbac if is_recalled else (Step.PROMOTE_OLDER, *through_rbac))
         case Mode.RBAC:
             raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
         case Mode.OPTIONAL if promoted and terms.leftovers and state.tokens == (current,):
@@ -603,41 +603,47 @@ def _back(at: _Place) -> Way:
         case Mode.OPTIONAL:
             raise at.elsewhere(journey, Journey.ENABLE_AUTH)
         case Mode.REQUIRED if state.tokens == (current,):
-            return _back_from_required(at, promoted, adopt, tidy)
+            return _back_from_required(at, promoted, promote_pending, tidy)
         case Mode.REQUIRED if at.promotion_is_missing and store.abandoned:
             return Way((Step.PROMOTE, *end, *tidy), "The group has the token to go back to, and no other.")
         case Mode.REQUIRED if at.promotion_is_missing:
             # SET came before the rotation's promotion: promote first, so that the store knows which is which.
-            return Way((Step.ADOPT, Step.STAGE, Step.ROTATE, *_LAST, *end))
+            return Way((Step.PROMOTE_PENDING, Step.STAGE, Step.ROTATE, *_LAST, *end))
         case Mode.ROTATING if promoted and state.tokens == (previous, current):
-            return Way((*adopt, Step.CLIENTS, *_ALONE, *end, *tidy))
+            return Way((*promote_pending, Step.CLIENT_CUTOVER, *_ALONE, *end, *tidy))
         case Mode.ROTATING if promoted and state.tokens == (current, previous):
             # The token that was given up was let in again, by the monitor or by hand.
-            return Way((*adopt, Step.USERS, Step.ATTACH, *through_rbac), keep=state.tokens)
+            return Way((*promote_pending, Step.USERS, Step.ATTACH, *through_rbac), keep=state.tokens)
         case Mode.ROTATING if promoted and pending:
             raise at.staged(journey)
         case Mode.ROTATING if state.tokens == (current, older):
             if store.abandoned or not pending or not store.kept:
                 # It was let in again after SET, by the monitor or by a rollback that was cut off.
-                stage = () if pending else (*adopt, Step.STAGE)
+                stage = () if pending else (*promote_pending, Step.STAGE)
                 return Way((*stage, *_LAST, *end))
             # The rotation was cut off before its promotion: promote first, so that the store knows which is which.
-            return Way((Step.ADOPT, Step.STAGE, Step.USERS, Step.ATTACH, Step.RECALL, *through_rbac), keep=state.tokens)
+            return Way(
+                (Step.PROMOTE_PENDING, Step.STAGE, Step.USERS, Step.ATTACH, Step.PROMOTE_OLDER, *through_rbac),
+                keep=state.tokens,
+            )
         case Mode.ROTATING if state.tokens == (older, current):
-            return Way((*adopt, Step.STAGE, Step.USERS, Step.ATTACH, Step.RECALL, *through_rbac), keep=state.tokens)
+            return Way(
+                (*promote_pending, Step.STAGE, Step.USERS, Step.ATTACH, Step.PROMOTE_OLDER, *through_rbac),
+                keep=state.tokens,
+            )
     raise at.drift(journey)
 
 
-def _back_from_required(at: _Place, promoted: bool, adopt: tuple[Step, ...], tidy: tuple[Step, ...]) -> Way:
+def _back_from_required(at: _Place, promoted: bool, promote_pending: tuple[Step, ...], tidy: tuple[Step, ...]) -> Way:
     store = at.store
     if promoted:
-        abandon = (Step.ABANDON,) if store.abandoned else ()
-        return Way((*adopt, *abandon, *tidy), "The group has the token to go back to, and no other.")
+        retire_version = (Step.RETIRE_VERSION,) if store.abandoned else ()
+        return Way((*promote_pending, *retire_version, *tidy), "The group has the token to go back to, and no other.")
     if store.pending and store.kept and not store.abandoned:
         raise at.staged(Journey.ROLLBACK_TOKEN)
     if not store.pending and not store.previous:
         return Way(tidy, "There is no token in AWSPREVIOUS to go back to.")
-    return Way((*adopt, Step.STAGE, Step.ROTATE, *_LAST, Step.ABANDON))
+    return Way((*promote_pending, Step.STAGE, Step.ROTATE, *_LAST, Step.RETIRE_VERSION))
 
 
 _PLANNERS: Mapping[Journey, Callable[[_Place], Way]] = {

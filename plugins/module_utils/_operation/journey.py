@@ -52,7 +52,7 @@ _FROM_NOTHING = (Journey.ENABLE_AUTH, Journey.MIGRATE_RBAC_TO_AUTH)
 #: What O(assume_newest) takes, and the staging labels that it means.
 NEWEST = {"current": CURRENT, "pending": PENDING, "previous": PREVIOUS}
 #: The steps that change what a group accepts. Each is announced in its record.
-_CHANGING = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH, Step.ATTACH_OPEN, Step.DETACH)
+_CHANGING = (Step.ROTATE, Step.ROTATE_CURRENT, Step.SET, Step.ATTACH, Step.ATTACH_OPEN, Step.REMOVE_USER_GROUPS)
 
 _ID_LENGTH = 40
 #: Ids of versions have at most so many characters.
@@ -521,7 +521,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
         at_once=request.soaks(one.id),
         made=made,
-        cutover=bool(request.soak) and made in (None, Step.CLIENTS),
+        cutover=bool(request.soak) and made in (None, Step.CLIENT_CUTOVER),
     )
 
 
@@ -610,7 +610,11 @@ def _staged(kept: Kept, way: Way, states: Iterable[State]) -> str:
     version = f"The token that is staged in AWSPENDING (version {one_line(kept.staged, _ID_SHOWN)})"
     if Step.ROTATE in way.steps and Step.STAGE not in way.steps:
         return f"{version} is taken, and none is made."
-    return "" if {Step.ADOPT, Step.STAGE, Step.RECALL, Step.PROMOTE} & set(way.steps) else f"{version} is left there."
+    return (
+        ""
+        if {Step.PROMOTE_PENDING, Step.STAGE, Step.PROMOTE_OLDER, Step.PROMOTE} & set(way.steps)
+        else f"{version} is left there."
+    )
 
 
 def _age(group: Group) -> float | None:
@@ -832,7 +836,9 @@ def _staying(way: Way, shared: Mapping[str, str]) -> Way:
 
 def _check(way: Way, group: Group, versions: Mapping[str, tuple[int, ...]]) -> None:
     """Raise :class:`AuthError` where AWS would refuse one of the steps whatever the tokens are."""
-    ready = replace(group, tls=REQUIRED) if Step.REQUIRE_TLS in way.steps or Step.CLIENTS_TLS in way.steps else group
+    ready = (
+        replace(group, tls=REQUIRED) if Step.REQUIRE_TLS in way.steps or Step.CLIENT_CUTOVER_TLS in way.steps else group
+    )
     if {Step.ROTATE, Step.ROTATE_CURRENT, Step.SET} & set(way.steps):
         check_preconditions(ready, (CallKind.ROTATE,), versions)
     if {Step.ATTACH, Step.ATTACH_OPEN} & set(way.steps):

@@ -20,10 +20,10 @@ from .._secret.secret_ahead import GOALS
 
 ELASTICACHE, SECRETS_MANAGER = "elasticache", "secretsmanager"
 _WORDS = {
-    Step.CLIENTS_TLS: "to connect with TLS",
-    Step.CLIENTS_USERS: "before user groups decide",
-    Step.CLIENTS_BEFORE: "before user groups stop to decide",
-    Step.CLIENTS: "to take what is current",
+    Step.CLIENT_CUTOVER_TLS: "to connect with TLS",
+    Step.CLIENT_CUTOVER_USERS: "before user groups decide",
+    Step.CLIENT_CUTOVER_BEFORE: "before user groups stop to decide",
+    Step.CLIENT_CUTOVER: "to take what is current",
 }
 
 
@@ -82,14 +82,14 @@ def _calls(step: Step, setting: Setting, in_rbac: bool, attached: tuple[str, ...
         case Step.ROTATE | Step.ROTATE_CURRENT:
             rotation = Call(CallKind.REMOVE_AND_ROTATE if in_rbac else CallKind.ROTATE, "token")
             yield from _change(group, rotation, written_down=not setting.at_once)
-        case Step.CLIENTS if setting.cutover:
+        case Step.CLIENT_CUTOVER if setting.cutover:
             yield _record(group)
         case Step.SET:
             yield from _change(group, Call(CallKind.SET, "token"))
         case Step.ATTACH | Step.ATTACH_OPEN:
             ids = (setting.user_group_id if step is Step.ATTACH else setting.open_user_group_id,)
             yield from _change(group, Call(CallKind.DELETE, user_groups=ids))
-        case Step.DETACH:
+        case Step.REMOVE_USER_GROUPS:
             yield modify.shown(group, Call(CallKind.REMOVE_USER_GROUPS, user_groups=attached))
 
 

@@ -54,7 +54,7 @@ _NODES_GRACE, _NODES_PAUSE = 30.0, 0.5
 #: read (AWSCURRENT), make users of the tokens, take user groups away, or begin what the others end. That is so where
 #: there is nothing to call, too: a token that somebody else has rotated in must not pass for a step of this run.
 _OF_THE_PLAN = (
-    *(Step.ADOPT, Step.RECALL, Step.PROMOTE, Step.CLEAR, Step.USERS, Step.DETACH),
+    *(Step.PROMOTE_PENDING, Step.PROMOTE_OLDER, Step.PROMOTE, Step.CLEAR, Step.USERS, Step.REMOVE_USER_GROUPS),
     *(Step.ROTATE, Step.ROTATE_CURRENT, Step.ATTACH, Step.ATTACH_OPEN),
 )
 #: The steps that change a group.
@@ -202,13 +202,13 @@ class _Steps:
                 self._change(step)
         elif step is Step.UPDATE_RECORD:
             self._update_record(step)
-        elif step in (Step.PROVE, Step.PROVE_ALONE):
+        elif step in (Step.VERIFY_BOTH, Step.VERIFY_NEW_ONLY):
             self._prove(step)
         elif step in TURNS:
             self._cut_over(step)
         elif step in TLS_STEPS:
             self._set_tls(step)
-        elif step is Step.DETACH:
+        elif step is Step.REMOVE_USER_GROUPS:
             self._detach(step)
         elif step is Step.MONITOR:
             self._monitor(step)
@@ -352,7 +352,7 @@ class _Steps:
             delay=request.inquiry.delay,
             write_down=not sets_at_once(left, soaking=soaking, made=made),
             # Where clients move before ROTATE, SET has to follow it at once: anyone is served until then.
-            soak=(request.soak or 0.0) if step is Step.MONITOR or Step.CLIENTS in to_come else 0.0,
+            soak=(request.soak or 0.0) if step is Step.MONITOR or Step.CLIENT_CUTOVER in to_come else 0.0,
             take_over=request.take_over,
             rested=self._check_current,
         )
@@ -360,10 +360,10 @@ class _Steps:
     def _cut_over(self, step: Step) -> None:
         """Give the clients their time; what is on record of it keeps another run from cutting it short."""
         soak = self.services.request.soak or 0.0
-        if step is Step.CLIENTS and soak > 0:
+        if step is Step.CLIENT_CUTOVER and soak > 0:
             self._record_cutover(soak)
         self.clients.pause(soak)
-        if soak > 0 and step is not Step.CLIENTS_TLS:
+        if soak > 0 and step is not Step.CLIENT_CUTOVER_TLS:
             self._check_current()
         self.group.through(step)
 
@@ -466,10 +466,10 @@ def _expected(journey: Journey, step: Step, kept: Kept) -> dict[str, str]:
     """Return what every node has to answer, by the names of the tokens at hand."""
     had = journey in _HAD_TOKEN
     if kept.store.kept:
-        new, old = (PENDING, CURRENT) if step is Step.PROVE else (CURRENT, PREVIOUS)
+        new, old = (PENDING, CURRENT) if step is Step.VERIFY_BOTH else (CURRENT, PREVIOUS)
     else:
         new, old = GIVEN, PREVIOUS_TOKEN
-    alone = step is Step.PROVE_ALONE
+    alone = step is Step.VERIFY_NEW_ONLY
     expected = {UNAUTHENTICATED: REFUSED if had or alone else ACCEPTED, new: ACCEPTED if had or alone else NOT_REFUSED}
     if had and old in kept.tokens.names:
         expected[old] = REFUSED if alone else ACCEPTED

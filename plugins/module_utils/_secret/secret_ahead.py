@@ -18,12 +18,12 @@ from .secret_plan import Creation, Goal, Request, decide
 
 #: What each step that keeps tokens in their secret wants of it.
 GOALS: Mapping[Step, Goal] = {
-    Step.ADOPT: Goal.PROMOTED,
+    Step.PROMOTE_PENDING: Goal.PROMOTED,
     Step.STAGE: Goal.STAGED,
-    Step.RECALL: Goal.PROMOTED,
+    Step.PROMOTE_OLDER: Goal.PROMOTED,
     Step.PROMOTE: Goal.PROMOTED,
     Step.CLEAR: Goal.CLEARED,
-    Step.ABANDON: Goal.ABANDONED,
+    Step.RETIRE_VERSION: Goal.ABANDONED,
 }
 #: In the place of a random token that is yet to be made: it keeps the rules, and no secret holds it.
 _NEW_TOKEN = "a-random-token-that-is-yet-to-be-made"  # noqa: S105 - none

@@ -198,11 +198,11 @@ def _restarted(before: World, after: World) -> World:
 
 def take_turn(world: World, journey: Journey, step: Step) -> World:
     """The clients do what their turn asks of them."""
-    if step is Step.CLIENTS_TLS:
+    if step is Step.CLIENT_CUTOVER_TLS:
         return replace(world, plain=False)
-    if step is Step.CLIENTS_USERS:
+    if step is Step.CLIENT_CUTOVER_USERS:
         return world
-    if journey is Journey.DISABLE_ACCESS_CONTROL and step is Step.CLIENTS:
+    if journey is Journey.DISABLE_ACCESS_CONTROL and step is Step.CLIENT_CUTOVER:
         return replace(world, clients=frozenset({NONE}))
     return replace(world, clients=frozenset({world.truth or NONE}))
 
@@ -401,21 +401,21 @@ _STEPS: Mapping[Step, Callable[[World, Journey, tuple[str, ...]], Iterator[World
     **{step: _turn(step) for step in journeys.TURNS},
     Step.PREFER_TLS: _tls("preferred"),
     Step.REQUIRE_TLS: _tls("required"),
-    Step.ADOPT: _promote,
+    Step.PROMOTE_PENDING: _promote,
     Step.STAGE: _stage,
     Step.USERS: _users,
     Step.ATTACH: _attach,
-    Step.RECALL: _promote,
+    Step.PROMOTE_OLDER: _promote,
     Step.ROTATE: _rotate,
     Step.ROTATE_CURRENT: _rotate_current,
-    Step.PROVE: _prove,
+    Step.VERIFY_BOTH: _prove,
     Step.PROMOTE: _promote,
     Step.CLEAR: _clear,
     Step.SET: _set,
-    Step.PROVE_ALONE: _prove_alone,
+    Step.VERIFY_NEW_ONLY: _prove_alone,
     Step.ATTACH_OPEN: _attach_open,
-    Step.DETACH: _detach,
+    Step.REMOVE_USER_GROUPS: _detach,
     Step.MONITOR: _monitor,
-    Step.ABANDON: _abandon,
+    Step.RETIRE_VERSION: _abandon,
     Step.CLEAN_UP: _clean_up,
 }

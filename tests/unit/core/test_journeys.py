@@ -52,10 +52,10 @@ HANDED_IN_BOTH = replace(HANDED_IN, current=BEFORE)
 OLD = Terms(age=91.0, user_group_id=OWN, open_user_group_id=ANYONE)
 CONSENT = replace(OLD, accept_open_window=True, accept_open_access=True, enable_tls=True)
 
-END = "clients set prove_alone"
-LAST = f"prove promote {END}"
-THROUGH = "clients_before rotate_current set prove_alone abandon clean_up"
-OPENING = "clients attach_open detach clean_up"
+END = "client_cutover set verify_new_only"
+LAST = f"verify_both promote {END}"
+THROUGH = "client_cutover_before rotate_current set verify_new_only retire_version clean_up"
+OPENING = "client_cutover attach_open remove_user_groups clean_up"
 
 
 def go(
@@ -76,7 +76,7 @@ def given_up(store: Store, where: str) -> Store:
 WAYS: list[tuple[str, State, Store, Terms, str]] = [
     ("rotate_token", required(CURRENT), KEPT, OLD, f"stage rotate {LAST}"),
     ("rotate_token", required(CURRENT), STAGED, OLD, f"rotate {LAST}"),
-    ("rotate_token", required(CURRENT), LEFT_BEHIND, OLD, f"adopt stage rotate {LAST}"),
+    ("rotate_token", required(CURRENT), LEFT_BEHIND, OLD, f"promote_pending stage rotate {LAST}"),
     ("rotate_token", required(CURRENT), KEPT, replace(OLD, age=90.0), ""),
     ("rotate_token", required(CURRENT), KEPT, replace(OLD, age=1.0, force=True), f"stage rotate {LAST}"),
     ("rotate_token", required(CURRENT), KEPT, replace(OLD, age=None), f"stage rotate {LAST}"),
@@ -87,48 +87,54 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
     ("rotate_token", rotating(PREVIOUS, CURRENT), LEFT_BEHIND, OLD, f"promote {END}"),
     ("rotate_token", required(PENDING), STAGED, OLD, "promote"),
     ("rotate_token", rotating(PENDING, "unknown token"), STAGED, OLD, "promote"),
-    ("rotate_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate prove {END}"),
-    ("rotate_token", required(BEFORE), HANDED_IN_BOTH, replace(OLD, age=1.0), f"rotate prove {END}"),
+    ("rotate_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate verify_both {END}"),
+    ("rotate_token", required(BEFORE), HANDED_IN_BOTH, replace(OLD, age=1.0), f"rotate verify_both {END}"),
     ("rotate_token", rotating(BEFORE, GIVEN), HANDED_IN_BOTH, OLD, END),
     ("rotate_token", required(GIVEN), HANDED_IN, OLD, ""),
     ("enable_auth", OPEN, EMPTY, OLD, f"stage rotate {LAST}"),
     ("enable_auth", OPEN, STAGED, OLD, f"rotate {LAST}"),
     ("enable_auth", OPEN, KEPT, OLD, f"rotate_current {END}"),
     ("enable_auth", OPEN, LEFT_BEHIND, OLD, f"rotate_current promote {END}"),
-    ("enable_auth", OPEN, HANDED_IN, OLD, f"rotate prove {END}"),
+    ("enable_auth", OPEN, HANDED_IN, OLD, f"rotate verify_both {END}"),
     (
         "enable_auth",
         OPEN,
         EMPTY,
         replace(CONSENT, tls="off"),
-        f"prefer_tls clients_tls require_tls stage rotate {LAST}",
+        f"prefer_tls client_cutover_tls require_tls stage rotate {LAST}",
     ),
-    ("enable_auth", OPEN, EMPTY, replace(CONSENT, tls="preferred"), f"clients_tls require_tls stage rotate {LAST}"),
+    (
+        "enable_auth",
+        OPEN,
+        EMPTY,
+        replace(CONSENT, tls="preferred"),
+        f"client_cutover_tls require_tls stage rotate {LAST}",
+    ),
     ("enable_auth", optional(PENDING), STAGED, OLD, LAST),
     ("enable_auth", optional(CURRENT), KEPT, OLD, END),
     ("enable_auth", optional(GIVEN), HANDED_IN, OLD, END),
     ("enable_auth", required(CURRENT), KEPT, OLD, ""),
     ("enable_auth", required(CURRENT), LEFT_BEHIND, OLD, "promote"),
     ("enable_auth", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, ""),
-    ("enable_tls", OPEN, EMPTY, replace(OLD, tls="off"), "prefer_tls clients_tls require_tls"),
-    ("enable_tls", OPEN, EMPTY, replace(OLD, tls="preferred"), "clients_tls require_tls"),
+    ("enable_tls", OPEN, EMPTY, replace(OLD, tls="off"), "prefer_tls client_cutover_tls require_tls"),
+    ("enable_tls", OPEN, EMPTY, replace(OLD, tls="preferred"), "client_cutover_tls require_tls"),
     ("enable_tls", OPEN, EMPTY, OLD, ""),
     (
         "migrate_rbac_to_auth",
         rbac(THEIRS),
         KEPT,
         replace(CONSENT, welcome=frozenset({CURRENT})),
-        "clients_before rotate_current set prove_alone",
+        "client_cutover_before rotate_current set verify_new_only",
     ),
     ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, f"rotate_current {END}"),
     ("migrate_rbac_to_auth", rbac(THEIRS), EMPTY, CONSENT, f"stage rotate {LAST}"),
     ("migrate_rbac_to_auth", rbac(THEIRS), STAGED, CONSENT, f"rotate {LAST}"),
-    ("migrate_rbac_to_auth", rbac(THEIRS), HANDED_IN, CONSENT, f"rotate prove {END}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), HANDED_IN, CONSENT, f"rotate verify_both {END}"),
     ("migrate_rbac_to_auth", optional(PENDING), STAGED, OLD, LAST),
     ("migrate_rbac_to_auth", optional(CURRENT), KEPT, OLD, END),
     ("migrate_rbac_to_auth", required(CURRENT), KEPT, OLD, ""),
-    ("migrate_auth_to_rbac", required(CURRENT), KEPT, OLD, "users clients_users attach"),
-    ("migrate_auth_to_rbac", rotating(CURRENT, PENDING), STAGED, OLD, "users clients_users attach"),
+    ("migrate_auth_to_rbac", required(CURRENT), KEPT, OLD, "users client_cutover_users attach"),
+    ("migrate_auth_to_rbac", rotating(CURRENT, PENDING), STAGED, OLD, "users client_cutover_users attach"),
     ("migrate_auth_to_rbac", rbac(OWN), KEPT, OLD, ""),
     ("disable_access_control", required(CURRENT), KEPT, CONSENT, f"users attach rotate_current clear {OPENING}"),
     (
@@ -142,38 +148,44 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
     ("disable_access_control", rbac(OWN), KEPT, CONSENT, f"rotate_current clear {OPENING}"),
     ("disable_access_control", optional(CURRENT), KEPT, CONSENT, f"clear {OPENING}"),
     ("disable_access_control", optional(PREVIOUS), Store(previous=PREVIOUS), CONSENT, OPENING),
-    ("disable_access_control", rbac(ANYONE), EMPTY, CONSENT, "detach clean_up"),
-    ("disable_access_control", rbac(THEIRS), EMPTY, CONSENT, "clients detach"),
+    ("disable_access_control", rbac(ANYONE), EMPTY, CONSENT, "remove_user_groups clean_up"),
+    ("disable_access_control", rbac(THEIRS), EMPTY, CONSENT, "client_cutover remove_user_groups"),
     ("disable_access_control", OPEN, EMPTY, OLD, ""),
     ("disable_access_control", OPEN, EMPTY, replace(OLD, leftovers=True), "clean_up"),
-    ("rollback_token", required(CURRENT), PROMOTED, OLD, f"stage rotate {LAST} abandon"),
-    ("rollback_token", required(CURRENT), LEFT_BEHIND, OLD, f"adopt stage rotate {LAST} abandon"),
-    ("rollback_token", rotating(CURRENT, PENDING), given_up(STAGED, "current"), OLD, f"{LAST} abandon"),
-    ("rollback_token", rotating(CURRENT, PREVIOUS), PROMOTED, OLD, f"stage {LAST} abandon"),
-    ("rollback_token", rotating(PREVIOUS, CURRENT), given_up(PROMOTED, "previous"), OLD, f"{END} abandon"),
-    ("rollback_token", required(CURRENT), given_up(PROMOTED, "previous"), OLD, "abandon"),
-    ("rollback_token", required(CURRENT), given_up(KEPT, "elsewhere"), OLD, "abandon"),
+    ("rollback_token", required(CURRENT), PROMOTED, OLD, f"stage rotate {LAST} retire_version"),
+    ("rollback_token", required(CURRENT), LEFT_BEHIND, OLD, f"promote_pending stage rotate {LAST} retire_version"),
+    ("rollback_token", rotating(CURRENT, PENDING), given_up(STAGED, "current"), OLD, f"{LAST} retire_version"),
+    ("rollback_token", rotating(CURRENT, PREVIOUS), PROMOTED, OLD, f"stage {LAST} retire_version"),
+    ("rollback_token", rotating(PREVIOUS, CURRENT), given_up(PROMOTED, "previous"), OLD, f"{END} retire_version"),
+    ("rollback_token", required(CURRENT), given_up(PROMOTED, "previous"), OLD, "retire_version"),
+    ("rollback_token", required(CURRENT), given_up(KEPT, "elsewhere"), OLD, "retire_version"),
     ("rollback_token", required(CURRENT), KEPT, OLD, ""),
-    ("rollback_token", required(PENDING), STAGED, OLD, f"adopt stage rotate {LAST} abandon"),
-    ("rollback_token", required(PENDING), given_up(STAGED, "current"), OLD, "promote abandon"),
-    ("rollback_token", rotating(PREVIOUS, CURRENT), PROMOTED, CONSENT, f"stage users attach recall {THROUGH}"),
-    ("rollback_token", rotating(CURRENT, PENDING), STAGED, CONSENT, f"adopt stage users attach recall {THROUGH}"),
-    ("rollback_token", rbac(OWN), given_up(STAGED, "current"), OLD, f"recall {THROUGH}"),
+    ("rollback_token", required(PENDING), STAGED, OLD, f"promote_pending stage rotate {LAST} retire_version"),
+    ("rollback_token", required(PENDING), given_up(STAGED, "current"), OLD, "promote retire_version"),
+    ("rollback_token", rotating(PREVIOUS, CURRENT), PROMOTED, CONSENT, f"stage users attach promote_older {THROUGH}"),
+    (
+        "rollback_token",
+        rotating(CURRENT, PENDING),
+        STAGED,
+        CONSENT,
+        f"promote_pending stage users attach promote_older {THROUGH}",
+    ),
+    ("rollback_token", rbac(OWN), given_up(STAGED, "current"), OLD, f"promote_older {THROUGH}"),
     ("rollback_token", rbac(OWN), given_up(PROMOTED, "previous"), OLD, THROUGH),
     (
         "rollback_token",
         optional(CURRENT),
         given_up(PROMOTED, "previous"),
         replace(OLD, leftovers=True),
-        "set prove_alone abandon clean_up",
+        "set verify_new_only retire_version clean_up",
     ),
-    ("rollback_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate prove {END}"),
+    ("rollback_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate verify_both {END}"),
     (
         "rollback_token",
         rotating(GIVEN, BEFORE),
         HANDED_IN_BOTH,
         CONSENT,
-        f"users attach {THROUGH.replace(' abandon', '')}",
+        f"users attach {THROUGH.replace(' retire_version', '')}",
     ),
 ]
 
@@ -329,7 +341,10 @@ def test_a_missing_promotion_is_offered(journey: str) -> None:
 def test_states_with_the_same_steps_left_need_no_telling_apart() -> None:
     assert go("rotate_token", [required("x"), required("x")], replace(KEPT, current="x"), OLD).steps
     both = [rbac(OWN), OPEN]
-    assert go("enable_tls", both, EMPTY, replace(OLD, tls="preferred")).steps == (Step.CLIENTS_TLS, Step.REQUIRE_TLS)
+    assert go("enable_tls", both, EMPTY, replace(OLD, tls="preferred")).steps == (
+        Step.CLIENT_CUTOVER_TLS,
+        Step.REQUIRE_TLS,
+    )
     done = go("enable_auth", [required(CURRENT), rotating(PREVIOUS, CURRENT)], PROMOTED)
     assert done.steps == ()
 
@@ -365,9 +380,9 @@ def test_states_that_are_all_refused_alike_are_refused_so() -> None:
 # --- Phases -----------------------------------------------------------------------------------------------------------
 
 PHASES: list[tuple[str, State, Store, Phase, str]] = [
-    ("rotate_token", required(CURRENT), KEPT, Phase.BEGIN, "stage rotate prove promote"),
+    ("rotate_token", required(CURRENT), KEPT, Phase.BEGIN, "stage rotate verify_both promote"),
     ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, Phase.BEGIN, ""),
-    ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, Phase.FINISH, "set prove_alone"),
+    ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, Phase.FINISH, "set verify_new_only"),
     ("rotate_token", required(PENDING), STAGED, Phase.FINISH, "promote"),
     ("enable_auth", required(CURRENT), KEPT, Phase.FINISH, ""),
     ("migrate_auth_to_rbac", required(CURRENT), KEPT, Phase.BEGIN, "users"),
@@ -378,7 +393,7 @@ PHASES: list[tuple[str, State, Store, Phase, str]] = [
         optional(PREVIOUS),
         Store(previous=PREVIOUS),
         Phase.FINISH,
-        "attach_open detach clean_up",
+        "attach_open remove_user_groups clean_up",
     ),
     ("rollback_token", rbac(OWN), given_up(PROMOTED, "previous"), Phase.BEGIN, ""),
     (
@@ -386,7 +401,7 @@ PHASES: list[tuple[str, State, Store, Phase, str]] = [
         rbac(OWN),
         given_up(PROMOTED, "previous"),
         Phase.FINISH,
-        THROUGH.removeprefix("clients_before "),
+        THROUGH.removeprefix("client_cutover_before "),
     ),
 ]
 
@@ -399,11 +414,11 @@ def test_phases(journey: str, state: State, store: Store, phase: Phase, steps: s
 @pytest.mark.parametrize(
     ("journey", "state", "store", "left"),
     [
-        ("rotate_token", required(CURRENT), KEPT, "stage, rotate, prove, promote"),
-        ("rotate_token", rotating(CURRENT, PENDING), STAGED, "prove, promote"),
+        ("rotate_token", required(CURRENT), KEPT, "stage, rotate, verify_both, promote"),
+        ("rotate_token", rotating(CURRENT, PENDING), STAGED, "verify_both, promote"),
         ("enable_auth", OPEN, KEPT, "rotate_current"),
         ("disable_access_control", optional(CURRENT), KEPT, "clear"),
-        ("rollback_token", rbac(OWN), given_up(STAGED, "current"), "recall"),
+        ("rollback_token", rbac(OWN), given_up(STAGED, "current"), "promote_older"),
     ],
 )
 def test_a_finish_before_the_begin_has_ended_is_refused(journey: str, state: State, store: Store, left: str) -> None:
@@ -424,49 +439,57 @@ def test_a_begin_at_the_clients_turn_says_so() -> None:
 TLS_FIRST = replace(CONSENT, tls="preferred")
 #: Where it stands after the cutover that tasks made, and what is left: without and with a time besides.
 AFTER_TASKS: list[tuple[str, State, Store, Terms, Step, str, str]] = [
-    ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, Step.CLIENTS, "set prove_alone", END),
-    ("rotate_token", rotating(BEFORE, GIVEN), HANDED_IN_BOTH, OLD, Step.CLIENTS, "set prove_alone", END),
-    ("enable_auth", optional(CURRENT), KEPT, OLD, Step.CLIENTS, "set prove_alone", END),
+    ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, Step.CLIENT_CUTOVER, "set verify_new_only", END),
+    ("rotate_token", rotating(BEFORE, GIVEN), HANDED_IN_BOTH, OLD, Step.CLIENT_CUTOVER, "set verify_new_only", END),
+    ("enable_auth", optional(CURRENT), KEPT, OLD, Step.CLIENT_CUTOVER, "set verify_new_only", END),
     (
         "enable_auth",
         OPEN,
         EMPTY,
         TLS_FIRST,
-        Step.CLIENTS_TLS,
+        Step.CLIENT_CUTOVER_TLS,
         f"require_tls stage rotate {LAST}",  # the clients have another cutover to come
-        f"clients_tls require_tls stage rotate {LAST}",
+        f"client_cutover_tls require_tls stage rotate {LAST}",
     ),
     (
         "migrate_auth_to_rbac",
         required(CURRENT),
         KEPT,
         OLD,
-        Step.CLIENTS_USERS,
+        Step.CLIENT_CUTOVER_USERS,
         "users attach",  # the users are looked at once more
-        "users clients_users attach",
+        "users client_cutover_users attach",
     ),
     (
         "rollback_token",
         rbac(OWN),
         given_up(PROMOTED, "previous"),
         OLD,
-        Step.CLIENTS_BEFORE,
-        THROUGH.removeprefix("clients_before "),
+        Step.CLIENT_CUTOVER_BEFORE,
+        THROUGH.removeprefix("client_cutover_before "),
         THROUGH,
     ),
-    ("disable_access_control", rbac(THEIRS), EMPTY, CONSENT, Step.CLIENTS, "detach", "clients detach"),
+    (
+        "disable_access_control",
+        rbac(THEIRS),
+        EMPTY,
+        CONSENT,
+        Step.CLIENT_CUTOVER,
+        "remove_user_groups",
+        "client_cutover remove_user_groups",
+    ),
     # It has arrived meanwhile.
-    ("rotate_token", required(CURRENT), PROMOTED, replace(OLD, age=1.0), Step.CLIENTS, "", ""),
-    ("rotate_token", required(PENDING), STAGED, OLD, Step.CLIENTS, "promote", "promote"),
+    ("rotate_token", required(CURRENT), PROMOTED, replace(OLD, age=1.0), Step.CLIENT_CUTOVER, "", ""),
+    ("rotate_token", required(PENDING), STAGED, OLD, Step.CLIENT_CUTOVER, "promote", "promote"),
     # User groups have been removed meanwhile: clients have the token, and everyone is served until SET.
     (
         "migrate_rbac_to_auth",
         optional(CURRENT),
         KEPT,
         CONSENT,
-        Step.CLIENTS_BEFORE,
-        "set prove_alone",
-        "set prove_alone",
+        Step.CLIENT_CUTOVER_BEFORE,
+        "set verify_new_only",
+        "set verify_new_only",
     ),
     # After the cutover to TLS another one comes first: that is still to come.
     (
@@ -474,7 +497,7 @@ AFTER_TASKS: list[tuple[str, State, Store, Terms, Step, str, str]] = [
         required(CURRENT),
         KEPT,
         OLD,
-        Step.CLIENTS_TLS,
+        Step.CLIENT_CUTOVER_TLS,
         f"stage rotate {LAST}",
         f"stage rotate {LAST}",
     ),
@@ -494,23 +517,23 @@ def test_what_is_left_after_tasks(
 @pytest.mark.parametrize(
     ("journey", "state", "store", "terms", "made", "left"),
     [
-        ("rotate_token", required(CURRENT), KEPT, OLD, Step.CLIENTS, "stage, rotate, prove, promote"),
-        ("rotate_token", rotating(CURRENT, PENDING), STAGED, OLD, Step.CLIENTS, "prove, promote"),
-        ("enable_auth", OPEN, KEPT, OLD, Step.CLIENTS, "rotate_current"),
-        ("enable_auth", OPEN, EMPTY, replace(CONSENT, tls="off"), Step.CLIENTS_TLS, "prefer_tls"),
-        ("disable_access_control", optional(CURRENT), KEPT, CONSENT, Step.CLIENTS, "clear"),
-        ("rollback_token", rbac(OWN), given_up(STAGED, "current"), OLD, Step.CLIENTS_BEFORE, "recall"),
+        ("rotate_token", required(CURRENT), KEPT, OLD, Step.CLIENT_CUTOVER, "stage, rotate, verify_both, promote"),
+        ("rotate_token", rotating(CURRENT, PENDING), STAGED, OLD, Step.CLIENT_CUTOVER, "verify_both, promote"),
+        ("enable_auth", OPEN, KEPT, OLD, Step.CLIENT_CUTOVER, "rotate_current"),
+        ("enable_auth", OPEN, EMPTY, replace(CONSENT, tls="off"), Step.CLIENT_CUTOVER_TLS, "prefer_tls"),
+        ("disable_access_control", optional(CURRENT), KEPT, CONSENT, Step.CLIENT_CUTOVER, "clear"),
+        ("rollback_token", rbac(OWN), given_up(STAGED, "current"), OLD, Step.CLIENT_CUTOVER_BEFORE, "promote_older"),
         # Another cutover comes first, after which nobody would go on.
-        ("enable_auth", OPEN, EMPTY, TLS_FIRST, Step.CLIENTS, "clients_tls"),
-        ("enable_auth", OPEN, EMPTY, TLS_FIRST, Step.CLIENTS_USERS, "clients_tls"),
+        ("enable_auth", OPEN, EMPTY, TLS_FIRST, Step.CLIENT_CUTOVER, "client_cutover_tls"),
+        ("enable_auth", OPEN, EMPTY, TLS_FIRST, Step.CLIENT_CUTOVER_USERS, "client_cutover_tls"),
         # No node says that its user named default accepts the token: everyone would be served from ROTATE on.
-        ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, Step.CLIENTS_BEFORE, "rotate_current"),
+        ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, Step.CLIENT_CUTOVER_BEFORE, "rotate_current"),
         (
             "disable_access_control",
             required(CURRENT),
             KEPT,
             CONSENT,
-            Step.CLIENTS,
+            Step.CLIENT_CUTOVER,
             "users, attach, rotate_current, clear",
         ),
     ],
@@ -528,7 +551,7 @@ def test_a_change_by_others_during_the_tasks_is_refused(
     )
 
 
-TWO_CUTOVERS = (Step.CLIENTS_TLS, Step.REQUIRE_TLS, Step.ROTATE, Step.CLIENTS, Step.SET)
+TWO_CUTOVERS = (Step.CLIENT_CUTOVER_TLS, Step.REQUIRE_TLS, Step.ROTATE, Step.CLIENT_CUTOVER, Step.SET)
 
 
 @pytest.mark.parametrize(
@@ -536,17 +559,17 @@ TWO_CUTOVERS = (Step.CLIENTS_TLS, Step.REQUIRE_TLS, Step.ROTATE, Step.CLIENTS, S
     [
         ((), False, None, 0),
         ((Step.STAGE, Step.ROTATE), False, None, 2),
-        ((Step.ROTATE, Step.CLIENTS, Step.SET), False, None, 1),
-        ((Step.ROTATE, Step.CLIENTS, Step.SET), True, None, 3),
-        ((Step.CLIENTS, Step.SET), False, None, 0),
+        ((Step.ROTATE, Step.CLIENT_CUTOVER, Step.SET), False, None, 1),
+        ((Step.ROTATE, Step.CLIENT_CUTOVER, Step.SET), True, None, 3),
+        ((Step.CLIENT_CUTOVER, Step.SET), False, None, 0),
         (TWO_CUTOVERS, False, None, 0),
         (TWO_CUTOVERS, True, None, 5),
         # A time besides tasks is one of that cutover only: at the next one tasks are to move the clients, too.
-        (TWO_CUTOVERS, True, Step.CLIENTS_TLS, 3),
-        (TWO_CUTOVERS[1:], True, Step.CLIENTS_TLS, 2),
-        (TWO_CUTOVERS[1:], False, Step.CLIENTS_TLS, 2),
-        (TWO_CUTOVERS[3:], True, Step.CLIENTS, 2),
-        (TWO_CUTOVERS[3:], False, Step.CLIENTS, 0),
+        (TWO_CUTOVERS, True, Step.CLIENT_CUTOVER_TLS, 3),
+        (TWO_CUTOVERS[1:], True, Step.CLIENT_CUTOVER_TLS, 2),
+        (TWO_CUTOVERS[1:], False, Step.CLIENT_CUTOVER_TLS, 2),
+        (TWO_CUTOVERS[3:], True, Step.CLIENT_CUTOVER, 2),
+        (TWO_CUTOVERS[3:], False, Step.CLIENT_CUTOVER, 0),
     ],
 )
 def test_up_to_a_client_cutover(steps: tuple[Step, ...], soaking: bool, made: Step | None, first: int) -> None:
@@ -570,12 +593,12 @@ def test_every_client_cutover_is_one(turn: Step) -> None:
 @pytest.mark.parametrize(("journey", "state", "store", "terms", "steps"), WAYS)
 def test_where_the_monitor_is(journey: str, state: State, store: Store, terms: Terms, steps: str) -> None:
     """Right after only the new token is accepted, and before what would make it impossible to go back."""
-    expected = steps.replace("set prove_alone", "set prove_alone monitor").split()
+    expected = steps.replace("set verify_new_only", "set verify_new_only monitor").split()
     assert [step.value for step in go(journey, state, store, replace(terms, monitor=True)).steps] == expected
     if "monitor" in expected:
         after = expected[expected.index("monitor") :]
-        assert not {"set", "prove_alone"} & set(after)
-        assert set(after) <= {"monitor", "abandon", "clean_up"}
+        assert not {"set", "verify_new_only"} & set(after)
+        assert set(after) <= {"monitor", "retire_version", "clean_up"}
 
 
 def test_each_phase_has_the_monitor_where_it_sets() -> None:
@@ -583,8 +606,8 @@ def test_each_phase_has_the_monitor_where_it_sets() -> None:
     begin = go("rotate_token", required(CURRENT), KEPT, replace(watched, phase=Phase.BEGIN))
     assert Step.MONITOR not in begin.steps
     where = rotating(PREVIOUS, CURRENT)
-    for terms in (replace(watched, phase=Phase.FINISH), replace(watched, cutover=Step.CLIENTS)):
-        assert go("rotate_token", where, PROMOTED, terms).steps == (Step.SET, Step.PROVE_ALONE, Step.MONITOR)
+    for terms in (replace(watched, phase=Phase.FINISH), replace(watched, cutover=Step.CLIENT_CUTOVER)):
+        assert go("rotate_token", where, PROMOTED, terms).steps == (Step.SET, Step.VERIFY_NEW_ONLY, Step.MONITOR)
 
 
 def test_a_staged_token_that_waits_is_told_of() -> None:

@@ -26,7 +26,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._operation.journe
 
 # --- The token that the clients moved to
 
-MOVED_TO = Cutover(Step.CLIENTS, "v1")
+MOVED_TO = Cutover(Step.CLIENT_CUTOVER, "v1")
 
 
 def kept(**labels: str) -> Kept:
@@ -37,11 +37,11 @@ def kept(**labels: str) -> Kept:
     ("cutover", "found", "made"),
     [
         (None, kept(AWSCURRENT="v1"), None),
-        (MOVED_TO, kept(AWSCURRENT="v1", AWSPREVIOUS="v0"), Step.CLIENTS),
+        (MOVED_TO, kept(AWSCURRENT="v1", AWSPREVIOUS="v0"), Step.CLIENT_CUTOVER),
         # There was no token to move to: none of the secret, no secret, or tokens that the caller keeps.
-        (Cutover(Step.CLIENTS_TLS), kept(AWSCURRENT="v1"), Step.CLIENTS_TLS),
-        (Cutover(Step.CLIENTS_TLS), Kept(), Step.CLIENTS_TLS),
-        (MOVED_TO, Kept(store=Store(kept=False)), Step.CLIENTS),
+        (Cutover(Step.CLIENT_CUTOVER_TLS), kept(AWSCURRENT="v1"), Step.CLIENT_CUTOVER_TLS),
+        (Cutover(Step.CLIENT_CUTOVER_TLS), Kept(), Step.CLIENT_CUTOVER_TLS),
+        (MOVED_TO, Kept(store=Store(kept=False)), Step.CLIENT_CUTOVER),
     ],
 )
 def test_the_client_cutover_that_was_made(cutover: Cutover | None, found: Kept, made: Step | None) -> None:
@@ -73,7 +73,7 @@ def test_awscurrent_was_moved_during_the_client_cutover(found: Kept, now: str) -
 
 # --- Where the script stops
 
-TLS_FIRST = (Step.CLIENTS_TLS, Step.REQUIRE_TLS, Step.ROTATE, Step.PROMOTE, Step.CLIENTS, Step.SET)
+TLS_FIRST = (Step.CLIENT_CUTOVER_TLS, Step.REQUIRE_TLS, Step.ROTATE, Step.PROMOTE, Step.CLIENT_CUTOVER, Step.SET)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, steps: tuple[Step, ...], **request: Any) -> GroupRun:
@@ -93,19 +93,19 @@ def run(monkeypatch: pytest.MonkeyPatch, steps: tuple[Step, ...], **request: Any
     return group
 
 
-MADE = {"one": Cutover(Step.CLIENTS_TLS), "two": Cutover(Step.CLIENTS)}
+MADE = {"one": Cutover(Step.CLIENT_CUTOVER_TLS), "two": Cutover(Step.CLIENT_CUTOVER)}
 
 
 @pytest.mark.parametrize(
     ("steps", "request_", "made", "cutover"),
     [
-        (TLS_FIRST, {}, 0, Step.CLIENTS_TLS),
+        (TLS_FIRST, {}, 0, Step.CLIENT_CUTOVER_TLS),
         (TLS_FIRST, {"soak": 5.0}, 6, None),
         (TLS_FIRST, {"soak": 0.0}, 6, None),
-        (TLS_FIRST[1:], {"cutovers": MADE}, 3, Step.CLIENTS),
+        (TLS_FIRST[1:], {"cutovers": MADE}, 3, Step.CLIENT_CUTOVER),
         # A time besides the tasks is one at their cutover; at the next one, tasks move the clients as well.
-        (TLS_FIRST, {"cutovers": MADE, "soak": 5.0}, 4, Step.CLIENTS),
-        (TLS_FIRST[4:], {"cutovers": {"one": Cutover(Step.CLIENTS)}, "soak": 5.0}, 2, None),
+        (TLS_FIRST, {"cutovers": MADE, "soak": 5.0}, 4, Step.CLIENT_CUTOVER),
+        (TLS_FIRST[4:], {"cutovers": {"one": Cutover(Step.CLIENT_CUTOVER)}, "soak": 5.0}, 2, None),
         ((), {"cutovers": MADE}, 0, None),
     ],
 )
@@ -121,10 +121,10 @@ def test_where_a_script_stops(
 
 
 def test_a_group_that_failed_before_its_client_cutover_stopped_at_none() -> None:
-    group = GroupRun("one", way=Way((Step.ROTATE, Step.CLIENTS)))
+    group = GroupRun("one", way=Way((Step.ROTATE, Step.CLIENT_CUTOVER)))
     assert group.cutover is None
     group.through(Step.ROTATE)
-    assert group.cutover is Step.CLIENTS
+    assert group.cutover is Step.CLIENT_CUTOVER
 
 
 # --- What the plan shows of it
@@ -135,11 +135,11 @@ def test_a_group_that_failed_before_its_client_cutover_stopped_at_none() -> None
     [
         ({}, 2, 0),  # the record before ROTATE and after it
         ({"at_once": True, "cutover": True}, 1, 1),  # SET follows, and until when clients have time is put on record
-        ({"at_once": True, "made": Step.CLIENTS, "cutover": True}, 1, 1),
-        ({"at_once": True, "made": Step.CLIENTS_TLS}, 2, 0),  # it stops before SET
+        ({"at_once": True, "made": Step.CLIENT_CUTOVER, "cutover": True}, 1, 1),
+        ({"at_once": True, "made": Step.CLIENT_CUTOVER_TLS}, 2, 0),  # it stops before SET
     ],
 )
 def test_the_records_in_the_plan(setting: dict[str, Any], rotate: int, clients: int) -> None:
-    calls = calls_of(Way((Step.ROTATE, Step.CLIENTS, Step.SET)), Setting(Journey.ENABLE_AUTH, "one", **setting))
+    calls = calls_of(Way((Step.ROTATE, Step.CLIENT_CUTOVER, Step.SET)), Setting(Journey.ENABLE_AUTH, "one", **setting))
     records = [call["step"] for call in calls if call["action"] == "AddTagsToResource"]
-    assert (records.count("rotate"), records.count("clients")) == (rotate, clients)
+    assert (records.count("rotate"), records.count("client_cutover")) == (rotate, clients)

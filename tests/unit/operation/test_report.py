@@ -51,7 +51,7 @@ def told(*outcomes: dict[str, Any], operation: str = ROTATE) -> Report:
     return report
 
 
-def stopped(*made: str, stage: str = "clients", **members: Any) -> dict[str, Any]:
+def stopped(*made: str, stage: str = "client_cutover", **members: Any) -> dict[str, Any]:
     """An outcome that stopped at a client cutover, with a SET to come."""
     return outcome(*made, steps=f"{' '.join(made)} {stage} set", cutover_stage=stage, **members)
 
@@ -93,8 +93,8 @@ def test_only_what_was_made_is_told_as_made() -> None:
     """The rest of the plan is still to come."""
     report = told(stopped("stage", "rotate"))
     assert report["line"].endswith("(stage, rotate).")
-    assert report["planned_steps"] == ["stage", "rotate", "clients", "set"]
-    assert (report["completed_steps"], report["cutover_stage"]) == (["stage", "rotate"], "clients")
+    assert report["planned_steps"] == ["stage", "rotate", "client_cutover", "set"]
+    assert (report["completed_steps"], report["cutover_stage"]) == (["stage", "rotate"], "client_cutover")
 
 
 def test_a_failure_is_told_in_its_own_words() -> None:
@@ -142,10 +142,10 @@ def test_a_second_call_goes_on_from_the_first() -> None:
     ended = outcome("set", stood=ROTATING, stands=REQUIRED, changes=(change("set"),), on_evidence="its nodes", calls=[])
     report = report_of("one", ended, ROTATE, begun)
     assert (report["stood"], report["stands"], report["evidence"]) == (REQUIRED, REQUIRED, "the API")
-    assert report["planned_steps"] == ["stage", "rotate", "clients", "set"]
+    assert report["planned_steps"] == ["stage", "rotate", "client_cutover", "set"]
     # The tasks made the client cutover.
-    assert report["completed_steps"] == ["stage", "rotate", "clients", "set"]
-    assert report["line"].endswith("(stage, rotate, clients, set).")
+    assert report["completed_steps"] == ["stage", "rotate", "client_cutover", "set"]
+    assert report["line"].endswith("(stage, rotate, client_cutover, set).")
     assert [step["step"] for step in report["steps"]] == ["rotate", "set"]
     assert report["actions"] == ["Do-stage", "Do-rotate", "Do-set"]
     assert report["cutover_stage"] is None
@@ -159,22 +159,31 @@ def test_what_an_earlier_call_told_is_left_as_it_was() -> None:
 
 
 def test_a_time_besides_the_tasks_is_a_step_itself() -> None:
-    report = told(stopped("rotate"), outcome("clients", "set"))
-    assert report["completed_steps"] == ["rotate", "clients", "set"]
+    report = told(stopped("rotate"), outcome("client_cutover", "set"))
+    assert report["completed_steps"] == ["rotate", "client_cutover", "set"]
 
 
 def test_users_that_are_looked_at_again_are_told_once() -> None:
-    report = told(stopped("users", stage="clients_users"), outcome("users", "attach"), operation="migrate_auth_to_rbac")
-    assert report["completed_steps"] == ["users", "clients_users", "attach"]
+    report = told(
+        stopped("users", stage="client_cutover_users"), outcome("users", "attach"), operation="migrate_auth_to_rbac"
+    )
+    assert report["completed_steps"] == ["users", "client_cutover_users", "attach"]
 
 
 def test_two_client_cutovers_in_a_row() -> None:
-    first, second = stopped("prefer_tls", stage="clients_tls"), stopped("require_tls", "rotate")
+    first, second = stopped("prefer_tls", stage="client_cutover_tls"), stopped("require_tls", "rotate")
     report = told(first, second, operation="enable_auth")
-    assert report["completed_steps"] == ["prefer_tls", "clients_tls", "require_tls", "rotate"]
-    assert report["cutover_stage"] == "clients"
+    assert report["completed_steps"] == ["prefer_tls", "client_cutover_tls", "require_tls", "rotate"]
+    assert report["cutover_stage"] == "client_cutover"
     report = told(first, second, outcome("set"), operation="enable_auth")
-    assert report["completed_steps"] == ["prefer_tls", "clients_tls", "require_tls", "rotate", "clients", "set"]
+    assert report["completed_steps"] == [
+        "prefer_tls",
+        "client_cutover_tls",
+        "require_tls",
+        "rotate",
+        "client_cutover",
+        "set",
+    ]
 
 
 def test_a_call_that_has_nothing_to_do_any_more_keeps_what_was_told() -> None:
@@ -249,7 +258,7 @@ def test_exposure_is_told_only_where_it_may_be() -> None:
 USERS = [{"user_name": "app", "kept": False}, {"user_name": "default", "kept": True}, {"user_name": "b", "kept": False}]
 
 
-@pytest.mark.parametrize("made", ["rotate", "rotate_current", "detach"])
+@pytest.mark.parametrize("made", ["rotate", "rotate_current", "remove_user_groups"])
 def test_users_that_have_stopped_working(made: str) -> None:
     report = told(outcome(made, users=USERS), operation=LEAVE)
     assert report["users"] == ["app", "b"]
@@ -258,7 +267,7 @@ def test_users_that_have_stopped_working(made: str) -> None:
 
 def test_users_that_would_stop_working_have_not() -> None:
     """Neither before the step that takes them away, nor where there is nobody."""
-    report = told(stopped("stage", stage="clients_before", users=USERS), operation=LEAVE)
+    report = told(stopped("stage", stage="client_cutover_before", users=USERS), operation=LEAVE)
     assert report["users"] == ["app", "b"]
     assert "stopped working" not in report["line"]
     assert "stopped working" not in told(outcome("rotate", users=USERS[1:2]), operation=LEAVE)["line"]

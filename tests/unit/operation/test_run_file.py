@@ -122,7 +122,13 @@ def test_another_use_of_the_role_in_the_same_wave() -> None:
 def test_what_becomes_of_a_group_is_told_anew() -> None:
     """The report that a later call goes on from is one of the file, with the outcome of the call before it."""
     run = begun()
-    call = {"made": ["rotate"], "cutover_stage": "clients", "changed": True, "failed": False, "msg": "one: rotated."}
+    call = {
+        "made": ["rotate"],
+        "cutover_stage": "client_cutover",
+        "changed": True,
+        "failed": False,
+        "msg": "one: rotated.",
+    }
     run.put("one", None, None, report_of("one", call, "rotate_token"))
     before = run.of_wave()["one", None, None]
     assert before["outcome"] == "changed"

@@ -27,7 +27,7 @@ def cutovers(path: Path | str, host: str, **variables: Any) -> list[dict[str, An
 def file_of(folder: Path, *groups: tuple[str, str | None, str | None], failed: str = "") -> Path:
     """A run file with groups: id, region, and where they stopped."""
     run = RunFile.begun("", "enable_auth", "run", ["a"], [])
-    run.put("earlier", None, None, _report("earlier", "clients"))
+    run.put("earlier", None, None, _report("earlier", "client_cutover"))
     run = run.next_wave(["a"], [])
     for key, region, stage in groups:
         run.put(key, region, None, {**_report(key, stage), "failed": key == failed})
@@ -46,10 +46,10 @@ def brief(found: list[dict[str, Any]]) -> list[tuple[str, str, list[str]]]:
 
 
 def test_a_host_that_stands_for_a_group(tmp_path: Path) -> None:
-    path = file_of(tmp_path, ("a", None, "clients"), ("b", None, "clients"), ("c", None, None))
+    path = file_of(tmp_path, ("a", None, "client_cutover"), ("b", None, "client_cutover"), ("c", None, None))
     assert cutovers(path, "h", replication_group_id="B") == [
         {
-            "stage": "clients",
+            "stage": "client_cutover",
             "replication_groups": ["b"],
             "secret_names": {"b": "the/b"},
             "region": "",
@@ -63,15 +63,19 @@ def test_a_host_that_stands_for_none(tmp_path: Path) -> None:
     """Each place and each cutover by itself; those of earlier waves have had theirs."""
     path = file_of(
         tmp_path,
-        ("a", None, "clients"),
-        ("b", "us-east-1", "clients"),
-        ("c", None, "clients_tls"),
-        ("d", None, "clients"),
+        ("a", None, "client_cutover"),
+        ("b", "us-east-1", "client_cutover"),
+        ("c", None, "client_cutover_tls"),
+        ("d", None, "client_cutover"),
         ("e", "us-east-1", None),
-        ("f", None, "clients"),
+        ("f", None, "client_cutover"),
         failed="f",
     )
-    expected = [("clients", "", ["a", "d"]), ("clients", "us-east-1", ["b"]), ("clients_tls", "", ["c"])]
+    expected = [
+        ("client_cutover", "", ["a", "d"]),
+        ("client_cutover", "us-east-1", ["b"]),
+        ("client_cutover_tls", "", ["c"]),
+    ]
     assert brief(cutovers(path, "localhost")) == expected
     assert brief(cutovers(path, "b", **EAST)) == expected[1:2]
 

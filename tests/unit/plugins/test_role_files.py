@@ -141,7 +141,7 @@ class TestTasks:
         "content",
         [
             "- ansible.builtin.debug:\n",
-            "- name: A task\n  command: 'true'\n  when: cutover_stage == 'clients'\n  loop: '{{ x }}'\n",
+            "- name: A task\n  command: 'true'\n  when: cutover_stage == 'client_cutover'\n  loop: '{{ x }}'\n",
             "- debug:\n- block:\n    - debug:\n  always:\n    - debug:\n",
             "- ansible.builtin.include_tasks: more.yml\n- ansible.builtin.import_role:\n    name: mine\n",
             "- local_action: ansible.builtin.command true\n",

@@ -309,7 +309,7 @@ def test_who_stops_working_is_told(tmp_path: Path, role: str, capsys: pytest.Cap
         "a: these users stop working when its user groups are taken away: app (on ~app:* -@all +@read)"
     ]
     operation.tell_losers({"failed": True, "msg": "no credentials"})
-    operation.ended(result(operation, "rotate", stage="clients"))
+    operation.ended(result(operation, "rotate", stage="client_cutover"))
     assert playing.operation([]).has_losers is False
 
 
@@ -524,7 +524,7 @@ def test_check_mode_leaves_the_users_file_alone(tmp_path: Path) -> None:
 # --- After the client cutover
 
 
-def begun(playing: Playing, stage: str = "clients") -> list[dict[str, Any]]:
+def begun(playing: Playing, stage: str = "client_cutover") -> list[dict[str, Any]]:
     """Begin, and return where the groups stopped."""
     operation = playing.begin()
     cutovers: list[dict[str, Any]] = operation.ended(result(operation, "rotate", stage=stage))["cutovers"]
@@ -547,7 +547,7 @@ def test_who_goes_on(tmp_path: Path) -> None:
     assert (told["cutovers"], told["wave"]) == ([], 1)
     reports = RunFile.read(told["run_file"]).groups
     assert [(one["region"], one["completed_steps"], one["cutover_stage"]) for one in reports] == [
-        (region, ["rotate", "clients", "set"], None) for region in ("us-west-2", "us-east-1", "us-east-1")
+        (region, ["rotate", "client_cutover", "set"], None) for region in ("us-west-2", "us-east-1", "us-east-1")
     ]
 
 
@@ -578,7 +578,9 @@ def test_hosts_that_failed_in_the_client_cutover(
     assert ids(operation) == going
     assert [one["replication_group_id"] for one in operation.arguments.get("after_cutover", ())] == going
     told = operation.ended(result(operation, "set") if going else {})
-    left = {one["replication_group_id"] for one in content(report)["groups"] if one["cutover_stage"] == "clients"}
+    left = {
+        one["replication_group_id"] for one in content(report)["groups"] if one["cutover_stage"] == "client_cutover"
+    }
     assert left == {one["replication_group_id"] for one in cutovers} - set(going)
     if not going:
         assert told["msg"] == "No replication group goes on: on none of their hosts the client cutover came to its end."
@@ -653,7 +655,7 @@ def test_authorities_are_found_by_either_call(tmp_path: Path) -> None:
     expected = str(tmp_path / "ca.pem")
     operation = playing.begin(data_plane_ca_path="ca.pem")
     assert operation.arguments["data_plane_ca_path"] == expected
-    cutovers = operation.ended(result(operation, stage="clients"))["cutovers"]
+    cutovers = operation.ended(result(operation, stage="client_cutover"))["cutovers"]
     assert playing.go_on(cutovers, data_plane_ca_path="ca.pem").arguments["data_plane_ca_path"] == expected
     assert "data_plane_ca_path" not in playing.go_on(cutovers).arguments
 
@@ -706,9 +708,9 @@ def test_what_was_begun_is_kept_when_the_rest_ends(tmp_path: Path) -> None:
     operation.keep([(0, "a", {**ON_ITS_WAY, "step": "set"})])
     second, first = content(report)["groups"]
     assert (first["outcome"], first["changed"], first["completed_steps"]) == ("under way", True, ["rotate"])
-    assert (second["outcome"], second["cutover_stage"]) == ("changed", "clients")
+    assert (second["outcome"], second["cutover_stage"]) == ("changed", "client_cutover")
     operation.ended(result(operation, "set"))
-    assert all(one["completed_steps"] == ["rotate", "clients", "set"] for one in content(report)["groups"])
+    assert all(one["completed_steps"] == ["rotate", "client_cutover", "set"] for one in content(report)["groups"])
     assert outcomes_in(report) == {"a": (1, "changed"), "b": (1, "changed")}
 
 
@@ -742,7 +744,7 @@ def test_a_file_that_can_no_longer_be_written(
     operation.keep([(0, "a", ON_ITS_WAY)])
     shutil.rmtree(elsewhere)
     operation.keep([(0, "a", ON_ITS_WAY)])
-    told = operation.ended(result(operation, "rotate", stage="clients"))
+    told = operation.ended(result(operation, "rotate", stage="client_cutover"))
     assert Path(told["run_file"]).parent == tmp_path / "local"
     assert outcomes_in(told["run_file"]) == {"a": (1, "changed")}
     warned = " ".join(capsys.readouterr().err.split())
@@ -752,7 +754,7 @@ def test_a_file_that_can_no_longer_be_written(
     operation = playing.go_on(told["cutovers"])
     told = operation.ended(result(operation, "set"))
     assert told["run_file"] == str(report)
-    assert content(report)["groups"][0]["completed_steps"] == ["rotate", "clients", "set"]
+    assert content(report)["groups"][0]["completed_steps"] == ["rotate", "client_cutover", "set"]
 
 
 def test_what_is_in_the_users_file_may_be_old(tmp_path: Path, elsewhere: Path) -> None:
@@ -764,14 +766,14 @@ def test_what_is_in_the_users_file_may_be_old(tmp_path: Path, elsewhere: Path) -
     old = report.read_text()
     report.unlink()
     report.mkdir()
-    told = operation.ended(result(operation, "rotate", stage="clients"))
+    told = operation.ended(result(operation, "rotate", stage="client_cutover"))
     report.rmdir()
     report.write_text(old)
     operation = playing.drop("b").go_on(told["cutovers"])
     assert ids(operation) == ["a"]
     operation.ended(result(operation, "set"))
     completed = {one["replication_group_id"]: one["completed_steps"] for one in content(report)["groups"]}
-    assert completed == {"a": ["rotate", "clients", "set"], "b": ["rotate"]}
+    assert completed == {"a": ["rotate", "client_cutover", "set"], "b": ["rotate"]}
 
 
 def test_the_users_file_alone_can_be_written(tmp_path: Path) -> None:
@@ -779,7 +781,7 @@ def test_the_users_file_alone_can_be_written(tmp_path: Path) -> None:
     playing = Playing(tmp_path, "a", client_tasks=tasks(tmp_path), report_path="report.json")
     operation = playing.begin()
     shutil.rmtree(tmp_path / "local")
-    told = operation.ended(result(operation, "rotate", stage="clients"))
+    told = operation.ended(result(operation, "rotate", stage="client_cutover"))
     assert (told["run_file"], told["failed"]) == (str(report), False)
     assert ids(playing.go_on(told["cutovers"])) == ["a"]
 

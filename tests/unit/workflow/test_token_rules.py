@@ -21,7 +21,7 @@ GOOD = "Aaquae7Zooph3yahTheiV1ee"
 LIVED_WITH = "Aaquae7Zooph3yah_TheiV1ee"  # only AWS's wider rule takes it
 NEVER = "Aaquae7Zooph3yah@TheiV1ee"
 S = Step
-LAST = (S.PROVE, S.PROMOTE, S.CLIENTS, S.SET, S.PROVE_ALONE)
+LAST = (S.VERIFY_BOTH, S.PROMOTE, S.CLIENT_CUTOVER, S.SET, S.VERIFY_NEW_ONLY)
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,21 @@ LAST = (S.PROVE, S.PROMOTE, S.CLIENTS, S.SET, S.PROVE_ALONE)
     [
         pytest.param("rotate_token", (S.STAGE, S.ROTATE, *LAST), Store(C), [], id="a-new-one"),
         pytest.param("rotate_token", (S.ROTATE, *LAST), Store(C, P), [P, P], id="staged"),
-        pytest.param("rotate_token", (S.CLIENTS, S.SET), Store(C, "", V), [C], id="finish"),
+        pytest.param("rotate_token", (S.CLIENT_CUTOVER, S.SET), Store(C, "", V), [C], id="finish"),
         pytest.param("rotate_token", (S.ROTATE, S.SET), Store(C, GIVEN, kept=False), [GIVEN, GIVEN], id="handed-in"),
-        pytest.param("rollback_token", (S.STAGE, S.ROTATE, *LAST, S.ABANDON), Store(C, "", V), [V, V], id="back"),
-        pytest.param("rollback_token", (S.STAGE, S.RECALL, S.ROTATE_CURRENT, S.SET), Store(C, "", V), [V, V], id="way"),
-        pytest.param("rollback_token", (S.ADOPT, S.STAGE, S.RECALL, S.ROTATE_CURRENT), Store(C, P, V), [V], id="adopt"),
+        pytest.param(
+            "rollback_token", (S.STAGE, S.ROTATE, *LAST, S.RETIRE_VERSION), Store(C, "", V), [V, V], id="back"
+        ),
+        pytest.param(
+            "rollback_token", (S.STAGE, S.PROMOTE_OLDER, S.ROTATE_CURRENT, S.SET), Store(C, "", V), [V, V], id="way"
+        ),
+        pytest.param(
+            "rollback_token",
+            (S.PROMOTE_PENDING, S.STAGE, S.PROMOTE_OLDER, S.ROTATE_CURRENT),
+            Store(C, P, V),
+            [V],
+            id="pending",
+        ),
         pytest.param("enable_auth", (S.ROTATE_CURRENT, S.PROMOTE, S.SET), Store(C, leftover=True), [C, C], id="tidy"),
         pytest.param("migrate_auth_to_rbac", (S.USERS, S.ATTACH), Store(C), [], id="none"),
     ],

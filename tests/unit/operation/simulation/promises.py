@@ -227,11 +227,11 @@ class Watch:
 
     def cut_over(self, step: Step) -> None:
         """Have the clients do what a client cutover asks of them."""
-        if step is Step.CLIENTS_TLS:
+        if step is Step.CLIENT_CUTOVER_TLS:
             self.plain = False
-        elif step is Step.CLIENTS_USERS:
+        elif step is Step.CLIENT_CUTOVER_USERS:
             return
-        elif self.scene.operation is Journey.DISABLE_ACCESS_CONTROL and step is Step.CLIENTS:
+        elif self.scene.operation is Journey.DISABLE_ACCESS_CONTROL and step is Step.CLIENT_CUTOVER:
             # Nothing leads from users of whom nothing is known to open access without a gap.
             self.clients = {NONE} if self.access.users is None else set()
         else:

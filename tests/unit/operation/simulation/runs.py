@@ -34,7 +34,7 @@ from .virtual_time import virtual_time
 #: How often the module is called again after a client cutover that tasks make.
 _MAX_CALLS = 6
 #: What the clients do between the phases begin and finish, where that is not to take what AWSCURRENT says.
-_BETWEEN_PHASES = {Journey.ENABLE_TLS: Step.CLIENTS_TLS, Journey.MIGRATE_AUTH_TO_RBAC: Step.CLIENTS_USERS}
+_BETWEEN_PHASES = {Journey.ENABLE_TLS: Step.CLIENT_CUTOVER_TLS, Journey.MIGRATE_AUTH_TO_RBAC: Step.CLIENT_CUTOVER_USERS}
 
 
 class Killed(BaseException):
@@ -174,7 +174,7 @@ def _run(clients: SimulatedClients, scene: Scene, steps: _Steps, done: Run, watc
             watch.cut_over(group.cutover)
             cutovers = {GROUP: Cutover(group.cutover, group.kept.current)}
         if phase is Phase.BEGIN:
-            watch.cut_over(_BETWEEN_PHASES.get(scene.operation, Step.CLIENTS))
+            watch.cut_over(_BETWEEN_PHASES.get(scene.operation, Step.CLIENT_CUTOVER))
 
 
 def _services(
