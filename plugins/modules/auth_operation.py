@@ -531,24 +531,24 @@ outcomes:
             SecretId: elasticache/sessions/auth-token
             SecretString: "********"
             VersionStages: [AWSPENDING]
-    stands:
+    current_state:
       description:
         - The state of the group, as seen after the last call; where none was made, as it was planned for.
         - It begins with C(unknown) where the end of a call was not seen, and where the evidence leaves the mode open.
       type: str
       returned: always
       sample: required (the token in AWSCURRENT)
-    stood:
+    initial_state:
       description: Its state when it was planned for.
       type: str
       returned: always
       sample: required (the token in AWSCURRENT)
-    on_evidence:
+    evidence_summary:
       description: The evidence for that, in words.
       type: str
       returned: always
       sample: the API, the answers of 2 of 2 nodes, the record in its tags
-    nodes_answer:
+    nodes_reachable:
       description: Whether a node answered, so that steps can be verified there.
       type: bool
       returned: always

@@ -51,6 +51,6 @@ msg:
   type: list
   elements: str
   sample:
-    - "sessions: it stands at required (the token in AWSCURRENT), and stood at required (the token in AWSCURRENT)
+    - "sessions: current state: required (the token in AWSCURRENT), initial state: required (the token in AWSCURRENT)
       (stage, rotate, verify_both, promote, client_cutover, set, verify_new_only)."
 """

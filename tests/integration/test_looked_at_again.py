@@ -255,8 +255,8 @@ class TestAnOperation:
         labels = labelled(emulator)
         assert history(emulator) == [[A], [A, labels["AWSCURRENT"]], [labels["AWSCURRENT"]]]
         assert set(labels) == {"AWSCURRENT", "AWSPREVIOUS"}
-        assert ended.of(GROUP)["stands"] == "required (the token in AWSCURRENT)"
-        assert ended.of(GROUP)["stood"] == "required (the token in AWSCURRENT)"
+        assert ended.of(GROUP)["current_state"] == "required (the token in AWSCURRENT)"
+        assert ended.of(GROUP)["initial_state"] == "required (the token in AWSCURRENT)"
 
     @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
     def test_a_third_party(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +267,7 @@ class TestAnOperation:
         assert "drift" in ended.msg
         assert history(emulator) == [[A], [A, C]]
         assert labelled(emulator)["AWSCURRENT"] == A
-        assert "rotating (the token in AWSCURRENT, then an unknown token)" in ended.of(GROUP)["stands"]
+        assert "rotating (the token in AWSCURRENT, then an unknown token)" in ended.of(GROUP)["current_state"]
 
     @pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
     def test_again_and_again(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -226,15 +226,15 @@ class TestWholeWay:
         rehearsed = run_role(emulator, role, check=True, diff=True, **given)
         assert rehearsed.succeeded, rehearsed.output
         assert rehearsed.mutating == []
-        assert f"\n{GROUP}\n  stands:   {it.says}" in rehearsed.output
-        assert re.search(r"\n  evidence: the API", rehearsed.output)
+        assert f"\n{GROUP}\n  current state: {it.says}" in rehearsed.output
+        assert re.search(r"\n  evidence:      the API", rehearsed.output)
         assert rehearsed.changed == {"localhost": 2}  # the plan, and what is told of it
 
         ran = run_role(emulator, role, **given)
         did_what_it_planned(ran)
         assert rehearsed.planned == ran.mutating
         it.arrived(emulator)
-        assert f"{GROUP}: it stands at " in ran.text
+        assert f"{GROUP}: current state: " in ran.text
 
         again = run_role(emulator, role, **given)
         nothing_changed(again)

@@ -84,8 +84,8 @@ def test_a_canary_then_half_then_the_rest(emulator: Emulator, tmp_path: Path) ->
     }
     assert (told["operation"], told["waiting"]) == ("rotate_token", [])
     first = told["groups"][0]
-    assert (first["outcome"], first["stood"]) == ("changed", "required (the token in AWSCURRENT)")
-    assert first["stands"] == "required (the token in AWSCURRENT)"
+    assert (first["outcome"], first["initial_state"]) == ("changed", "required (the token in AWSCURRENT)")
+    assert first["current_state"] == "required (the token in AWSCURRENT)"
     assert first["actions"].count("ModifyReplicationGroup") == 2
     assert [step["step"] for step in first["steps"]] == ["stage", "rotate", "promote", "set"]
     assert all(step["duration"] >= 0 for step in first["steps"])

@@ -136,7 +136,7 @@ def check_told(ran: RoleRun, folder: Path, trouble: Trouble) -> None:
     assert not any(ran.changed[host] for host in BAD)
     assert outcomes(folder) == {**dict.fromkeys(GOOD, "changed"), **dict.fromkeys(BAD, "failed")}
     counts = ("2 changed, 2 failed", "2 failed, 2 changed")
-    assert any(f"wave 1: {told}. In all: {told}. They stand at: " in ran.text for told in counts)
+    assert any(f"wave 1: {told}. In all: {told}. Current states: " in ran.text for told in counts)
     for told in account(folder)["groups"]:
         if told["replication_group_id"] in BAD:
             assert told["msg"].startswith(f"{told['replication_group_id']}: ")

@@ -116,42 +116,42 @@ class TestARotation:
     """The operation's result, its summary and its run file tell the same."""
 
     def told(self, ended: ModuleRun, tmp_path: Path) -> str:
-        """Return where the group stands, as the role's report, its file and the wave's summary have it."""
+        """Return the group's current state, as the role's report, its file and the wave's summary have it."""
         report = report_of(GROUP, ended.of(GROUP), "rotate_token")
         file = RunFile.begun(str(tmp_path / "result.json"), "rotate_token", "run", ["localhost"], [])
         file.put(GROUP, None, None, report)
         write_whole(file.path, file.text())
-        stands = str(report["stands"])
-        assert RunFile.read(file.path).groups[0]["stands"] == stands
-        assert file.summary().endswith(f"They stand at: 1 {stands}.")
-        assert ended.of(GROUP)["stands"] == stands
-        return stands
+        current_state = str(report["current_state"])
+        assert RunFile.read(file.path).groups[0]["current_state"] == current_state
+        assert file.summary().endswith(f"Current states: 1 {current_state}.")
+        assert ended.of(GROUP)["current_state"] == current_state
+        return current_state
 
     def rotate(self, emulator: Emulator, **more: Any) -> ModuleRun:
         options = {"replication_group_ids": [GROUP], "continue_on_error": True, **more}
         return run(emulator, "auth_operation", rotation(emulator, **options), hidden=[A])
 
     @pytest.mark.parametrize(
-        ("nth", "stands"),
+        ("nth", "current_state"),
         [
             (1, "required (the token in AWSCURRENT)"),
             (2, "rotating (the token in AWSPREVIOUS, then the token in AWSCURRENT)"),
         ],
         ids=["rotate", "set"],
     )
-    def test_refused(self, emulator: Emulator, tmp_path: Path, nth: int, stands: str) -> None:
+    def test_refused(self, emulator: Emulator, tmp_path: Path, nth: int, current_state: str) -> None:
         due_fleet(emulator, [GROUP], A)
         emulator.faults({**_REFUSED, "action": MODIFY, "nth": nth})
         ended = self.rotate(emulator)
         assert ended.of(GROUP)["failed"]
-        assert self.told(ended, tmp_path) == stands
+        assert self.told(ended, tmp_path) == current_state
         labels = labelled(emulator)
         expected = [A] if nth == 1 else [labels["AWSPREVIOUS"], labels["AWSCURRENT"]]
         assert slots(emulator) == expected
-        assert ended.of(GROUP)["stood"] == "required (the token in AWSCURRENT)"
+        assert ended.of(GROUP)["initial_state"] == "required (the token in AWSCURRENT)"
 
     @pytest.mark.parametrize(
-        ("nth", "stands"),
+        ("nth", "current_state"),
         [
             (
                 1,
@@ -171,7 +171,7 @@ class TestARotation:
         ids=["rotate", "set"],
     )
     def test_not_seen_to_end(
-        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nth: int, stands: list[str]
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nth: int, current_state: list[str]
     ) -> None:
         due_fleet(emulator, [GROUP], A)
         emulator.faults({"kind": "never-ends", "action": MODIFY, "nth": nth})
@@ -179,7 +179,7 @@ class TestARotation:
         ended = self.rotate(emulator)
         assert ended.of(GROUP)["failed"], ended.of(GROUP)
         assert "rotate" in ended.of(GROUP)["made" if nth == 2 else "left"]
-        assert self.told(ended, tmp_path) == f"unknown: {' or '.join(stands)}"
+        assert self.told(ended, tmp_path) == f"unknown: {' or '.join(current_state)}"
 
     def test_through(self, emulator: Emulator, tmp_path: Path) -> None:
         due_fleet(emulator, [GROUP], A)

@@ -23,21 +23,21 @@ from .journey_store import Kept
 @dataclass
 class GroupRun(Planned):
     """One group's run. ``made``: the steps of this run; ``left``: those after them; ``changes``: what each
-    step came to, as the module of its own would tell it. ``stood``: where it stood when it was planned for; where it
-    stands is what was seen after the last call. ``overtaken``: somebody else has changed it since, and what is left is
-    to be planned anew; ``earlier``: the steps that were made before that. ``common``: the error, where it is one that
-    concerns no single group.
+    step came to, as the module of its own would tell it. ``initial_state``: where it stood when it was planned for;
+    where it stands is what was seen after the last call. ``overtaken``: somebody else has changed it since, and what is
+    left is to be planned anew; ``earlier``: the steps that were made before that. ``common``: the error, where it is
+    one that concerns no single group.
     """
 
     made: list[Step] = field(default_factory=list)
     changes: list[Outcome] = field(default_factory=list)
-    stood: str = ""
+    initial_state: str = ""
     overtaken: bool = False
     earlier: tuple[Step, ...] = ()
     common: AuthError | None = None
 
     def __post_init__(self) -> None:
-        self.stood, self.after = self.stood or self.stands, None
+        self.initial_state, self.after = self.initial_state or self.current_state, None
 
     @property
     def left(self) -> tuple[Step, ...]:
@@ -54,7 +54,7 @@ class GroupRun(Planned):
         return {
             **super().outcome(),
             "steps": [step.value for step in (*self.earlier, *self.way.steps)],
-            "stood": self.stood,
+            "initial_state": self.initial_state,
             "after": self.after,
             "actions": self.actions,
             "made": [step.value for step in (*self.earlier, *self.made)],
@@ -98,8 +98,8 @@ class GroupRun(Planned):
         new.changed, new.drift = self.changed or plan.changed, self.drift or plan.drift
         new.actions, new.changes = self.actions, self.changes
         new.warnings = self.warnings + [warning for warning in plan.warnings if warning not in self.warnings]
-        new.before, new.stood, new.after = self.before, self.stood, plan.after if self.changed else None
-        new.stands = plan.stands or "unknown"
+        new.before, new.initial_state, new.after = self.before, self.initial_state, plan.after if self.changed else None
+        new.current_state = plan.current_state or "unknown"
         new.earlier = (*self.earlier, *self.made)
         return new
 
@@ -116,7 +116,7 @@ class GroupRun(Planned):
         self.seen, self.kept = seen, kept
 
     def _now(self, after: dict[str, Any]) -> None:
-        self.after, self.stands = after, standing(after)
+        self.after, self.current_state = after, standing(after)
 
 
 def _possible(shown: dict[str, Any]) -> str:

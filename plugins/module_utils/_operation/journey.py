@@ -133,8 +133,8 @@ class Planned(Progress):
 
     way: Way = field(default_factory=Way)
     calls: list[dict[str, Any]] = field(default_factory=list)
-    stands: str = ""
-    on_evidence: str = ""
+    current_state: str = ""
+    evidence_summary: str = ""
     heard: bool = False
     age: float | None = None
     secret: str = ""
@@ -160,9 +160,9 @@ class Planned(Progress):
             **common,
             "steps": [step.value for step in self.way.steps],
             "calls": self.calls,
-            "stands": self.stands,
-            "on_evidence": self.on_evidence,
-            "nodes_answer": self.heard,
+            "current_state": self.current_state,
+            "evidence_summary": self.evidence_summary,
+            "nodes_reachable": self.heard,
             "auth_token_age_days": None if self.age is None else round(self.age, 4),
             "secret_name": self.secret or None,
             "engine": self.engine or None,
@@ -429,8 +429,8 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     one.age = _age(group)
     one.engine = group.engine
     one.heard = seen.heard or any(answer.reach is Reach.ANSWERED for answer in answers)
-    one.stands = _stands(request, group, states)
-    one.on_evidence = _evidence(seen, answers)
+    one.current_state = _current_state(request, group, states)
+    one.evidence_summary = _evidence(seen, answers)
     let_in = kept.store.current if kept.store.kept else kept.store.pending
     one.users = _users(group, others, welcome, let_in) if request.journey in LEAVING_RBAC else []
     one.open_since = _open_since(seen, states)
@@ -632,7 +632,7 @@ def _open_since(seen: Observation, states: Iterable[State]) -> float | None:
     return min(moved, seen.entry.written_at) if seen.entry else moved
 
 
-def _stands(request: Request, group: Group, states: Iterable[State]) -> str:
+def _current_state(request: Request, group: Group, states: Iterable[State]) -> str:
     tls = "" if group.tls == REQUIRED else f", encryption in transit {group.tls}"
     if request.journey is Journey.ENABLE_TLS:
         return f"encryption in transit {group.tls}"
@@ -874,10 +874,10 @@ def _tell(request: Request, one: Planned) -> None:
         note += f" The client cutover of another run lasts until {clock(one.cutover_until)}, which {ends}."
     turn = any(step in TURNS for step in one.way.steps)
     if not one.way.steps or not (one.calls or turn):
-        one.msg = f"{one.id}: nothing to do. It stands at {one.stands}.{note}"
+        one.msg = f"{one.id}: nothing to do. Current state: {one.current_state}.{note}"
     else:
         some = f"{len(one.calls)} calls to make{', and the clients have their turn' if turn else ''}"
-        one.msg = f"{one.id}: {some}. It stands at {one.stands}.{note}"
+        one.msg = f"{one.id}: {some}. Current state: {one.current_state}.{note}"
     one.changed = request.check_mode and bool(one.calls)
 
 
@@ -891,9 +891,10 @@ def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str,
             "prepared": "\n".join(
                 (
                     one.id + (f" ({place})" if place else ""),
-                    f"  stands:   {one.stands or '?'}" + (f", token {one.age:.1f} days old" if one.age else ""),
-                    f"  evidence: {one.on_evidence or '-'}",
-                    *((f"  refused:  {one.error}",) if one.error else ()),
+                    f"  current state: {one.current_state or '?'}"
+                    + (f", token {one.age:.1f} days old" if one.age else ""),
+                    f"  evidence:      {one.evidence_summary or '-'}",
+                    *((f"  refused:       {one.error}",) if one.error else ()),
                     *(f"  {line}" for line in one.lines),
                     *(("  nothing to do",) if not one.lines and not one.error else ()),
                     "",

@@ -38,7 +38,7 @@ def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Repo
         if operation in _EXPOSING:
             _expose(report, change)
     # What a later call saw is newer, also where it made no step.
-    report["stands"] = outcome.get("stands") or report.get("stands", "")
+    report["current_state"] = outcome.get("current_state") or report.get("current_state", "")
     if report["failed"] or outcome.get("changed") or before is None:
         report["msg"] = for_role(str(outcome.get("msg") or ""), operation)
     report["line"] = _line(key, report)
@@ -55,8 +55,8 @@ def _begun(outcome: Mapping[str, Any], operation: str) -> Report:
     since = {"open_since": outcome.get("open_since"), "exposure_seconds": None} if operation in _EXPOSING else {}
     return {
         "changed": False,
-        "stood": outcome.get("stood") or outcome.get("stands"),
-        "evidence": outcome.get("on_evidence"),
+        "initial_state": outcome.get("initial_state") or outcome.get("current_state"),
+        "evidence_summary": outcome.get("evidence_summary"),
         "secret_name": outcome.get("secret_name"),
         "users": [user["user_name"] for user in outcome.get("users") or () if not user.get("kept")],
         "planned_steps": list(outcome.get("steps") or ()),
@@ -88,7 +88,8 @@ def _line(key: str, report: Report) -> str:
     if report["users"] and set(REMOVING_USER_GROUPS) & set(report["completed_steps"]):
         told += f" These users have stopped working: {', '.join(report['users'])}."
     made = ", ".join(report["completed_steps"])
-    return f"{key}: it stands at {report['stands'] or report['stood']}, and stood at {report['stood']} ({made}).{told}"
+    initial, current = report["initial_state"], report["current_state"] or report["initial_state"]
+    return f"{key}: current state: {current}, initial state: {initial} ({made}).{told}"
 
 
 def unended(key: str, progress: Mapping[str, Any], before: Report | None = None) -> Report:

@@ -110,7 +110,7 @@ class RunFile:
             "operation": self.operation,
             "run": self.run,
             "began_at": self.began_at,
-            "told_at": _now(),
+            "written_at": _now(),
             "wave": self.wave,
             "hosts": list(self.hosts),
             "waiting": list(self.waiting),
@@ -128,7 +128,7 @@ class RunFile:
         states = collections.Counter(map(_standing, self.groups))
         return (
             f"{self.operation}, wave {self.wave}: {_counted(group['outcome'] for group in wave)}. In all: "
-            f"{_counted(group['outcome'] for group in self.groups)}{waiting}. They stand at: {_words(states)}."
+            f"{_counted(group['outcome'] for group in self.groups)}{waiting}. Current states: {_words(states)}."
         )
 
 
@@ -186,7 +186,7 @@ def _now() -> str:
 
 def _standing(report: Mapping[str, Any]) -> str:
     """Return where a group stands, in words; some could not be looked at."""
-    return str(report.get("stands") or report.get("stood") or "unknown (not looked at)")
+    return str(report.get("current_state") or report.get("initial_state") or "unknown (not looked at)")
 
 
 def _counted(outcomes: Iterable[str]) -> str:

@@ -257,19 +257,19 @@ class _Steps:
         mode, seen = TLS_STEPS[step], self.group.seen
         self.group.seen = seen and replace(seen, group=replace(seen.group, tls=mode))
         if not done.error:
-            self.group.stands = f"encryption in transit {mode}"
+            self.group.current_state = f"encryption in transit {mode}"
         elif done.changed:
             before = OFF if step is Step.PREFER_TLS else PREFERRED
-            self.group.stands = f"unknown: encryption in transit {before} or {mode}"
+            self.group.current_state = f"unknown: encryption in transit {before} or {mode}"
 
     def _detach(self, step: Step) -> None:
         done = take_user_groups_away(self.clients, self.services.request, self.group.id)
         self._resources(step, [done])
         self.group.seen = None  # it was seen with user groups
         if not done.error:
-            self.group.stands = f"open, encryption in transit {(done.after or {})['transit_encryption_mode']}"
+            self.group.current_state = f"open, encryption in transit {(done.after or {})['transit_encryption_mode']}"
         elif done.changed:
-            self.group.stands, self.group.after = f"unknown: {self.group.stands} or open", None
+            self.group.current_state, self.group.after = f"unknown: {self.group.current_state} or open", None
 
     def _is_overtaken(self) -> bool:
         """Whether somebody else has changed the group since it was seen last, which is taken note of."""

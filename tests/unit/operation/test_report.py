@@ -25,9 +25,9 @@ def outcome(*made: str, steps: str = "", changes: tuple[dict[str, Any], ...] = (
         "made": list(made),
         "changes": list(changes),
         "actions": [{"step": step, "action": f"Do-{step}", "parameters": {}} for step in made],
-        "stood": "open",
-        "stands": "open",
-        "on_evidence": "the API",
+        "initial_state": "open",
+        "current_state": "open",
+        "evidence_summary": "the API",
         "open_since": None,
         "secret_name": None,
         "users": [],
@@ -63,7 +63,7 @@ def test_nothing_to_do_is_told_in_the_words_of_the_plan() -> None:
     report = told(outcome())
     assert (report["changed"], report["failed"]) == (False, False)
     assert report["line"] == report["msg"] == "one: nothing to do. It is open."
-    assert (report["stood"], report["stands"], report["evidence"]) == ("open", "open", "the API")
+    assert (report["initial_state"], report["current_state"], report["evidence_summary"]) == ("open", "open", "the API")
 
 
 def test_without_a_word_of_the_plan_there_is_nothing_to_do() -> None:
@@ -76,8 +76,10 @@ def test_what_was_done_is_told_with_before_and_after() -> None:
         {"step": "promote", "service": "secretsmanager", "action": "UpdateSecretVersionStage", "parameters": {}},
     ]
     changes = (change("rotate", called_at=5.0, done_at=6.0, before="not kept"), change("promote", duration=None))
-    report = told(outcome("rotate", "promote", calls=calls, changes=changes, stood=REQUIRED, stands=ROTATING))
-    assert report["line"] == f"one: it stands at {ROTATING}, and stood at {REQUIRED} (rotate, promote)."
+    report = told(
+        outcome("rotate", "promote", calls=calls, changes=changes, initial_state=REQUIRED, current_state=ROTATING)
+    )
+    assert report["line"] == f"one: current state: {ROTATING}, initial state: {REQUIRED} (rotate, promote)."
     assert report["changed"] is True
     assert report["actions"] == ["Do-rotate", "Do-promote"]
     assert report["planned_calls"] == ["elasticache:ModifyReplicationGroup", "secretsmanager:UpdateSecretVersionStage"]
@@ -109,10 +111,12 @@ def test_a_failure_is_told_in_its_own_words() -> None:
 
 def test_a_refused_plan_is_a_failure() -> None:
     """It may have been refused before the group was looked at."""
-    report = told(outcome(failed=True, msg="one: rotate_token is refused.", stood="", stands="", steps=""))
+    report = told(
+        outcome(failed=True, msg="one: rotate_token is refused.", initial_state="", current_state="", steps="")
+    )
     assert (report["failed"], report["changed"]) == (True, False)
     assert report["line"] == "one: rotate_token is refused."
-    assert (report["stood"], report["stands"], report["completed_steps"]) == ("", "", [])
+    assert (report["initial_state"], report["current_state"], report["completed_steps"]) == ("", "", [])
 
 
 def test_an_outcome_may_lack_what_was_never_found_out() -> None:
@@ -138,10 +142,23 @@ def test_messages_name_the_variables_of_the_role(said: str, reworded: str) -> No
 
 
 def test_a_second_call_goes_on_from_the_first() -> None:
-    begun = told(stopped("stage", "rotate", stood=REQUIRED, stands=ROTATING, changes=(change("rotate"),)))
-    ended = outcome("set", stood=ROTATING, stands=REQUIRED, changes=(change("set"),), on_evidence="its nodes", calls=[])
+    begun = told(
+        stopped("stage", "rotate", initial_state=REQUIRED, current_state=ROTATING, changes=(change("rotate"),))
+    )
+    ended = outcome(
+        "set",
+        initial_state=ROTATING,
+        current_state=REQUIRED,
+        changes=(change("set"),),
+        evidence_summary="its nodes",
+        calls=[],
+    )
     report = report_of("one", ended, ROTATE, begun)
-    assert (report["stood"], report["stands"], report["evidence"]) == (REQUIRED, REQUIRED, "the API")
+    assert (report["initial_state"], report["current_state"], report["evidence_summary"]) == (
+        REQUIRED,
+        REQUIRED,
+        "the API",
+    )
     assert report["planned_steps"] == ["stage", "rotate", "client_cutover", "set"]
     # The tasks made the client cutover.
     assert report["completed_steps"] == ["stage", "rotate", "client_cutover", "set"]
@@ -187,19 +204,22 @@ def test_two_client_cutovers_in_a_row() -> None:
 
 
 def test_a_call_that_has_nothing_to_do_any_more_keeps_what_was_told() -> None:
-    begun = stopped("rotate", msg="one: rotated.", stands=ROTATING)
-    report = told(begun, outcome(msg="one: nothing to do.", stands=REQUIRED))
+    begun = stopped("rotate", msg="one: rotated.", current_state=ROTATING)
+    report = told(begun, outcome(msg="one: nothing to do.", current_state=REQUIRED))
     assert (report["changed"], report["failed"], report["msg"]) == (True, False, "one: rotated.")
 
 
 def test_a_failure_after_the_client_cutover() -> None:
     """What was changed before it stays told, and where the group stands is what was seen last."""
     refusal = "one: rotate_token has stopped: somebody else changed the group."
-    report = told(stopped("rotate", stands=ROTATING), outcome(failed=True, msg=refusal, stands=REQUIRED))
+    report = told(stopped("rotate", current_state=ROTATING), outcome(failed=True, msg=refusal, current_state=REQUIRED))
     assert (report["changed"], report["failed"]) == (True, True)
-    assert (report["line"], report["stands"], report["cutover_stage"]) == (refusal, REQUIRED, None)
+    assert (report["line"], report["current_state"], report["cutover_stage"]) == (refusal, REQUIRED, None)
     # Where it could not be looked at any more, that is what the call before saw.
-    assert told(stopped("rotate", stands=ROTATING), outcome(failed=True, stands=""))["stands"] == ROTATING
+    assert (
+        told(stopped("rotate", current_state=ROTATING), outcome(failed=True, current_state=""))["current_state"]
+        == ROTATING
+    )
 
 
 # --- For how long everyone was let in
@@ -290,9 +310,9 @@ def test_a_group_on_its_way() -> None:
 
 
 def test_a_group_on_its_way_keeps_what_an_earlier_call_told() -> None:
-    begun = told(stopped("rotate", stands=ROTATING, secret_name="the/secret"))
+    begun = told(stopped("rotate", current_state=ROTATING, secret_name="the/secret"))
     report = unended("one", progress("set"), begun)
-    assert (report["changed"], report["stands"], report["secret_name"]) == (True, ROTATING, "the/secret")
+    assert (report["changed"], report["current_state"], report["secret_name"]) == (True, ROTATING, "the/secret")
     assert report["actions"] == ["Do-rotate"]
     assert report["line"].startswith("one: it was at set ")
     assert "unended" not in begun

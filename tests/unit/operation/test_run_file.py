@@ -29,7 +29,7 @@ def begun(path: str = "", waiting: tuple[str, ...] = ("three",)) -> RunFile:
 
 
 def report(key: str = "one", **members: Any) -> dict[str, Any]:
-    told = {"changed": False, "failed": False, "stood": "open", "stands": "open"}
+    told = {"changed": False, "failed": False, "initial_state": "open", "current_state": "open"}
     return {**told, "msg": f"{key}: said.", "line": f"{key}: said.", **members}
 
 
@@ -201,7 +201,7 @@ def test_what_is_read_back(tmp_path: Path) -> None:
         "operation",
         "run",
         "began_at",
-        "told_at",
+        "written_at",
         "wave",
         "hosts",
         "waiting",
@@ -349,23 +349,23 @@ def test_a_line_that_lacks_something_is_no_run_file(tmp_path: Path, name: str) -
 
 def test_the_summary() -> None:
     run = begun()
-    put(run, "one", "two", changed=True, stands="required (a)")
-    put(run, "three", failed=True, stands="", stood="required (a)")
-    put(run, "four", failed=True, stands=None, stood="")
+    put(run, "one", "two", changed=True, current_state="required (a)")
+    put(run, "three", failed=True, current_state="", initial_state="required (a)")
+    put(run, "four", failed=True, current_state=None, initial_state="")
     assert run.summary() == (
-        "rotate_token, wave 1: 2 changed, 2 failed. In all: 2 changed, 2 failed, 1 host is waiting. They stand at: "
+        "rotate_token, wave 1: 2 changed, 2 failed. In all: 2 changed, 2 failed, 1 host is waiting. Current states: "
         "3 required (a), 1 unknown (not looked at)."
     )
     assert ", 2 hosts are waiting. " in begun(waiting=("three", "four")).summary()
     last = run.next_wave(["five"], [])
     put(last, "five", unended=True)
     assert last.summary() == (
-        "rotate_token, wave 2: 1 under way. In all: 2 changed, 2 failed, 1 under way. They stand at: "
+        "rotate_token, wave 2: 1 under way. In all: 2 changed, 2 failed, 1 under way. Current states: "
         "3 required (a), 1 unknown (not looked at), 1 open."
     )
 
 
 def test_the_summary_of_nothing() -> None:
     assert (
-        begun(waiting=()).summary() == "rotate_token, wave 1: no groups. In all: no groups. They stand at: no groups."
+        begun(waiting=()).summary() == "rotate_token, wave 1: no groups. In all: no groups. Current states: no groups."
     )

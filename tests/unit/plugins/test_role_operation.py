@@ -125,7 +125,15 @@ def outcome(key: str, *made: str, failed: bool = False, **members: Any) -> dict[
     told = {"changed": bool(made), "failed": failed, "msg": f"{key}: {'refused' if failed else 'done'}."}
     lists: dict[str, Any] = {name: [] for name in ("calls", "changes", "users")}
     actions = [{"step": step, "action": step} for step in made]
-    return {**told, **lists, "steps": list(made), "made": list(made), "actions": actions, "stands": "open", **members}
+    return {
+        **told,
+        **lists,
+        "steps": list(made),
+        "made": list(made),
+        "actions": actions,
+        "current_state": "open",
+        **members,
+    }
 
 
 def result(operation: RoleOperation, *made: str, stage: str | None = None, failing: Sequence[str] = ()) -> Any:
