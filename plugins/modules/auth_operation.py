@@ -15,10 +15,11 @@ description:
     groups are treated in one process, each by a script of its own, so that a group that takes long holds up no other.
     Where calls queue, what finishes a group goes before what begins another."
   - At a client cutover a group waits for O(soak). Without it, the group stops there, RV(cutovers) names it, and
-    RV(outcomes.left) says what remains. Once its clients have been moved, another call with O(after_cutover) goes on.
+    RV(outcomes.remaining_steps) says what remains. Once its clients have been moved, another call with O(after_cutover)
+    goes on.
   - Before each call that changes a group, its state is looked at again. Where somebody else has changed it, it is
     planned for anew. A group to which that happens three times fails.
-  - In check mode it plans, and changes nothing. What it would do is in RV(outcomes.calls), and in the diff.
+  - In check mode it plans, and changes nothing. What it would do is in RV(outcomes.planned_calls), and in the diff.
   - Options that can't be meant so are errors before any group is looked at. What would stop the operation on a group,
     and can be known before, is an error of that group before it is changed.
   - Each operation has a role of this collection, which calls this module. Use the role where clients are moved by
@@ -480,26 +481,26 @@ outcomes:
       description: What was done, what remains to be done, or why not and the way out.
       type: str
       returned: always
-    made:
+    completed_steps:
       description: The steps that were made.
       type: list
       elements: str
       returned: always
       sample: [stage, rotate, verify_both, promote]
-    left:
+    remaining_steps:
       description: The steps that remain after them, in order.
       type: list
       elements: str
       returned: always
       sample: [client_cutover, set, verify_new_only]
-    changes:
+    step_results:
       description:
         - What came of each step that changes or counts something, in order, as the module for that step alone would
           return it, without the evidence, the state before and the calls. C(step) is its name.
       type: list
       elements: dict
       returned: always
-    actions:
+    api_calls:
       description: The API calls made, in order, each with its step; tokens masked.
       type: list
       elements: dict
@@ -510,7 +511,7 @@ outcomes:
         - Where the end of that call was not seen, the states before it and those that it leads to.
       type: dict
       returned: when a call was made
-    steps:
+    planned_steps:
       description:
         - The steps of the plan, in order.
         - Where it was planned for anew, the steps made before that, and those of the new plan.
@@ -518,7 +519,7 @@ outcomes:
       elements: str
       returned: always
       sample: [stage, rotate, promote, client_cutover, set]
-    calls:
+    planned_calls:
       description: The API calls of these steps, in order, tokens masked.
       type: list
       elements: dict

@@ -273,7 +273,7 @@ outcomes:
         AWSCURRENT: 1c6ba0a7-5f0c-4f0e-8a3c-0f5fd1e0a0b4
         AWSPENDING: 5b0f7f9e-40a4-5b86-9d2b-6f1f3f3c9e55
         AWSPREVIOUS: null
-    actions:
+    api_calls:
       description: The API calls that changed the secret (in check mode, would), what it holds masked.
       type: list
       elements: dict

@@ -407,7 +407,7 @@ after:
   description: The same after the change; predicted in check mode and with O(wait=false).
   returned: when nothing failed
   type: dict
-actions:
+api_calls:
   description: The API calls that changed the group (in check mode, would), tokens masked.
   returned: always
   type: list

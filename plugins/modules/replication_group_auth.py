@@ -176,7 +176,7 @@ outcomes:
       description: What the API, each node and the record said last.
       type: dict
       returned: when the group was observed
-    actions:
+    api_calls:
       description: The API calls that changed the group (in check mode, would), tokens masked.
       type: list
       elements: dict

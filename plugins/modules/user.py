@@ -293,7 +293,7 @@ evidence:
       type: list
       elements: dict
       returned: always
-actions:
+api_calls:
   description: The API calls that changed the user (in check mode, would), passwords masked. The record's are left out.
   returned: always
   type: list

@@ -157,7 +157,7 @@ after:
   description: The same after the change; predicted in check mode and with O(wait=false).
   returned: when nothing failed
   type: dict
-actions:
+api_calls:
   description: The API calls that changed the user group (in check mode, would).
   returned: always
   type: list

@@ -245,7 +245,7 @@ class RoleOperation:
         for place in plan.get("targets") or ():
             for key, outcome in place["outcomes"].items():
                 users = [f"{one['user_name']} ({one['access_string']})" for one in outcome["users"] if not one["kept"]]
-                if users and set(REMOVING_USER_GROUPS) & set(outcome["steps"]):
+                if users and set(REMOVING_USER_GROUPS) & set(outcome["planned_steps"]):
                     text = f"{key}: these users stop working when its user groups are taken away: {', '.join(users)}"
                     Display().display(one_line(text, _MAX_LINE))
 

@@ -116,7 +116,7 @@ def test_a_time_before_rotate_does_not_delay_set(emulator: Emulator) -> None:
     options: dict[str, Any] = {"operation": "migrate_rbac_to_auth", "accept_open_window": True}
     ran = run(emulator, "auth_operation", rotation(emulator, **options, replication_group_id="sessions", soak=3))
     outcome = ran.result["outcomes"]["sessions"]
-    assert outcome["made"] == ["client_cutover_before", "rotate_current", "set", "verify_new_only"]
+    assert outcome["completed_steps"] == ["client_cutover_before", "rotate_current", "set", "verify_new_only"]
     assert slots(emulator) == [A]
     assert [warning for warning in ran.warnings if "SET was made" in warning] == []
 

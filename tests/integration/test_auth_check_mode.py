@@ -46,7 +46,7 @@ def test_the_prediction_comes_true(emulator: Emulator, name: str, record: bool) 
     assert emulator.group(GROUP)["tags"] == {}
     real = auth(emulator, strategy, record=record, **options)
     assert predicted.changed == real.changed == (state != "rotating" or strategy != "rotate")
-    assert predicted.of(GROUP)["actions"] == real.of(GROUP)["actions"]
+    assert predicted.of(GROUP)["api_calls"] == real.of(GROUP)["api_calls"]
     assert predicted.of(GROUP)["before"] == real.of(GROUP)["before"]
     assert {**predicted.of(GROUP)["after"], DATE: None} == {**real.of(GROUP)["after"], DATE: None}
     assert predicted.result["diff"] == real.result["diff"]

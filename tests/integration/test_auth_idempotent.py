@@ -44,7 +44,7 @@ def assert_second_run_does_nothing(emulator: Emulator, strategy: str, **options:
     second = auth(emulator, strategy, **options)
     assert not second.failed, second.msg
     assert not second.changed
-    assert second.of(GROUP)["actions"] == []
+    assert second.of(GROUP)["api_calls"] == []
     assert second.of(GROUP)["before"] == second.of(GROUP)["after"]
     assert mutating(emulator) == before
 

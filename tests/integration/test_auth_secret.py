@@ -123,7 +123,7 @@ def changed(emulator: Emulator, state: str, **options: Any) -> dict[str, Any]:
     assert outcome["changed"]
     assert ended.changed
     foretold = predicted.of(GROUP)
-    assert foretold["actions"] == outcome["actions"]
+    assert foretold["api_calls"] == outcome["api_calls"]
     assert foretold["before"] == outcome["before"]
     assert foretold["msg"].replace("would be", "was") == outcome["msg"]
     known = {None, *(outcome["before"] or {}).values()}
@@ -150,13 +150,13 @@ def unchanged(emulator: Emulator, state: str, **options: Any) -> dict[str, Any]:
     assert mutating(emulator) == before
     outcome = ended.of(GROUP)
     assert outcome["before"] == outcome["after"]
-    assert outcome["actions"] == ended.result["diff"] == []
+    assert outcome["api_calls"] == ended.result["diff"] == []
     return outcome
 
 
 def actions(outcome: Mapping[str, Any]) -> list[str]:
     """The calls that an outcome tells of."""
-    return [action["action"] for action in outcome["actions"]]
+    return [action["action"] for action in outcome["api_calls"]]
 
 
 class TestFromStagedToPromoted:
@@ -168,7 +168,7 @@ class TestFromStagedToPromoted:
         outcome = changed(emulator, "staged", key=KEY)
         assert outcome["msg"] == f"sessions: a new token was staged in AWSPENDING of the secret {NAME}."
         assert outcome["secret_name"] == NAME
-        assert outcome["actions"] == [
+        assert outcome["api_calls"] == [
             {
                 "action": "PutSecretValue",
                 "parameters": {"SecretId": NAME, "SecretString": MASK, "VersionStages": [PENDING]},
@@ -301,7 +301,7 @@ class TestCreate:
             f"sessions: the secret {NAME} was created, with a new token in AWSPENDING. "
             "AWSCURRENT says that there is no token yet."
         )
-        assert outcome["actions"][0] == {
+        assert outcome["api_calls"][0] == {
             "action": "CreateSecret",
             "parameters": {
                 "Name": NAME,

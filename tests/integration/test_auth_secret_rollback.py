@@ -87,7 +87,7 @@ class TestBack:
             f"sessions: the token in AWSPREVIOUS of the secret {NAME} was staged in AWSPENDING. "
             "The one in AWSCURRENT is marked as given up (elasticache.auth/abandoned)."
         )
-        assert outcome["actions"] == [
+        assert outcome["api_calls"] == [
             {
                 "action": LABEL,
                 "parameters": {"SecretId": NAME, "VersionStage": ABANDONED, "MoveToVersionId": before[CURRENT]},
@@ -114,7 +114,7 @@ class TestBack:
         )
 
         outcome = changed(emulator, "abandoned", **options)
-        assert [action["parameters"]["VersionStage"] for action in outcome["actions"]] == [PREVIOUS, ABANDONED]
+        assert [action["parameters"]["VersionStage"] for action in outcome["api_calls"]] == [PREVIOUS, ABANDONED]
         assert outcome["msg"] == (
             f"sessions: version {before[CURRENT]} of the secret {NAME}, which had been given up, was stripped of its "
             "labels. Secrets Manager deletes the version in a day or more."
@@ -148,7 +148,7 @@ class TestBack:
         before = labels(emulator)
         changed(emulator, "staged", **BACK)
         outcome = changed(emulator, "discarded", key=KEY)
-        assert [action["parameters"]["VersionStage"] for action in outcome["actions"]] == [PENDING, ABANDONED]
+        assert [action["parameters"]["VersionStage"] for action in outcome["api_calls"]] == [PENDING, ABANDONED]
         assert outcome["msg"].endswith(
             f"The version stays, as AWSPREVIOUS. AWSCURRENT is no longer marked as given up ({ABANDONED})."
         )
@@ -163,7 +163,7 @@ class TestBack:
         rotated(emulator)
         move(emulator, PENDING, labels(emulator)[PREVIOUS])
         outcome = changed(emulator, "staged", **BACK)
-        assert [action["parameters"]["VersionStage"] for action in outcome["actions"]] == [ABANDONED]
+        assert [action["parameters"]["VersionStage"] for action in outcome["api_calls"]] == [ABANDONED]
         assert outcome["msg"].startswith(f"sessions: AWSCURRENT of the secret {NAME} was marked as given up")
 
     def test_a_promotion_of_it_that_was_cut_off_is_no_reason_to_stage(self, emulator: Emulator) -> None:
@@ -189,7 +189,7 @@ class TestBack:
             **BACK,
         )
         outcome = changed(emulator, "abandoned", key=KEY)
-        assert [action["parameters"]["VersionStage"] for action in outcome["actions"]] == [ABANDONED]
+        assert [action["parameters"]["VersionStage"] for action in outcome["api_calls"]] == [ABANDONED]
         assert tokens(emulator) == {CURRENT: C, PREVIOUS: A}
         changed(emulator, "staged", **BACK)
 
@@ -375,7 +375,7 @@ class TestCleared:
             f"sessions: AWSCURRENT of the secret {NAME} was made to say that there is no token. "
             "The one that it held is in AWSPREVIOUS."
         )
-        assert outcome["actions"] == [
+        assert outcome["api_calls"] == [
             {
                 "action": "PutSecretValue",
                 "parameters": {"SecretId": NAME, "SecretString": "********", "VersionStages": [CURRENT]},

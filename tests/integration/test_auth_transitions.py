@@ -31,7 +31,7 @@ def test_from_open_to_one_token_and_on_to_the_next(emulator: Emulator) -> None:
         assert slots(emulator) == truth
         assert run.of(GROUP)["after"]["unauthenticated_access"] is (None in truth)
         assert modifies(emulator) == number
-    assert [entry["parameters"]["AuthTokenUpdateStrategy"] for entry in run.of(GROUP)["actions"]] == ["SET"]
+    assert [entry["parameters"]["AuthTokenUpdateStrategy"] for entry in run.of(GROUP)["api_calls"]] == ["SET"]
 
 
 def test_from_rbac_to_a_token(emulator: Emulator) -> None:
@@ -42,7 +42,7 @@ def test_from_rbac_to_a_token(emulator: Emulator) -> None:
     assert slots(emulator) == [None, A]
     assert emulator.group(GROUP)["user_group_ids"] == []
     assert run.of(GROUP)["before"]["user_group_ids"] == [USERS]
-    assert run.of(GROUP)["actions"][0]["parameters"] == {
+    assert run.of(GROUP)["api_calls"][0]["parameters"] == {
         "ReplicationGroupId": GROUP,
         "ApplyImmediately": True,
         "RemoveUserGroups": True,

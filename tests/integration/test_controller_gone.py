@@ -200,7 +200,7 @@ def test_a_signal_ends_it_and_it_says_what_remains(
     told = json.loads(printed)["outcomes"][GROUP]
     assert soaking.returncode == 1
     assert "the run was interrupted. Run this again" in told["msg"]
-    assert told["left"] == ["client_cutover", "set", "verify_new_only"]
+    assert told["remaining_steps"] == ["client_cutover", "set", "verify_new_only"]
     assert late_calls(emulator, gone_at) == []
     run(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, take_over=True))
     assert slots(emulator) == [labelled(emulator, GROUP)["AWSCURRENT"]] != [A]

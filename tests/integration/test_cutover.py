@@ -111,7 +111,7 @@ def test_a_run_that_has_waited_looks_at_the_secret_again(emulator: Emulator, mon
     monkeypatch.setattr(Clients, "pause", late)
     ended = rotate(emulator, soak=0)
     assert "somebody else moved AWSCURRENT of the secret" in ended.msg
-    assert ended.of(GROUP)["left"] == ["set", "verify_new_only"]
+    assert ended.of(GROUP)["remaining_steps"] == ["set", "verify_new_only"]
     assert len(slots(emulator)) == len([A, "the newer one"])
     assert not [warning for warning in ended.warnings if "SET was made" in warning]
 
@@ -153,7 +153,7 @@ def test_a_run_that_waits_says_so_and_can_be_ended(emulator: Emulator, tmp_path:
 
 def test_the_calls_are_those_of_the_plan(emulator: Emulator) -> None:
     due_fleet(emulator, [GROUP], A)
-    plan = rotate(emulator, check=True, soak=1).of(GROUP)["calls"]
+    plan = rotate(emulator, check=True, soak=1).of(GROUP)["planned_calls"]
     planned = [f"{call['service']}:{call['action']}" for call in plan]
     before = len(emulator.calls(mutating="true"))
     assert not rotate(emulator, soak=1).failed
@@ -166,10 +166,10 @@ def test_the_calls_are_those_of_the_plan(emulator: Emulator) -> None:
 def test_the_calls_before_and_after_tasks_are_those_of_the_plan(emulator: Emulator, soak: float) -> None:
     """The time is waited for after the tasks, by another call, which puts it on record."""
     due_fleet(emulator, [GROUP], A)
-    plan = rotate(emulator, check=True, soak=soak, client_tasks=True).of(GROUP)["calls"]
+    plan = rotate(emulator, check=True, soak=soak, client_tasks=True).of(GROUP)["planned_calls"]
     before = len(emulator.calls(mutating="true"))
     begun = rotate(emulator, soak=soak, client_tasks=True)
-    assert begun.of(GROUP)["calls"] == plan
+    assert begun.of(GROUP)["planned_calls"] == plan
     assert (len(slots(emulator)), begun.of(GROUP)["cutover_stage"]) == (2, "client_cutover")
     assert not rotate(emulator, soak=soak, after_cutover=begun.result["cutovers"]).failed
     assert finished(emulator)

@@ -93,7 +93,7 @@ def test_a_call_that_may_have_been_carried_out_is_not_made_twice(
         assert carried_out(emulator, group) == 1, group
         assert modifies(emulator, group) == (2 if fault.endswith("before") else 1), group
         assert ended.of(group)["after"]["mode"] == "rotating", group
-        assert len(ended.of(group)["actions"]) == 1, group
+        assert len(ended.of(group)["api_calls"]) == 1, group
     emulator.clear_faults()
     if with_record or data_plane == "light":
         again = auth(emulator, "rotate", B, group=list(groups), known_auth_tokens=[A], record=with_record)
@@ -269,12 +269,12 @@ class TestTimeRunsOut:
         ended = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=0.6)
         assert ended.failed
         assert ended.changed
-        assert len(ended.of(GROUP)["actions"]) == 1
+        assert len(ended.of(GROUP)["api_calls"]) == 1
         assert "its status is modifying, its token is ROTATING. What is under way goes on at AWS" in ended.msg
         again = auth(emulator, "rotate", B, known_auth_tokens=[A], wait_timeout=0.6)
         assert again.failed
         assert not again.changed
-        assert again.of(GROUP)["actions"] == []
+        assert again.of(GROUP)["api_calls"] == []
         assert carried_out(emulator) == modifies(emulator) == 1
 
     def test_the_last_look_counts(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,7 +321,7 @@ class TestTimeRunsOut:
         ended = auth(emulator, "rotate", B, known_auth_tokens=[A])
         assert ended.failed
         assert ended.changed
-        assert len(ended.of(GROUP)["actions"]) == 1
+        assert len(ended.of(GROUP)["api_calls"]) == 1
         assert ended.msg.startswith(f"{GROUP}: elasticache:DescribeReplicationGroups was refused in us-east-1: ")
         assert code in ended.msg
         emulator.clear_faults()
@@ -345,7 +345,7 @@ class TestTimeRunsOut:
         ended = auth(emulator, "rotate", B, known_auth_tokens=[A], probe="always")
         assert ended.failed
         assert ended.changed, ended.msg
-        assert len(ended.of(GROUP)["actions"]) == 1
+        assert len(ended.of(GROUP)["api_calls"]) == 1
         assert "elasticache:DescribeCacheClusters was refused" in ended.msg
 
     def test_the_group_is_deleted_meanwhile(self, emulator: Emulator) -> None:

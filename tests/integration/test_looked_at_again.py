@@ -133,7 +133,7 @@ class TestRotate:
         assert history(emulator) == [[A], [A, C]]
         assert ended.failed, ended.msg
         assert not ended.changed
-        assert ended.of(GROUP)["actions"] == []
+        assert ended.of(GROUP)["api_calls"] == []
         assert any("It is planned anew" in warning for warning in ended.warnings)
         record = emulator.group(GROUP)["tags"].get(TAG, "")
         assert " rotate:" not in record, record

@@ -92,7 +92,7 @@ def test_a_user_group_accepts_what_is_in_force_by_then(
     assert not ended.of(GROUP)["failed"], ended.msg
     assert emulator.group(GROUP)["mode"] == "rbac"
     assert set(given[-1]) == accepted
-    assert ended.of(GROUP)["made"][-3:] == ["users", "client_cutover_users", "attach"]
+    assert ended.of(GROUP)["completed_steps"][-3:] == ["users", "client_cutover_users", "attach"]
 
 
 def test_a_user_group_is_not_attached_for_a_token_that_nobody_has(
@@ -119,7 +119,7 @@ def test_set_is_not_made_where_another_token_is_current_by_then(
     with meanwhile(monkeypatch, lambda: stage(emulator, A, "AWSCURRENT")):
         ended = operate(emulator)
     assert "during the client cutover somebody else moved AWSCURRENT of the secret" in ended.of(GROUP)["msg"]
-    assert ended.of(GROUP)["left"] == ["client_cutover", "set", "verify_new_only"]
+    assert ended.of(GROUP)["remaining_steps"] == ["client_cutover", "set", "verify_new_only"]
     assert slots(emulator)[0] == A
     assert len(slots(emulator)) == len([A, "the new one"])
 
@@ -174,4 +174,4 @@ def test_what_was_done_is_told_where_it_can_not_be_planned_anew(
     assert ended.failed
     assert "elasticache:DescribeReplicationGroups" in ended.msg
     assert ended.changed
-    assert [action["action"] for action in ended.of(GROUP)["actions"]] == ["CreateUser", "CreateUserGroup"]
+    assert [action["action"] for action in ended.of(GROUP)["api_calls"]] == ["CreateUser", "CreateUserGroup"]

@@ -154,9 +154,9 @@ def test_the_calls(emulator: Emulator, name: str) -> None:
     before, begun = labels(emulator), time.time()
     ran = operate(emulator, it.operation, check=False, **it.options)
     assert not ran.failed, ran.msg
-    assert ran.of(GROUP)["left"] == [], "the module makes all steps"
-    calls = plan.of(GROUP)["calls"]
-    assert calls == ran.of(GROUP)["calls"]
+    assert ran.of(GROUP)["remaining_steps"] == [], "the module makes all steps"
+    calls = plan.of(GROUP)["planned_calls"]
+    assert calls == ran.of(GROUP)["planned_calls"]
     assert made(emulator.calls(since=begun), calls, before) == planned(calls)
     assert calls
 
@@ -257,10 +257,10 @@ def test_the_calls_of_the_role(emulator: Emulator, name: str) -> None:
     before = labels(emulator)
     ran = run_role(emulator, it.operation, soak=0, **it.options)
     assert ran.succeeded, ran.output
-    calls = plan.of(GROUP)["calls"]
+    calls = plan.of(GROUP)["planned_calls"]
     assert made(ran.calls, calls, before) == planned(calls)
     again = operate(emulator, it.operation, check=True, **options)
-    assert again.of(GROUP)["calls"] == [], again.msg
+    assert again.of(GROUP)["planned_calls"] == [], again.msg
 
 
 def test_what_check_mode_shows_of_users(emulator: Emulator) -> None:
@@ -370,7 +370,7 @@ def test_what_is_refused(emulator: Emulator, name: str) -> None:
     assert plan.failed, plan.msg
     for part in it.says:
         assert part in plan.msg
-    assert plan.of(GROUP)["calls"] == []
+    assert plan.of(GROUP)["planned_calls"] == []
     ran = operate(emulator, it.operation, check=False, **it.options)
     assert ran.failed
     assert ran.msg == plan.msg
@@ -384,4 +384,4 @@ def test_a_user_that_is_busy_is_waited_for(emulator: Emulator) -> None:
     plan = operate(emulator, "migrate_auth_to_rbac", check=True)
     assert not plan.failed, plan.msg
     active(emulator)
-    assert [call["action"] for call in plan.of(GROUP)["calls"]][1] == "ModifyUser"
+    assert [call["action"] for call in plan.of(GROUP)["planned_calls"]][1] == "ModifyUser"

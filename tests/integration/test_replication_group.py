@@ -56,7 +56,7 @@ def unchanged(emulator: Emulator, **args: Any) -> Any:
     result = run(emulator, **args)
     assert not result["failed"], result["msg"]
     assert not result["changed"], result["msg"]
-    assert result["actions"] == []
+    assert result["api_calls"] == []
     assert changes(emulator) == before
     return result
 
@@ -106,8 +106,8 @@ def test_a_group_with_a_token_from_beginning_to_end(emulator: Emulator) -> None:
 
     made = changed(emulator, by_ansible=True, diff=True, **wanted)
     assert made["msg"] == "sessions: created."
-    assert [one["action"] for one in made["actions"]] == ["CreateReplicationGroup"]
-    assert made["actions"][0]["parameters"]["AuthToken"] == "********"
+    assert [one["action"] for one in made["api_calls"]] == ["CreateReplicationGroup"]
+    assert made["api_calls"][0]["parameters"]["AuthToken"] == "********"
     assert made["replication_group"]["status"] == "available"
     for name, value in predicted["after"].items():
         if name != "engine_version":  # AWS chooses the patch
@@ -178,8 +178,8 @@ def test_whatever_a_creation_takes_is_there_afterwards(emulator: Emulator) -> No
     wanted = {name: value for name, value in wanted.items() if value is not None}
     made = changed(emulator, **wanted)
     # What a creation doesn't take is called for once the group is there.
-    assert [one["action"] for one in made["actions"]] == ["CreateReplicationGroup", "ModifyReplicationGroup"]
-    assert made["actions"][1]["parameters"]["NotificationTopicStatus"] == "inactive"
+    assert [one["action"] for one in made["api_calls"]] == ["CreateReplicationGroup", "ModifyReplicationGroup"]
+    assert made["api_calls"][1]["parameters"]["NotificationTopicStatus"] == "inactive"
     unchanged(emulator, **wanted)
     (before,) = emulator.client("elasticache").describe_replication_groups()["ReplicationGroups"]
     assert before["KmsKeyId"] == "11-22"
@@ -188,7 +188,7 @@ def test_whatever_a_creation_takes_is_there_afterwards(emulator: Emulator) -> No
     # One log ends, the other stays, and nothing else is sent.
     less = {**wanted, "log_delivery_configurations": [{"log_type": "slow-log", "enabled": False}]}
     result = changed(emulator, **less)
-    (call,) = result["actions"]
+    (call,) = result["api_calls"]
     assert set(call["parameters"]) == {"ReplicationGroupId", "ApplyImmediately", "LogDeliveryConfigurations"}
     assert [one["log_type"] for one in result["after"]["log_delivery_configurations"]] == ["engine-log"]
     refused(emulator, "num_node_groups: 3 is wanted, but it is 2", num_node_groups=3)
@@ -214,13 +214,13 @@ def test_what_differs_is_changed_in_place_and_nothing_else_sent(emulator: Emulat
     assert predicted["replication_group"]["automatic_failover"] == "enabled"
     result = changed(emulator, diff=True, **wanted)
     assert result["diff"] == predicted["diff"]
-    assert result["actions"] == predicted["actions"]
-    assert [one["action"] for one in result["actions"]] == [
+    assert result["api_calls"] == predicted["api_calls"]
+    assert [one["action"] for one in result["api_calls"]] == [
         "AddTagsToResource",
         "RemoveTagsFromResource",
         "ModifyReplicationGroup",
     ]
-    assert result["actions"][2]["parameters"] == {
+    assert result["api_calls"][2]["parameters"] == {
         "ReplicationGroupId": "sessions",
         "ApplyImmediately": False,
         "ReplicationGroupDescription": "Sessions of the shop",
@@ -272,22 +272,22 @@ def test_encryption_in_transit_then_user_groups(emulator: Emulator) -> None:
     refused(emulator, "encryption in transit is off", user_group_ids=["readers"])
 
     result = changed(emulator, transit_encryption_mode="preferred", description="Both")
-    assert [set(one["parameters"]) & TLS_MEMBERS for one in result["actions"]] == [TLS_MEMBERS, set()]
+    assert [set(one["parameters"]) & TLS_MEMBERS for one in result["api_calls"]] == [TLS_MEMBERS, set()]
     assert emulator.group("sessions")["tls"] == "preferred"
     unchanged(emulator, transit_encryption_enabled=True)
 
     both = {"transit_encryption_mode": "required", "user_group_ids": ["readers"]}
     result = changed(emulator, **both)
-    assert [one["parameters"] for one in result["actions"]] == [
+    assert [one["parameters"] for one in result["api_calls"]] == [
         {"ReplicationGroupId": "sessions", "ApplyImmediately": True, "TransitEncryptionMode": "required"},
         {"ReplicationGroupId": "sessions", "ApplyImmediately": True, "UserGroupIdsToAdd": ["readers"]},
     ]
     unchanged(emulator, **both)
     result = changed(emulator, **both, description="An unchanged TLS member would be refused now")
-    assert not any(set(one["parameters"]) & TLS_MEMBERS for one in result["actions"])
+    assert not any(set(one["parameters"]) & TLS_MEMBERS for one in result["api_calls"])
 
     result = changed(emulator, user_group_ids=["writers"])
-    assert result["actions"][0]["parameters"]["UserGroupIdsToRemove"] == ["readers"]
+    assert result["api_calls"][0]["parameters"]["UserGroupIdsToRemove"] == ["readers"]
     truth = emulator.group("sessions")
     assert truth["user_group_ids"] == ["writers"]
     assert all(moment["mode"] == "rbac" for moment in truth["history"][-2:])  # the door was never open
@@ -379,7 +379,7 @@ def test_a_creation_whose_answer_is_lost_is_looked_for_before_it_is_repeated(emu
     emulator.faults({"kind": "drop", "action": "CreateReplicationGroup", "when": when, "times": 1})
     result = changed(emulator, **WITH_TOKEN)
     assert result["msg"] == "sessions: created."
-    assert len(result["actions"]) == 1
+    assert len(result["api_calls"]) == 1
     assert changes(emulator).count("CreateReplicationGroup") == (2 if when == "before" else 1)
     truth = emulator.group("sessions")
     assert truth["slots"] == [TOKEN]
@@ -392,7 +392,7 @@ def test_a_change_whose_answer_is_lost_is_carried_out_once(emulator: Emulator, w
     changed(emulator, **NEW)
     emulator.faults({"kind": "drop", "action": "ModifyReplicationGroup", "when": when, "times": 1})
     result = changed(emulator, snapshot_retention_limit=2)
-    assert len(result["actions"]) == 1
+    assert len(result["api_calls"]) == 1
     assert changes(emulator).count("ModifyReplicationGroup") == (2 if when == "before" else 1)
     assert result["after"]["snapshot_retention_limit"] == 2
 
@@ -402,7 +402,7 @@ def test_a_deletion_whose_answer_is_lost_is_carried_out_once(emulator: Emulator,
     changed(emulator, **NEW)
     emulator.faults({"kind": "drop", "action": "DeleteReplicationGroup", "when": when, "times": 1})
     result = changed(emulator, state="absent")
-    assert len(result["actions"]) == 1
+    assert len(result["api_calls"]) == 1
     assert emulator.groups() == []
 
 
@@ -514,7 +514,7 @@ def test_a_deletion_under_way_is_joined(emulator: Emulator) -> None:
     changed(emulator, **NEW)
     emulator.hold()
     left = changed(emulator, state="absent", wait=False, final_snapshot_identifier="last")
-    assert left["actions"][0]["parameters"]["FinalSnapshotIdentifier"] == "last"
+    assert left["api_calls"][0]["parameters"]["FinalSnapshotIdentifier"] == "last"
     assert emulator.group("sessions")["status"] == "snapshotting"
     with meanwhile(Once(called(emulator, "DescribeReplicationGroups"), emulator.release)):
         result = unchanged(emulator, state="absent")

@@ -86,7 +86,11 @@ def refused(
         assert part not in ended.output
     assert options_in(for_role(ended.msg, operation)) == set()
     assert emulator.calls(mutating="true", since=begun) == []
-    assert not any(one["steps"] or one["calls"] for one in ended.result.get("outcomes", {}).values() if one["failed"])
+    assert not any(
+        one["planned_steps"] or one["planned_calls"]
+        for one in ended.result.get("outcomes", {}).values()
+        if one["failed"]
+    )
     return ended
 
 
@@ -163,7 +167,7 @@ class TestSecret:
         refused(emulator, "rotate_token", says_all, force=True, hides=["quie"])
         off = {"replication_group_ids": [GROUP], "name": TEMPLATE, "key": KEY, "state": "discarded"}
         assert run(emulator, "auth_secret", off).changed
-        assert plan(emulator, "rotate_token", force=True).of(GROUP)["steps"][0] == "stage"
+        assert plan(emulator, "rotate_token", force=True).of(GROUP)["planned_steps"][0] == "stage"
 
     def test_what_was_there_before(self, emulator: Emulator) -> None:
         """It may be in force, so it is not passed over; the message says that AWSCURRENT is not meant."""
@@ -347,7 +351,7 @@ def test_one_group_with_a_long_id_does_not_stop_the_others(emulator: Emulator) -
         create(emulator, group, AuthToken=A)
         put_token(emulator, A, group=group)
     ended = refused(emulator, "migrate_auth_to_rbac", ["1 of 2 groups failed", f"{long}: user_group_id: "], GROUP, long)
-    assert ended.of(GROUP)["steps"] == ["users", "client_cutover_users", "attach"]
+    assert ended.of(GROUP)["planned_steps"] == ["users", "client_cutover_users", "attach"]
 
 
 class TestUsers:

@@ -113,7 +113,7 @@ def test_in_a_fleet_it_is_skipped_and_its_primary_is_rotated(emulator: Emulator)
     assert not ended.failed, ended.msg
     here, there = (place["outcomes"] for place in ended.result["targets"])
     skipped = here[SECONDARY]
-    assert (skipped["failed"], skipped["changed"], skipped["steps"]) == (False, False, [])
+    assert (skipped["failed"], skipped["changed"], skipped["planned_steps"]) == (False, False, [])
     assert skipped["msg"] == f"{SECONDARY}: skipped: {WHY}"
     assert there[PRIMARY]["changed"]
     text = client.get_secret_value(SecretId=secret_name(PRIMARY))["SecretString"]

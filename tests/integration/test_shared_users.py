@@ -110,7 +110,7 @@ class TestPlans:
             check=True,
         )
         assert not ended.failed, ended.msg
-        assert ended.of(CARTS)["steps"] == ["users", "client_cutover_users", "attach"]
+        assert ended.of(CARTS)["planned_steps"] == ["users", "client_cutover_users", "attach"]
 
     @pytest.mark.parametrize("serves", ["replication-group", "serverless-cache"])
     def test_a_user_group_that_another_cache_has(self, emulator: Emulator, serves: str) -> None:
@@ -171,7 +171,7 @@ class TestPlans:
             },
             check=True,
         )
-        assert ended.of(CARTS)["calls"] == []
+        assert ended.of(CARTS)["planned_calls"] == []
         assert "Not deleted: the user group carts-users also serves the replication group orders." in ended.msg
 
     def test_one_groups_user_group_is_anothers_open_one(self, emulator: Emulator) -> None:
@@ -287,7 +287,7 @@ class TestCalls:
         with while_throttled(emulator, "ModifyUser", lambda: None):
             ended = user_module(emulator, "carts-users", access_string="on ~* +@all")
         assert ended.changed, ended.msg
-        assert [one["action"] for one in ended.result["actions"]] == ["ModifyUser"]
+        assert [one["action"] for one in ended.result["api_calls"]] == ["ModifyUser"]
 
 
 def void(_value: object) -> None:

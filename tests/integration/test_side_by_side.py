@@ -74,7 +74,10 @@ def test_all_arrive_with_no_more_calls_and_are_told_of_in_their_order(fleet: Emu
     arrived(fleet)
     calls = Counter((call["id"], call["action"]) for call in fleet.calls(mutating="true"))
     assert sum(calls[group, "ModifyReplicationGroup"] for group in FLEET) == 2 * len(FLEET)
-    assert all(one["made"][-1] == "verify_new_only" and not one["left"] for one in ended.outcomes.values())
+    assert all(
+        one["completed_steps"][-1] == "verify_new_only" and not one["remaining_steps"]
+        for one in ended.outcomes.values()
+    )
 
 
 def test_a_second_run_has_nothing_to_do(fleet: Emulator) -> None:
@@ -219,7 +222,7 @@ def test_a_plan_alone_waits_for_nobody(fleet: Emulator) -> None:
     assert planned.of(FLEET[0])["msg"] == (
         f"{FLEET[0]}: a change is under way, which a plan alone does not wait for. Plan again once it has ended."
     )
-    assert all(planned.of(group)["steps"] for group in FLEET[1:])
+    assert all(planned.of(group)["planned_steps"] for group in FLEET[1:])
     fleet.release()
 
 

@@ -70,5 +70,5 @@ def test_what_failed_after_a_change_does_not_say_that_nothing_was_changed(emulat
     assert ended.failed
     assert len(slots(emulator)) == 2  # ROTATE was made
     assert "the record could not be written ahead of SET, so that is not called" in ended.msg
-    assert ended.of(GROUP)["made"] == ["stage", "rotate", "verify_both", "promote", "client_cutover"]
+    assert ended.of(GROUP)["completed_steps"] == ["stage", "rotate", "verify_both", "promote", "client_cutover"]
     assert ended.of(GROUP)["changed"]

@@ -90,7 +90,7 @@ def test_what_is_only_aside_is_lived_with(emulator: Emulator) -> None:
     emulator.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret_text(A))
     ended = plan(emulator, "rotate_token", force=True)
     assert not ended.failed, ended.msg
-    assert "rotate" in ended.of(GROUP)["steps"]
+    assert "rotate" in ended.of(GROUP)["planned_steps"]
 
 
 def test_handed_in(emulator: Emulator) -> None:

@@ -65,7 +65,7 @@ def unchanged(emulator: Emulator, **args: Any) -> dict[str, Any]:
     result = run(emulator, **args)
     assert not result["failed"], result["msg"]
     assert not result["changed"], result["msg"]
-    assert result["actions"] == []
+    assert result["api_calls"] == []
     assert direct.mutating(emulator) == before
     return result
 
@@ -185,10 +185,10 @@ class TestFromBeginningToEnd:
         for name in ("create", "change", "delete"):
             assert done.of(f"{name} 1")["changed"], name
             assert not done.of(f"{name} 2")["changed"], name
-            assert done.of(f"{name} 2")["actions"] == []
+            assert done.of(f"{name} 2")["api_calls"] == []
         assert predicted.of("create 1")["changed"]
         assert predicted.of("create 1")["after"] == done.of("create 1")["after"]
-        assert done.of("create 1")["actions"][0]["parameters"]["AuthenticationMode"] == {
+        assert done.of("create 1")["api_calls"][0]["parameters"]["AuthenticationMode"] == {
             "Type": "password",
             "Passwords": ["********"],
         }
@@ -222,7 +222,9 @@ class TestFromBeginningToEnd:
         changed(emulator, **NEW)
         unchanged(emulator)
         result = changed(emulator, access_string="off -@all")
-        assert [one["parameters"] for one in result["actions"]] == [{"UserId": "reader-1", "AccessString": "off -@all"}]
+        assert [one["parameters"] for one in result["api_calls"]] == [
+            {"UserId": "reader-1", "AccessString": "off -@all"}
+        ]
         assert result["diff"]["before"] == {"access_string": "on ~shop:* -@all +@read"}
         assert result["diff"]["after"] == {"access_string": "off -@all"}
         unchanged(emulator, **{**NEW, "access_string": "off -@all"})
@@ -286,7 +288,7 @@ class TestFromBeginningToEnd:
         predicted = run(emulator, check=True, **change)
         assert direct.mutating(emulator) == before
         done = changed(emulator, **change)
-        for name in ("changed", "actions", "before", "after", "diff"):
+        for name in ("changed", "api_calls", "before", "after", "diff"):
             assert predicted[name] == done[name], name
         if "engine" in change:
             assert "minimum_engine_version" not in predicted["user"]
@@ -299,7 +301,7 @@ class TestFromBeginningToEnd:
         assert predicted["changed"]
         assert truth(emulator) is not None
         done = changed(emulator, state="absent")
-        for name in ("actions", "before", "after", "diff"):
+        for name in ("api_calls", "before", "after", "diff"):
             assert predicted[name] == done[name], name
 
 
@@ -503,7 +505,7 @@ class TestFaults:
         emulator.faults({"kind": "drop", "action": action, "when": when})
         args = {"state": "absent"} if action == "DeleteUser" else {**wanted, "update_password": "always"}
         result = changed(emulator, **args)
-        assert result["actions"][0]["action"] == action
+        assert result["api_calls"][0]["action"] == action
         if action == "DeleteUser":
             assert truth(emulator) is None
             return
@@ -596,7 +598,7 @@ class TestFaults:
         make(emulator, Passwords=[B, C])
         emulator.faults({"kind": "error", "action": "DescribeUsers", "code": "UserNotFound", "message": "not found"})
         result = changed(emulator, **NEW)
-        assert [one["action"] for one in result["actions"]] == ["ModifyUser"]
+        assert [one["action"] for one in result["api_calls"]] == ["ModifyUser"]
 
     def test_a_refusal_of_awss_own(self, emulator: Emulator) -> None:
         result = run(emulator, **{**NEW, "access_string": "on ~* +get nonsense"})

@@ -41,7 +41,7 @@ def unchanged(emulator: Emulator, **args: Any) -> dict[str, Any]:
     result = run(emulator, **args)
     assert not result["failed"], result["msg"]
     assert not result["changed"], result["msg"]
-    assert result["actions"] == []
+    assert result["api_calls"] == []
     assert direct.mutating(emulator) == before
     return result
 
@@ -107,10 +107,10 @@ class TestFromBeginningToEnd:
         for name in steps:
             assert done.of(f"{name} 1")["changed"], name
             assert not done.of(f"{name} 2")["changed"], name
-            assert done.of(f"{name} 2")["actions"] == []
+            assert done.of(f"{name} 2")["api_calls"] == []
         assert done.of("create 1")["user_group"]["status"] == "active"
         assert done.of("add 1")["diff"]["after"] == {"user_ids": ["d", "r"]}
-        assert done.of("remove 1")["actions"] == [
+        assert done.of("remove 1")["api_calls"] == [
             {
                 "action": "ModifyUserGroup",
                 "parameters": {"UserGroupId": "ug", "Engine": "valkey", "UserIdsToRemove": ["r"]},
@@ -134,13 +134,13 @@ class TestFromBeginningToEnd:
         predicted = run(emulator, check=True, engine="valkey", user_ids=["a", "b"], tags={"t": "u"})
         assert truth(emulator) is None
         done = changed(emulator, engine="valkey", user_ids=["a", "b"], tags={"t": "u"})
-        for name in ("actions", "after", "diff"):
+        for name in ("api_calls", "after", "diff"):
             assert predicted[name] == done[name], name
         before = direct.mutating(emulator)
         predicted = run(emulator, check=True, **change)
         assert direct.mutating(emulator) == before
         done = changed(emulator, **change)
-        for name in ("changed", "actions", "before", "after", "diff"):
+        for name in ("changed", "api_calls", "before", "after", "diff"):
             assert predicted[name] == done[name], name
         assert predicted.get("user_group") == done.get("user_group")
 
@@ -175,7 +175,7 @@ class TestFromBeginningToEnd:
         users(emulator, "d1", "d2", UserName="default", Engine="redis")
         changed(emulator, engine="redis", user_ids=["d1"])
         result = changed(emulator, user_ids=["d2"])
-        assert [one["parameters"] for one in result["actions"]] == [
+        assert [one["parameters"] for one in result["api_calls"]] == [
             {"UserGroupId": "ug", "UserIdsToAdd": ["d2"], "UserIdsToRemove": ["d1"]}
         ]
 
@@ -278,7 +278,7 @@ class TestFaults:
             assert truth(emulator) is None
             return
         result = changed(emulator, engine="valkey", user_ids=["b"])
-        assert [one["action"] for one in result["actions"]] == [action]
+        assert [one["action"] for one in result["api_calls"]] == [action]
         assert members(emulator) == ["b"]
         assert len(emulator.calls(action=action)) == (2 if when == "before" else 1), "never repeated unasked"
         unchanged(emulator, user_ids=["b"])
@@ -308,7 +308,7 @@ class TestFaults:
             {"kind": "error", "action": "DescribeUserGroups", "code": "UserGroupNotFound", "message": "not found"}
         )
         result = changed(emulator, engine="valkey", user_ids=["b"])
-        assert [one["action"] for one in result["actions"]] == ["ModifyUserGroup"]
+        assert [one["action"] for one in result["api_calls"]] == ["ModifyUserGroup"]
 
     def test_attached_between_the_look_and_the_call(self, emulator: Emulator) -> None:
         """AWS's refusal has the same code as that of a busy one: the next look tells who has it."""

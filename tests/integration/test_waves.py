@@ -86,9 +86,9 @@ def test_a_canary_then_half_then_the_rest(emulator: Emulator, tmp_path: Path) ->
     first = told["groups"][0]
     assert (first["outcome"], first["initial_state"]) == ("changed", "required (the token in AWSCURRENT)")
     assert first["current_state"] == "required (the token in AWSCURRENT)"
-    assert first["actions"].count("ModifyReplicationGroup") == 2
-    assert [step["step"] for step in first["steps"]] == ["stage", "rotate", "promote", "set"]
-    assert all(step["duration"] >= 0 for step in first["steps"])
+    assert first["api_calls"].count("ModifyReplicationGroup") == 2
+    assert [step["step"] for step in first["step_results"]] == ["stage", "rotate", "promote", "set"]
+    assert all(step["duration"] >= 0 for step in first["step_results"])
     assert "wave 3: 1 changed. In all: 4 changed." in ran.text
     tokens = {token for group in FLEET for token in labelled(emulator, group).values()}
     text = (tmp_path / "result.json").read_text("utf-8")

@@ -178,7 +178,7 @@ class TestARotation:
         time_is_up(monkeypatch, lambda: seen_after_call(emulator, nth))
         ended = self.rotate(emulator)
         assert ended.of(GROUP)["failed"], ended.of(GROUP)
-        assert "rotate" in ended.of(GROUP)["made" if nth == 2 else "left"]
+        assert "rotate" in ended.of(GROUP)["completed_steps" if nth == 2 else "remaining_steps"]
         assert self.told(ended, tmp_path) == f"unknown: {' or '.join(current_state)}"
 
     def test_through(self, emulator: Emulator, tmp_path: Path) -> None:

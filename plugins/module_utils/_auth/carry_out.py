@@ -223,7 +223,7 @@ def note_sent(key: str, case: Case) -> None:
     """Put the call that was made, or may have been, among those that are told."""
     if case.sent is not None:
         case.progress.changed = True
-        case.progress.actions.append(modify.shown(key, case.sent.call))
+        case.progress.api_calls.append(modify.shown(key, case.sent.call))
 
 
 def _wait(clients: Clients, order: Order, sent: Mapping[str, Sent], deadline: float) -> dict[str, Waited]:

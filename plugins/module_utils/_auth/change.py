@@ -64,7 +64,7 @@ def bring_about(
             # Groups have been changed: whatever stops us now, the caller must hear of that.
             for key, case in under_way.items():
                 if not case.progress.error and (case.sent or not case.plan or case.plan.calls):
-                    if not case.progress.actions:
+                    if not case.progress.api_calls:
                         note_sent(key, case)
                     case.fail(f"{key}: {error}")
             return _progress(cases, begun)

@@ -83,7 +83,7 @@ def predict(cases: Mapping[str, Case]) -> None:
             continue
         case.progress.after = shown_states(case.plan.after, case.seen.group)
         case.progress.changed = True
-        case.progress.actions = [modify.shown(key, call) for call in case.plan.calls]
+        case.progress.api_calls = [modify.shown(key, call) for call in case.plan.calls]
         case.progress.msg = f"{key}: would become {describe_all(case.plan.after, label)}."
 
 

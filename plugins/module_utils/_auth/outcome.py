@@ -37,7 +37,7 @@ class Progress:
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
     evidence: dict[str, Any] | None = None
-    actions: list[dict[str, Any]] = field(default_factory=list)
+    api_calls: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     drift: bool = False
     duration: float = 0.0
@@ -51,7 +51,7 @@ class Progress:
             "before": self.before,
             "after": self.after,
             "evidence": self.evidence,
-            "actions": self.actions,
+            "api_calls": self.api_calls,
             "drift": self.drift,
             "duration": round(self.duration, 3),
         }

@@ -22,15 +22,15 @@ from .journey_store import Kept
 
 @dataclass
 class GroupRun(Planned):
-    """One group's run. ``made``: the steps of this run; ``left``: those after them; ``changes``: what each
-    step came to, as the module of its own would tell it. ``initial_state``: where it stood when it was planned for;
-    where it stands is what was seen after the last call. ``overtaken``: somebody else has changed it since, and what is
-    left is to be planned anew; ``earlier``: the steps that were made before that. ``common``: the error, where it is
-    one that concerns no single group.
+    """One group's run. ``completed_steps``: the steps of this run; ``remaining_steps``: those after them;
+    ``step_results``: what each step came to, as the module of its own would tell it. ``initial_state``: where it stood
+    when it was planned for; where it stands is what was seen after the last call. ``overtaken``: somebody else has
+    changed it since, and what is left is to be planned anew; ``earlier``: the steps that were made before that.
+    ``common``: the error, where it is one that concerns no single group.
     """
 
-    made: list[Step] = field(default_factory=list)
-    changes: list[Outcome] = field(default_factory=list)
+    completed_steps: list[Step] = field(default_factory=list)
+    step_results: list[Outcome] = field(default_factory=list)
     initial_state: str = ""
     overtaken: bool = False
     earlier: tuple[Step, ...] = ()
@@ -40,39 +40,43 @@ class GroupRun(Planned):
         self.initial_state, self.after = self.initial_state or self.current_state, None
 
     @property
-    def left(self) -> tuple[Step, ...]:
+    def remaining_steps(self) -> tuple[Step, ...]:
         """The steps that this run has not made."""
-        return self.way.steps[len(self.made) :]
+        return self.way.steps[len(self.completed_steps) :]
 
     @property
     def cutover(self) -> Step | None:
         """The client cutover at which it stopped, if any."""
-        return self.left[0] if self.left and self.left[0] in TURNS and not self.error else None
+        return (
+            self.remaining_steps[0]
+            if self.remaining_steps and self.remaining_steps[0] in TURNS and not self.error
+            else None
+        )
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
         return {
             **super().outcome(),
-            "steps": [step.value for step in (*self.earlier, *self.way.steps)],
+            "planned_steps": [step.value for step in (*self.earlier, *self.way.steps)],
             "initial_state": self.initial_state,
             "after": self.after,
-            "actions": self.actions,
-            "made": [step.value for step in (*self.earlier, *self.made)],
+            "api_calls": self.api_calls,
+            "completed_steps": [step.value for step in (*self.earlier, *self.completed_steps)],
             "cutover_stage": self.cutover.value if self.cutover else None,
-            "left": [step.value for step in self.left],
-            "changes": self.changes,
+            "remaining_steps": [step.value for step in self.remaining_steps],
+            "step_results": self.step_results,
         }
 
     def through(self, step: Step, told: Outcome | None = None) -> None:
         """Take note that ``step`` has been made, and of what the module of its own would tell."""
-        self.made.append(step)
+        self.completed_steps.append(step)
         if told is not None:
             self._add(step, told)
 
     def prepared(self, step: Step, told: Outcome) -> None:
         """Take note of what was made for ``step``, which comes next."""
         self.changed = self.changed or bool(told["changed"])
-        self.actions += [{"step": step.value, **action} for action in told["actions"]]
+        self.api_calls += [{"step": step.value, **action} for action in told["api_calls"]]
 
     def fail_at(self, step: Step, message: str, told: Outcome | None = None) -> None:
         """Take note that ``step`` failed."""
@@ -82,10 +86,10 @@ class GroupRun(Planned):
 
     def _add(self, step: Step, told: Outcome) -> None:
         # Each thing is told once, the evidence that of the last step: a thousand groups make a large result.
-        kept = {name: value for name, value in told.items() if name not in ("evidence", "before", "actions")}
-        self.changes.append({"step": step.value, **kept})
+        kept = {name: value for name, value in told.items() if name not in ("evidence", "before", "api_calls")}
+        self.step_results.append({"step": step.value, **kept})
         self.changed = self.changed or bool(told["changed"])
-        self.actions += [{"step": step.value, **action} for action in told["actions"]]
+        self.api_calls += [{"step": step.value, **action} for action in told["api_calls"]]
         self.msg = told["msg"]
         self.drift = self.drift or bool(told.get("drift"))
         if (told.get("after") or {}).get("possible_states"):
@@ -96,11 +100,11 @@ class GroupRun(Planned):
         """Return it with a new plan, and with what was done before that."""
         new = GroupRun(**vars(plan))
         new.changed, new.drift = self.changed or plan.changed, self.drift or plan.drift
-        new.actions, new.changes = self.actions, self.changes
+        new.api_calls, new.step_results = self.api_calls, self.step_results
         new.warnings = self.warnings + [warning for warning in plan.warnings if warning not in self.warnings]
         new.before, new.initial_state, new.after = self.before, self.initial_state, plan.after if self.changed else None
         new.current_state = plan.current_state or "unknown"
-        new.earlier = (*self.earlier, *self.made)
+        new.earlier = (*self.earlier, *self.completed_steps)
         return new
 
     def renamed(self, kept: Kept) -> None:

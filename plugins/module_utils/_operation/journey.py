@@ -132,7 +132,7 @@ class Planned(Progress):
     """
 
     way: Way = field(default_factory=Way)
-    calls: list[dict[str, Any]] = field(default_factory=list)
+    planned_calls: list[dict[str, Any]] = field(default_factory=list)
     current_state: str = ""
     evidence_summary: str = ""
     heard: bool = False
@@ -155,11 +155,11 @@ class Planned(Progress):
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
         common = super().outcome()
-        del common["actions"], common["after"]
+        del common["api_calls"], common["after"]
         return {
             **common,
-            "steps": [step.value for step in self.way.steps],
-            "calls": self.calls,
+            "planned_steps": [step.value for step in self.way.steps],
+            "planned_calls": self.planned_calls,
             "current_state": self.current_state,
             "evidence_summary": self.evidence_summary,
             "nodes_reachable": self.heard,
@@ -411,7 +411,7 @@ def _answers(clients: Clients, request: Request, seen: Mapping[str, Observation]
 
 
 def _refuse(one: Planned, error: AuthError) -> None:
-    one.error, one.way, one.calls = str(error), Way(), []
+    one.error, one.way, one.planned_calls = str(error), Way(), []
 
 
 def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around: _Around) -> Setting:
@@ -581,7 +581,7 @@ def _plan_calls(
         if isinstance(calls, Exception):
             _refuse(planned[key], AuthError(_told_of(key, request.journey, calls)))
         else:
-            planned[key].calls = calls_of(planned[key].way, replace(settings[key], of_steps=calls))
+            planned[key].planned_calls = calls_of(planned[key].way, replace(settings[key], of_steps=calls))
 
 
 def users_order(request: Request, one: Planned, ids: Ids) -> UsersOrder:
@@ -867,18 +867,18 @@ def _tell(request: Request, one: Planned) -> None:
         return
     if one.error:
         return
-    one.lines = told(one.way, one.calls)
+    one.lines = told(one.way, one.planned_calls)
     note = "".join(f" {words}" for words in (one.way.note, one.staged) if words)
     if one.cutover_until:
         ends = "is ended early, as take_over says" if request.take_over else "is waited for; take_over: true ends it"
         note += f" The client cutover of another run lasts until {clock(one.cutover_until)}, which {ends}."
     turn = any(step in TURNS for step in one.way.steps)
-    if not one.way.steps or not (one.calls or turn):
+    if not one.way.steps or not (one.planned_calls or turn):
         one.msg = f"{one.id}: nothing to do. Current state: {one.current_state}.{note}"
     else:
-        some = f"{len(one.calls)} calls to make{', and the clients have their turn' if turn else ''}"
+        some = f"{len(one.planned_calls)} calls to make{', and the clients have their turn' if turn else ''}"
         one.msg = f"{one.id}: {some}. Current state: {one.current_state}.{note}"
-    one.changed = request.check_mode and bool(one.calls)
+    one.changed = request.check_mode and bool(one.planned_calls)
 
 
 def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str, Any]]:

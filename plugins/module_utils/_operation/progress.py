@@ -50,7 +50,7 @@ class ProgressFile(ProgressSink):
 
     def begins(self, region: int, key: str, step: str, left: int) -> None:
         """Write down that a group begins a step."""
-        self._write({"region": region, "id": key, "step": step, "left": left})
+        self._write({"region": region, "id": key, "step": step, "remaining_steps": left})
 
     def ends(self, region: int, key: str, *, failed: bool) -> None:
         """Write down that a group's script has come to its end."""
@@ -125,7 +125,7 @@ class Account:
             return
         self._stepping_at = self._stepping_at or at
         group.step, group.made = str(event["step"]), group.made + 1
-        group.steps = group.made + int(event["left"])
+        group.steps = group.made + int(event["remaining_steps"])
 
     def _wait(self, region: int, lacks: Mapping[str, Any], at: float) -> None:
         for (there, key), group in self._groups.items():

@@ -26,15 +26,15 @@ def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Repo
     in the place of the module's options.
     """
     report: Report = dict(before) if before else _begun(outcome, operation)
-    report["actions"] = [*report["actions"], *(action.get("action") for action in outcome.get("actions") or ())]
-    made = (*report["completed_steps"], *_moved(outcome, before), *(outcome.get("made") or ()))
+    report["api_calls"] = [*report["api_calls"], *(action.get("action") for action in outcome.get("api_calls") or ())]
+    made = (*report["completed_steps"], *_moved(outcome, before), *(outcome.get("completed_steps") or ()))
     report["completed_steps"] = list(dict.fromkeys(made))  # users are looked at again after their client cutover
     report["cutover_stage"] = outcome.get("cutover_stage")
     report["changed"] = report["changed"] or bool(outcome.get("changed"))
     report["failed"] = bool(outcome.get("failed"))
-    report["steps"] = list(report["steps"])
-    for change in outcome.get("changes") or ():
-        report["steps"].append({name: change[name] for name in _OF_STEP if change.get(name) is not None})
+    report["step_results"] = list(report["step_results"])
+    for change in outcome.get("step_results") or ():
+        report["step_results"].append({name: change[name] for name in _OF_STEP if change.get(name) is not None})
         if operation in _EXPOSING:
             _expose(report, change)
     # What a later call saw is newer, also where it made no step.
@@ -48,7 +48,7 @@ def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Repo
 def _moved(outcome: Mapping[str, Any], before: Report | None) -> tuple[str, ...]:
     """Return the client cutover that tasks made after the call that stopped there; a time besides is a step."""
     stage = (before or {}).get("cutover_stage")
-    return () if stage is None or stage in (outcome.get("steps") or ()) else (stage,)
+    return () if stage is None or stage in (outcome.get("planned_steps") or ()) else (stage,)
 
 
 def _begun(outcome: Mapping[str, Any], operation: str) -> Report:
@@ -59,11 +59,11 @@ def _begun(outcome: Mapping[str, Any], operation: str) -> Report:
         "evidence_summary": outcome.get("evidence_summary"),
         "secret_name": outcome.get("secret_name"),
         "users": [user["user_name"] for user in outcome.get("users") or () if not user.get("kept")],
-        "planned_steps": list(outcome.get("steps") or ()),
-        "planned_calls": [f"{call['service']}:{call['action']}" for call in outcome.get("calls") or ()],
+        "planned_steps": list(outcome.get("planned_steps") or ()),
+        "planned_calls": [f"{call['service']}:{call['action']}" for call in outcome.get("planned_calls") or ()],
         "completed_steps": [],
-        "actions": [],
-        "steps": [],
+        "api_calls": [],
+        "step_results": [],
         **since,
     }
 
@@ -83,7 +83,7 @@ def _line(key: str, report: Report) -> str:
         return str(report["msg"])
     exposure = report.get("exposure_seconds")
     told = f" Everyone was let in for {exposure:g} s." if exposure is not None else ""
-    if not report["actions"]:
+    if not report["api_calls"]:
         return (report["msg"] or f"{key}: nothing to do.") + told
     if report["users"] and set(REMOVING_USER_GROUPS) & set(report["completed_steps"]):
         told += f" These users have stopped working: {', '.join(report['users'])}."
@@ -94,7 +94,7 @@ def _line(key: str, report: Report) -> str:
 
 def unended(key: str, progress: Mapping[str, Any], before: Report | None = None) -> Report:
     """Return the report of a group on its way, of which only ``progress`` is known: its step, and whether it failed."""
-    report = {"changed": False, "failed": False, "actions": [], **(before or {}), **progress, "unended": True}
+    report = {"changed": False, "failed": False, "api_calls": [], **(before or {}), **progress, "unended": True}
     report["msg"] = f"{key}: it was at {progress['step']} when this was written, and the run had not ended."
     report["line"] = report["msg"]
     return report

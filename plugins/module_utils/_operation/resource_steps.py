@@ -67,12 +67,12 @@ def clean_up(clients: Clients, request: Request, group_id: str, ids: Ids) -> lis
 
 def told(progress: list[Progress]) -> Outcome:
     """Return the entry of a step that has several parts: what was called for all of them, and the last one's words."""
-    actions: list[dict[str, Any]] = [action for one in progress for action in one.actions]
+    actions: list[dict[str, Any]] = [action for one in progress for action in one.api_calls]
     return {
         "changed": any(one.changed for one in progress),
         "failed": bool(progress[-1].error),
         "msg": progress[-1].error or progress[-1].msg,
-        "actions": actions,
+        "api_calls": actions,
         "duration": round(sum(one.duration for one in progress), 3),
     }
 

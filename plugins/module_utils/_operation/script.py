@@ -323,7 +323,7 @@ class _Steps:
     def _order(self, step: Step) -> Order:
         request = self.services.request
         soaking, made = request.soaks(self.group.id), request.made_cutover(self.group.id)
-        left = self.group.left
+        left = self.group.remaining_steps
         to_come = up_to_cutover(left, soaking=soaking, made=made)
         # What SET comes to is the same from wherever it is taken.
         planned_for = self.group.seen.group if self.group.seen and step in _CHANGES and step is not Step.SET else None
@@ -376,7 +376,7 @@ class _Steps:
 
     def _record_cutover(self, soak: float) -> None:
         group = self.group
-        if group.seen is None or Step.SET not in group.left:
+        if group.seen is None or Step.SET not in group.remaining_steps:
             return
         case = Case(group, group.kept.tokens, time.monotonic(), seen=group.seen, recorded=set(group.seen.recorded))
         write_cutovers(self.clients, {group.id: case}, soak, take_over=self.services.request.take_over)

@@ -342,7 +342,7 @@ def _predict(spec: Spec[Any, R], current: R | None, planned: Sequence[Step]) -> 
     options = {option for step in planned for option in step.options}
     progress, calls = spec.progress, list[Step]()
     progress.changed = bool(planned)
-    progress.actions = [step.shown() for step in planned]
+    progress.api_calls = [step.shown() for step in planned]
     for step in planned:
         before, after = spec.accompanying(step, current)
         calls += [*before, step, *after]
@@ -445,8 +445,8 @@ def _note(spec: Spec[Any, Any], step: Step) -> None:
     spec.sent = spec.progress.changed = True
     spec.making = spec.making or step.action == spec.create
     shown = step.shown()
-    if shown not in spec.progress.actions:
-        spec.progress.actions.append(shown)
+    if shown not in spec.progress.api_calls:
+        spec.progress.api_calls.append(shown)
 
 
 def _arrive(spec: Spec[Any, R], step: Step) -> R | None:
@@ -577,7 +577,7 @@ def _absent(spec: Spec[Any, Any]) -> Sequence[Step]:
         spec.check_deletion(current)
         step = spec.deletion()
         if manner.check_mode:
-            progress.changed, progress.actions, spec.raw = True, [step.shown()], {}
+            progress.changed, progress.api_calls, spec.raw = True, [step.shown()], {}
             progress.msg = f"{spec.id}: would be deleted."
             return [step]
         if not _act(spec, step, current):

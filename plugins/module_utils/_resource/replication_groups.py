@@ -76,7 +76,7 @@ class GroupSpec(Spec[Wanted, Group]):
 
     def is_deleting(self, current: Group) -> bool:
         """Whether it is being deleted, or the snapshot is taken that comes before that."""
-        ours = any(call["action"] == self.delete for call in self.progress.actions)
+        ours = any(call["action"] == self.delete for call in self.progress.api_calls)
         return current.status in _DELETING or (ours and current.status == "snapshotting")
 
     def undeletable(self, current: Group) -> str:

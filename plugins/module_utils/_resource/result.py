@@ -34,7 +34,7 @@ def finish(module: Any, what: str, outcome: Outcome) -> None:
     result: dict[str, Any] = {
         "changed": progress.changed,
         "msg": progress.error or progress.msg,
-        "actions": progress.actions,
+        "api_calls": progress.api_calls,
         "duration": round(progress.duration, 3),
     }
     if outcome.raw:

@@ -347,7 +347,7 @@ class UserSpec(RbacSpec[WantedUser, User]):
 
     def refused(self, current: User | None) -> None:
         """Take back what was put on record ahead of a call that AWS has refused, unless one before it got no answer."""
-        is_unanswered = any(call["action"] == users.MODIFY for call in self.progress.actions)
+        is_unanswered = any(call["action"] == users.MODIFY for call in self.progress.api_calls)
         if self.is_ahead and current is not None and not is_unanswered:
             self.is_ahead = False
             try:

@@ -91,7 +91,7 @@ class _Case:
 
     def done(self, call: SecretCall) -> None:
         self.progress.changed = True
-        self.progress.actions.append(call.shown())
+        self.progress.api_calls.append(call.shown())
         self.said = self.said or self.plan
 
     def tell(self, plan: SecretPlan, was: str) -> None:
@@ -164,7 +164,7 @@ def _bring_about(clients: Clients, case: _Case, *, check_mode: bool, hide: Calla
         if check_mode:
             for call in case.plan.calls:
                 labels = call.applied(labels, NEW_VERSION)
-                progress.actions.append(call.shown())
+                progress.api_calls.append(call.shown())
             progress.changed = bool(case.plan.calls)
             progress.after = shown_labels(labels)
             case.tell(case.plan, "would be")

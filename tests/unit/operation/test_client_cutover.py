@@ -113,7 +113,7 @@ def test_where_a_script_stops(
     monkeypatch: pytest.MonkeyPatch, steps: tuple[Step, ...], request_: dict[str, Any], made: int, cutover: Step | None
 ) -> None:
     group = run(monkeypatch, steps, **request_)
-    assert tuple(group.made) == steps[:made]
+    assert tuple(group.completed_steps) == steps[:made]
     assert group.cutover is cutover
     assert group.outcome()["cutover_stage"] == (cutover.value if cutover else None)
     group.error = "one: failed."

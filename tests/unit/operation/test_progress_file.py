@@ -26,7 +26,7 @@ def targets(*groups: int) -> Event:
 
 
 def step(at: float, key: str, name: str, left: int, region: int = 0) -> Event:
-    return {"at": at, "region": region, "id": key, "step": name, "left": left}
+    return {"at": at, "region": region, "id": key, "step": name, "remaining_steps": left}
 
 
 def end(at: float, key: str, *, failed: bool = False, region: int = 0) -> Event:

@@ -20,11 +20,11 @@ def outcome(*made: str, steps: str = "", changes: tuple[dict[str, Any], ...] = (
         "changed": bool(made),
         "failed": False,
         "msg": "one: done." if made else "one: nothing to do. It is open.",
-        "steps": steps.split() or list(made),
-        "calls": [],
-        "made": list(made),
-        "changes": list(changes),
-        "actions": [{"step": step, "action": f"Do-{step}", "parameters": {}} for step in made],
+        "planned_steps": steps.split() or list(made),
+        "planned_calls": [],
+        "completed_steps": list(made),
+        "step_results": list(changes),
+        "api_calls": [{"step": step, "action": f"Do-{step}", "parameters": {}} for step in made],
         "initial_state": "open",
         "current_state": "open",
         "evidence_summary": "the API",
@@ -77,14 +77,16 @@ def test_what_was_done_is_told_with_before_and_after() -> None:
     ]
     changes = (change("rotate", called_at=5.0, done_at=6.0, before="not kept"), change("promote", duration=None))
     report = told(
-        outcome("rotate", "promote", calls=calls, changes=changes, initial_state=REQUIRED, current_state=ROTATING)
+        outcome(
+            "rotate", "promote", planned_calls=calls, changes=changes, initial_state=REQUIRED, current_state=ROTATING
+        )
     )
     assert report["line"] == f"one: current state: {ROTATING}, initial state: {REQUIRED} (rotate, promote)."
     assert report["changed"] is True
-    assert report["actions"] == ["Do-rotate", "Do-promote"]
+    assert report["api_calls"] == ["Do-rotate", "Do-promote"]
     assert report["planned_calls"] == ["elasticache:ModifyReplicationGroup", "secretsmanager:UpdateSecretVersionStage"]
     assert report["planned_steps"] == report["completed_steps"] == ["rotate", "promote"]
-    assert report["steps"] == [
+    assert report["step_results"] == [
         {"step": "rotate", "changed": True, "failed": False, "duration": 1.0, "called_at": 5.0, "done_at": 6.0},
         {"step": "promote", "changed": True, "failed": False},
     ]
@@ -106,7 +108,7 @@ def test_a_failure_is_told_in_its_own_words() -> None:
     report = told(outcome("rotate", failed=True, changed=True, msg=said, changes=changes))
     assert (report["failed"], report["changed"]) == (True, True)
     assert report["line"] == report["msg"] == said
-    assert [step["failed"] for step in report["steps"]] == [False, True]
+    assert [step["failed"] for step in report["step_results"]] == [False, True]
 
 
 def test_a_refused_plan_is_a_failure() -> None:
@@ -122,7 +124,7 @@ def test_a_refused_plan_is_a_failure() -> None:
 def test_an_outcome_may_lack_what_was_never_found_out() -> None:
     report = told({"failed": True, "changed": False, "msg": "one: the module met an error."})
     assert report["line"] == "one: the module met an error."
-    assert report["actions"] == report["steps"] == report["planned_calls"] == report["users"] == []
+    assert report["api_calls"] == report["step_results"] == report["planned_calls"] == report["users"] == []
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_a_second_call_goes_on_from_the_first() -> None:
         current_state=REQUIRED,
         changes=(change("set"),),
         evidence_summary="its nodes",
-        calls=[],
+        planned_calls=[],
     )
     report = report_of("one", ended, ROTATE, begun)
     assert (report["initial_state"], report["current_state"], report["evidence_summary"]) == (
@@ -163,8 +165,8 @@ def test_a_second_call_goes_on_from_the_first() -> None:
     # The tasks made the client cutover.
     assert report["completed_steps"] == ["stage", "rotate", "client_cutover", "set"]
     assert report["line"].endswith("(stage, rotate, client_cutover, set).")
-    assert [step["step"] for step in report["steps"]] == ["rotate", "set"]
-    assert report["actions"] == ["Do-stage", "Do-rotate", "Do-set"]
+    assert [step["step"] for step in report["step_results"]] == ["rotate", "set"]
+    assert report["api_calls"] == ["Do-stage", "Do-rotate", "Do-set"]
     assert report["cutover_stage"] is None
 
 
@@ -305,7 +307,7 @@ def progress(step: str = "rotate", **members: Any) -> dict[str, Any]:
 def test_a_group_on_its_way() -> None:
     report = unended("one", progress())
     assert report["line"] == report["msg"] == "one: it was at rotate when this was written, and the run had not ended."
-    assert (report["unended"], report["changed"], report["failed"], report["actions"]) == (True, False, False, [])
+    assert (report["unended"], report["changed"], report["failed"], report["api_calls"]) == (True, False, False, [])
     assert unended("one", progress(failed=True))["failed"] is True
 
 
@@ -313,6 +315,6 @@ def test_a_group_on_its_way_keeps_what_an_earlier_call_told() -> None:
     begun = told(stopped("rotate", current_state=ROTATING, secret_name="the/secret"))
     report = unended("one", progress("set"), begun)
     assert (report["changed"], report["current_state"], report["secret_name"]) == (True, ROTATING, "the/secret")
-    assert report["actions"] == ["Do-rotate"]
+    assert report["api_calls"] == ["Do-rotate"]
     assert report["line"].startswith("one: it was at set ")
     assert "unended" not in begun

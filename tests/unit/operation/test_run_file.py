@@ -123,7 +123,7 @@ def test_what_becomes_of_a_group_is_told_anew() -> None:
     """The report that a later call goes on from is one of the file, with the outcome of the call before it."""
     run = begun()
     call = {
-        "made": ["rotate"],
+        "completed_steps": ["rotate"],
         "cutover_stage": "client_cutover",
         "changed": True,
         "failed": False,

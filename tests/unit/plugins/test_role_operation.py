@@ -123,14 +123,14 @@ class Playing:
 def outcome(key: str, *made: str, failed: bool = False, **members: Any) -> dict[str, Any]:
     """What the module tells of a group."""
     told = {"changed": bool(made), "failed": failed, "msg": f"{key}: {'refused' if failed else 'done'}."}
-    lists: dict[str, Any] = {name: [] for name in ("calls", "changes", "users")}
+    lists: dict[str, Any] = {name: [] for name in ("planned_calls", "step_results", "users")}
     actions = [{"step": step, "action": step} for step in made]
     return {
         **told,
         **lists,
-        "steps": list(made),
-        "made": list(made),
-        "actions": actions,
+        "planned_steps": list(made),
+        "completed_steps": list(made),
+        "api_calls": actions,
         "current_state": "open",
         **members,
     }
@@ -311,7 +311,7 @@ def test_who_stops_working_is_told(tmp_path: Path, role: str, capsys: pytest.Cap
     ]
     plan = result(operation, "rotate")
     plan["targets"][0]["outcomes"]["a"]["users"] = users
-    plan["targets"][0]["outcomes"]["b"] |= {"users": users, "steps": ["set"]}
+    plan["targets"][0]["outcomes"]["b"] |= {"users": users, "planned_steps": ["set"]}
     operation.tell_losers(plan)
     assert capsys.readouterr().out.splitlines() == [
         "a: these users stop working when its user groups are taken away: app (on ~app:* -@all +@read)"

@@ -145,7 +145,7 @@ class Simulation:
             if not arrived(self.watch, self.scene) and any(one.way.steps for one in done.groups):
                 self.watch.broken("untrue", f"the run says that it did not fail: {group.msg}")
             if any(one.left for one in done.groups[-1:]):
-                self.watch.broken("untrue", f"steps are left of a run that did not fail: {group.left}")
+                self.watch.broken("untrue", f"steps are left of a run that did not fail: {group.remaining_steps}")
             if self.watch.is_open and not self._may_be_open():
                 self.watch.broken("open", "unauthenticated access is left allowed")
         self._judge_stands(group, done)
