@@ -581,7 +581,7 @@ outcomes:
       type: str
       returned: where it stopped at one
       sample: client_cutover
-    keep:
+    tokens_to_keep:
       description: The tokens that user groups have to accept, so that no client is refused.
       type: list
       elements: str
@@ -590,7 +590,7 @@ outcomes:
     users:
       description:
         - The users that stop working when the user groups are taken away.
-        - C(kept) says whether clients that authenticate so are accepted afterwards too, with the same token.
+        - C(retains_access) says whether clients that authenticate so are accepted afterwards too, with the same token.
       type: list
       elements: dict
       returned: always
@@ -599,7 +599,7 @@ outcomes:
           user_name: app
           access_string: on ~app:* -@all +@read
           user_group_id: sessions-users
-          kept: false
+          retains_access: false
     before:
       description: The states in which the group may be.
       type: dict

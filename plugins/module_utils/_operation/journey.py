@@ -168,7 +168,7 @@ class Planned(Progress):
             "engine": self.engine or None,
             "open_since": self.open_since,
             "cutover_until": self.cutover_until,
-            "keep": list(self.way.keep),
+            "tokens_to_keep": list(self.way.keep),
             "users": self.users,
         }
 
@@ -452,7 +452,7 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         open_user_group_id=ids.open_user_group,
         welcome=welcome,
         refused=frozenset(name for name, answer in answered.items() if answer is Answer.REFUSED),
-        losing=tuple(f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["kept"]),
+        losing=tuple(f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["retains_access"]),
         # What serves others too was not made for the way, or is not for it alone any more, and stays.
         leftovers=request.journey is not Journey.MIGRATE_AUTH_TO_RBAC
         and not shared
@@ -757,7 +757,9 @@ def _settling(request: Request, seen: Observation, store: Store, contradicted: b
 
 
 def _users(group: Group, others: _Others, welcome: Iterable[str], current: str) -> list[dict[str, Any]]:
-    """Return the users of the group's user groups; ``kept``: clients that authenticate so are let in afterwards too."""
+    """Return the users of the group's user groups; ``retains_access``: clients that authenticate so are accepted
+    afterwards too.
+    """
     found = []
     for user_group_id in group.user_group_ids:
         user_group = others.user_groups.get(user_group_id)
@@ -770,7 +772,7 @@ def _users(group: Group, others: _Others, welcome: Iterable[str], current: str) 
                         "user_name": user.name,
                         "access_string": user.access_string,
                         "user_group_id": user_group_id,
-                        "kept": user.name == DEFAULT_NAME and bool(current) and current in set(welcome),
+                        "retains_access": user.name == DEFAULT_NAME and bool(current) and current in set(welcome),
                     }
                 )
     return found

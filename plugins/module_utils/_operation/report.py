@@ -58,7 +58,7 @@ def _begun(outcome: Mapping[str, Any], operation: str) -> Report:
         "initial_state": outcome.get("initial_state") or outcome.get("current_state"),
         "evidence_summary": outcome.get("evidence_summary"),
         "secret_name": outcome.get("secret_name"),
-        "users": [user["user_name"] for user in outcome.get("users") or () if not user.get("kept")],
+        "users": [user["user_name"] for user in outcome.get("users") or () if not user.get("retains_access")],
         "planned_steps": list(outcome.get("planned_steps") or ()),
         "planned_calls": [f"{call['service']}:{call['action']}" for call in outcome.get("planned_calls") or ()],
         "completed_steps": [],

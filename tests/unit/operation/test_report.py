@@ -277,7 +277,11 @@ def test_exposure_is_told_only_where_it_may_be() -> None:
 
 # --- Users that stop working
 
-USERS = [{"user_name": "app", "kept": False}, {"user_name": "default", "kept": True}, {"user_name": "b", "kept": False}]
+USERS = [
+    {"user_name": "app", "retains_access": False},
+    {"user_name": "default", "retains_access": True},
+    {"user_name": "b", "retains_access": False},
+]
 
 
 @pytest.mark.parametrize("made", ["rotate", "rotate_current", "remove_user_groups"])

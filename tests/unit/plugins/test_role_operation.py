@@ -306,8 +306,8 @@ def test_who_stops_working_is_told(tmp_path: Path, role: str, capsys: pytest.Cap
     operation = playing.begin()
     assert operation.has_losers == (role != "rotate_token")
     users = [
-        {"user_name": "app", "access_string": "on ~app:* -@all\n+@read", "kept": False},
-        {"user_name": "default", "access_string": "on ~* +@all", "kept": True},
+        {"user_name": "app", "access_string": "on ~app:* -@all\n+@read", "retains_access": False},
+        {"user_name": "default", "access_string": "on ~* +@all", "retains_access": True},
     ]
     plan = result(operation, "rotate")
     plan["targets"][0]["outcomes"]["a"]["users"] = users
