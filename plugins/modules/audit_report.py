@@ -128,7 +128,7 @@ counts:
       type: int
       returned: always
     open_doors:
-      description: How many are known to let anyone in.
+      description: How many are known to allow unauthenticated access.
       type: int
       returned: always
     by_mode:
@@ -261,9 +261,9 @@ report:
           findings:
             - finding: optional
               severity: critical
-              text: "Anyone who reaches it is let in, for 12 days: it has a token and does not ask for it."
+              text: "Unauthenticated access is allowed, for 12 days: it has a token and does not ask for it."
               next_step: >-
-                elasticache.auth.enable_auth finishes it: once every client has the token, it alone is let in.
+                elasticache.auth.enable_auth finishes it: once every client has the token, it alone is accepted.
               since: "2026-11-10T15:04:05+00:00"
               days: 12
 """

@@ -670,7 +670,7 @@ def request_of(module: AnsibleAWSModule) -> Request:
             raise AuthError(f"{option} is needed with operation: {operation.value}.")
     options.check_waiting(params)
     if params["soak"] is not None and params["soak"] < 0:
-        raise AuthError(f"soak: {params['soak']:g} is less than no time; give seconds from 0 on.")
+        raise AuthError(f"soak: {params['soak']:g} is not possible; give seconds, 0 or more.")
     if params["max_changes_per_second"] <= 0:
         raise AuthError(
             f"max_changes_per_second: {params['max_changes_per_second']:g} is not possible; give more than 0."

@@ -251,7 +251,7 @@ options:
     type: str
   user_group_ids:
     description:
-      - The user groups that decide who is let in (RBAC), all of them. Excludes a token.
+      - The user groups that decide who is accepted (RBAC), all of them. Excludes a token.
       - On a group with a token they are refused, as M(elasticache.auth.replication_group_auth) does that.
     type: list
     elements: str

@@ -12,16 +12,16 @@ description:
   - AWS never tells which tokens a group accepts. This module finds out, from the API, from the nodes' own answers, and
     from a record that it leaves in the group's tags; where that is not enough it refuses to guess, and says what to do.
   - It makes a call only if that call is right in every state in which the group may be. A ROTATE that would push out a
-    token in use, or shut out clients without one, is refused; O(force) insists.
+    token in use, or have clients without one refused, is refused; O(force) insists.
   - A change that is already under way is waited for and not repeated.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:
   auth_token_update_strategy:
     description:
-      - V(rotate) lets clients in with the token, besides those that are let in already. On an open group it makes the
+      - With V(rotate), the token is accepted, besides what is accepted already. On an open group it makes the
         token optional, clients without one are still served.
-      - V(set) lets clients in with the token only. It must have been rotated in before.
+      - With V(set), only the token is accepted. It must have been rotated in before.
       - V(delete) puts the user groups in O(user_group_ids) in the place of the token (RBAC).
     type: str
     choices: [rotate, set, delete]
@@ -35,7 +35,7 @@ options:
   remove_user_groups:
     description:
       - Take the group back from RBAC to a token, in the same call that rotates it in.
-      - From then until the following V(set) anyone is let in without credentials, and the users of the user groups no
+      - From then until the following V(set) unauthenticated access is allowed, and the users of the user groups no
         longer are. AWS offers no other way.
     type: bool
     default: false
@@ -47,7 +47,7 @@ options:
     choices: [open, optional, required, rotating]
   force:
     description:
-      - Make the call although it pushes out a token or shuts out clients, or although what the group accepts is not
+      - Make the call although it removes a token or has clients refused, or although what the group accepts is not
         known. A call that AWS is certain to refuse is still not made.
     type: bool
     default: false
@@ -109,7 +109,7 @@ EXAMPLES = r"""
     auth_token: "{{ new_token }}"
     known_auth_tokens: ["{{ old_token }}"]
 
-- name: Once every client has it, let them in with nothing else
+- name: Once every client has it, accept nothing else
   elasticache.auth.replication_group_auth:
     replication_group_id: sessions
     auth_token_update_strategy: set

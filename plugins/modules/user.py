@@ -88,7 +88,8 @@ options:
     description:
       - How the user authenticates. V(password) where O(passwords) or O(password_secrets) is given.
       - V(iam) needs a user whose name is its id, on Redis OSS 7.0, Valkey 7.2 or later.
-      - With V(no-password-required) anyone is let in by the name alone. A user group for C(valkey) takes no such user.
+      - With V(no-password-required) anyone is accepted by the name alone. A user group for C(valkey) takes no such
+        user.
     type: str
     choices: [password, no-password-required, iam]
   update_password:

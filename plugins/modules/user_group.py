@@ -42,7 +42,7 @@ options:
   user_ids:
     description:
       - The ids of its users, 100 at the most. No two of them can have the same user name.
-      - A user that is taken out is disconnected from the caches that have the user group, and shut out. A warning names
+      - A user that is taken out is disconnected from the caches that have the user group, and refused. A warning names
         them.
       - All is done in one call, so that a user named C(default) can take another one's place.
     type: list

@@ -182,7 +182,7 @@ def test_everything_in_order(show: Show) -> None:
     assert opened.page.inner_text(".headline") == "No group lets anyone in."
     assert opened.page.locator(".card .none").count() == 4
     opened = show([group("a", None)])
-    assert opened.page.inner_text(".headline") == "No group is known to let anyone in."
+    assert opened.page.inner_text(".headline") == "No group is known to allow unauthenticated access."
 
 
 def test_details_of_a_group(show: Show) -> None:
@@ -193,7 +193,7 @@ def test_details_of_a_group(show: Show) -> None:
     button.click()
     assert button.get_attribute("aria-expanded") == "true"
     told = tab.inner_text("tr.details")
-    assert "Anyone who reaches it is let in, for 41 days" in told
+    assert "Unauthenticated access is allowed, for 41 days" in told
     assert "→ elasticache.auth.enable_auth finishes it" in told
     assert "team = shop" in told
     assert "arn:aws:elasticache:us-east-1:123456789012:replicationgroup:carts" in told

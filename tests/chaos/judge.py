@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""What a group's history says of a run: which tokens were lost, and for how long anyone was let in. Pure."""
+"""What a group's history says of a run: which tokens were lost, and for how long anyone was accepted. Pure."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def promoted(emulator: Emulator, group: str) -> None:
     emulator.client("secretsmanager").put_secret_value(SecretId=secret_name(group), SecretString=text)
 
 
-#: The clients' turn as tasks.
+#: The client cutover as tasks.
 TURN = Path(__file__).with_name("client_cutover.yml")
 
 
@@ -253,7 +253,7 @@ OPERATIONS: Mapping[str, Operation] = {
             playbook="elasticache.auth.rotate_token",
             prepare=aged_group,
             calls=9,
-            # Two module calls, one before the clients' turn and one after, and tasks in between.
+            # Two module calls, one before the client cutover and one after, and tasks in between.
             variables=lambda world: role_variables("rotate_token", world, client_tasks=str(TURN)),
             arrived=only_current_is_accepted,
             previous=Previous(A, over=only_one_token),

@@ -360,7 +360,7 @@ def _attempt(run: _Run) -> Trial:
         if client.broken
     ]
     if not operation.exposure:
-        problems += [f"{group}: anyone was let in for {time:.1f} s" for group, time in exposures.items() if time]
+        problems += [f"{group}: anyone was accepted for {time:.1f} s" for group, time in exposures.items() if time]
     calls = [call for call in emulator.calls(mutating="true", since=began) if NEIGHBOUR not in str(call["id"])]
     return Trial(
         operation=operation.name,

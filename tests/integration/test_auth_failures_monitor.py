@@ -144,8 +144,8 @@ class TestClients:
         assert found["msg"] == (
             f"{GROUP}: {found['authentication_failures']} authentication failures since monitoring began, more than "
             "the limit of 3. Clients present a credential that is not accepted, after a rotation most likely the "
-            "previous token. Let that in again: replication_group_auth with auth_token_update_strategy: rotate and the "
-            "previous token as auth_token. Then bring the clients up to date before it is dropped."
+            "previous token. Have that accepted again: replication_group_auth with auth_token_update_strategy: rotate "
+            "and the previous token as auth_token. Then bring the clients up to date before it is dropped."
         )
         assert ended.msg == f"1 of 2 groups failed. {found['msg']}"
         assert (fine["failed"], fine["authentication_failures"]) == (False, 0)

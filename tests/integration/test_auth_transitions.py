@@ -219,9 +219,9 @@ class TestTheGuard:
         for force in (False, True):
             run = auth(emulator, "rotate", A, known_auth_tokens=[], force=force)
             assert run.failed
-            assert "the group is rbac (ug-1); user groups decide who is let in" in run.msg
+            assert "the group is rbac (ug-1); user groups decide who is accepted" in run.msg
             assert "remove_user_groups: true" in run.msg
-            assert "anyone is let in without credentials" in run.msg
+            assert "unauthenticated access is allowed" in run.msg
         assert modifies(emulator) == 0
         assert emulator.group(GROUP)["mode"] == "rbac"
 
@@ -232,7 +232,7 @@ class TestTheGuard:
             ("required", B, "SET never introduces a token, and the token given was not rotated in"),
             ("optional", B, "SET never introduces a token, and the token given was not rotated in"),
             ("rotating", C, "SET never introduces a token, and the token given was not rotated in"),
-            ("rbac", A, "user groups decide who is let in"),
+            ("rbac", A, "user groups decide who is accepted"),
         ],
     )
     @pytest.mark.parametrize("force", [False, True])

@@ -305,7 +305,7 @@ def test_the_phases(awx: Controller) -> None:
         "ElastiCache: rotate tokens, finish": "finish",
         "ElastiCache: rotate tokens in one run": "all",
     }
-    # The clients' turn of the one without an approval is a time.
+    # The client cutover of the one without an approval is a time.
     whole = awx.named("job_templates", "ElastiCache: rotate tokens in one run")
     assert "rotate_token_soak" in {item["variable"] for item in whole["survey_spec"]["spec"]}
 

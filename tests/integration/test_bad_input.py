@@ -457,7 +457,7 @@ class TestOptions:
             ),
             ({"wait_delay": 0}, "wait_delay: 0.0 would never pause; give seconds above 0."),
             ({"wait_timeout": -1}, "wait_timeout: -1.0 lies in the past; give seconds from 0 on."),
-            ({"data_plane_timeout": 0}, "data_plane_timeout: 0.0 is no time to wait; give seconds above 0."),
+            ({"data_plane_timeout": 0}, "data_plane_timeout: 0.0 is not possible; give seconds above 0."),
             (
                 {"assume_state": "rbac"},
                 "value of assume_state must be one of: open, optional, required, rotating, got: rbac",

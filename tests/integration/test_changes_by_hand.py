@@ -187,7 +187,7 @@ class TestSetByHand:
         assert "in assume_newest (" in refused.msg
         told = operate(emulator, assume_state="required", assume_newest=newest)
         assert not told.failed, told.msg
-        assert told.of(GROUP)["evidence_summary"].endswith("your word")
+        assert told.of(GROUP)["evidence_summary"].endswith("your assumption")
         assert " assumed" in record(emulator)
         again = operate(emulator)
         assert not again.failed, again.msg

@@ -262,7 +262,7 @@ class TestBadInput:
                 {"credentials": [{"name": "x", "auth_token": A, "auth_tokens": {GROUP: B}}]},
                 "parameters are mutually exclusive: auth_token|auth_tokens|auth_token_secret",
             ),
-            ({"data_plane_timeout": -1}, "data_plane_timeout: -1.0 is no time to wait; give seconds above 0."),
+            ({"data_plane_timeout": -1}, "data_plane_timeout: -1.0 is not possible; give seconds above 0."),
         ],
     )
     def test_options(self, emulator: Emulator, options: dict[str, Any], message: str | None) -> None:

@@ -123,7 +123,7 @@ class TestStrategies:
         assert emulator.calls()[before:] == []
 
 
-#: Tasks for the clients' turn that leave a trace.
+#: Tasks for the client cutover that leave a trace.
 CLIENTS = """
 - ansible.builtin.copy:
     content: "{{ client_replication_groups | join(' ') }}"

@@ -405,8 +405,8 @@ class TestPhases:
         finished = run_role(emulator, role, groups=[GROUP, OTHER], phase="finish", **it.variables)
         assert not finished.succeeded
         assert (
-            f"{OTHER}: {role}_phase: finish is refused: the begin has not ended; left of it is {it.left}. Run it "
-            f"with {role}_phase: begin (again), let the clients have their turn, then finish."
+            f"{OTHER}: {role}_phase: finish is refused: phase begin is incomplete (remaining: {it.left}). Run it "
+            f"with {role}_phase: begin again, move your clients, then finish."
         ) in finished.text, finished.output
         assert calls_made(finished) == finished.reports[GROUP]["planned_calls"]
         assert finished.reports[OTHER]["planned_calls"] == []
@@ -441,7 +441,7 @@ class TestPhases:
         nothing_changed(run_role(emulator, "migrate_auth_to_rbac", phase="finish"))
 
     def test_encryption_and_auth_are_not_begun_in_one(self, emulator: Emulator) -> None:
-        """Clients have two turns on that way, which the two roles take one each; without phases it is one run."""
+        """There are two client cutovers on that way, one in each of the two roles; without phases it is one run."""
         plain(emulator, True)
         create(emulator, OTHER, TransitEncryptionMode="preferred")
         for phase in ("begin", "finish"):
@@ -449,8 +449,8 @@ class TestPhases:
             for group, tls in ((GROUP, "off"), (OTHER, "preferred")):
                 refused(
                     ran,
-                    f"{group}: enable_auth is refused: encryption in transit is in mode {tls}, so that the clients "
-                    "have two turns, and a finish that is repeated could not tell which of them they have had. "
+                    f"{group}: enable_auth is refused: encryption in transit is in mode {tls}, so that there are "
+                    "two client cutovers, and a finish that is repeated could not tell which of them is over. "
                     "Way out: the role enable_tls first, with enable_tls_phase; then this one.",
                 )
 
@@ -545,7 +545,7 @@ class TestRotateToken:
         nothing_changed(run_role(emulator, "rotate_token", **given))
 
 
-# --- The clients' turn ------------------------------------------------------------------------------------------------
+# --- The client cutover -----------------------------------------------------------------------------------------------
 
 TURN = """\
 - name: Write down what there is to know

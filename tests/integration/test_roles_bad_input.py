@@ -243,7 +243,7 @@ class TestDrift:
         refused(
             emulator,
             "rotate_token",
-            [f"{GROUP}: rotate_token is refused", "(drift)", "hand in the token that is in force, as the previous one"],
+            [f"{GROUP}: rotate_token is refused", "(drift)", "supply the token that is in force, as the previous one"],
             auth_token_secret=None,
             auth_tokens={GROUP: C},
             previous_auth_tokens={GROUP: D},
@@ -294,7 +294,7 @@ BAD = {
         options={"auth_token_secret": None, "auth_tokens": {GROUP: "too/short"}},
     ),
     "finish-before-begin": Bad(
-        (f"{GROUP}: rotate_token_phase: finish is refused", "rotate_token_phase: begin (again)"),
+        (f"{GROUP}: rotate_token_phase: finish is refused", "rotate_token_phase: begin again"),
         options={"phase": "finish", "force": True},
     ),
     "open-access": Bad(

@@ -64,7 +64,7 @@ def inventory_of(folder: Path, *groups: str) -> str:
 
 
 def clients_of(folder: Path, failing: str) -> str:
-    """The clients' turn: it is written down in ``turns``, and fails on one host unless there is a file ``cured``."""
+    """The client cutover: it is written down in ``turns``, and fails on one host unless there is a file ``cured``."""
     turn = "echo {{ inventory_hostname }}: {{ client_replication_groups | join(' ') }}"
     tasks = [
         {"name": "Move", "ansible.builtin.shell": f"{turn} >> {folder / 'turns'}", "changed_when": False},
@@ -206,7 +206,7 @@ class TestWatch:
 
     @pytest.mark.emulator(data_plane="valkey")
     def test_clients_left_behind(self, emulator: Emulator) -> None:
-        """They are let in again, the group is failed, another one arrives, and from there the way is back."""
+        """They are accepted again, the group is failed, another one arrives, and from there the way is back."""
         with_token(emulator, GROUP, "carts")
         with live(emulator, GROUP, A) as clients:
             clients.wait_served()
@@ -302,20 +302,20 @@ def with_users(emulator: Emulator) -> None:
 
 
 def door_open(emulator: Emulator) -> float:
-    """The truth: for how many seconds everyone was let in beside the token."""
+    """The truth: for how many seconds everyone was accepted beside the token."""
     history = emulator.group(GROUP)["history"]
     ends = [*history[1:], {"time": time.time()}]
     return sum(after["time"] - before["time"] for before, after in zip(history, ends, strict=True) if is_open(before))
 
 
 def is_open(state: dict[str, Any]) -> bool:
-    """Whether someone without credentials is let in."""
+    """Whether someone without credentials is accepted."""
     return state["mode"] in ("open", "optional")
 
 
 def reported(ran: RoleRun) -> float:
-    """For how long everyone was let in, as the role says."""
-    found = re.search(r"Everyone was let in for ([\d.]+) s\.", ran.told())
+    """For how long everyone was accepted, as the role says."""
+    found = re.search(r"Unauthenticated access was allowed for ([\d.]+) s\.", ran.told())
     assert found, ran.told()
     return float(found[1])
 
@@ -360,7 +360,7 @@ class TestExposure:
         options: dict[str, Any] = {"accept_open_window": True, "create_secret": True}
         ran = run_role(emulator, "migrate_rbac_to_auth", phase="begin", **options)
         assert ran.succeeded, ran.output
-        assert "Everyone was let in for" not in ran.output
+        assert "Unauthenticated access was allowed for" not in ran.output
         assert is_open(emulator.group(GROUP))
         time.sleep(2)
         ran = run_role(emulator, "migrate_rbac_to_auth", phase="finish", **options)

@@ -218,7 +218,7 @@ def test_a_finish_without_its_begin_is_refused(emulator: Emulator, tmp_path: Pat
     finished = job(emulator, tmp_path, 1, ("carts", "orders"), FINISH)
     assert finished.status == "failed"
     assert failed_hosts(finished) == {f"carts.{emulator.region}", f"orders.{emulator.region}"}
-    assert all("the begin has not ended" in said for said in fared(finished).values())
+    assert all("phase begin is incomplete" in said for said in fared(finished).values())
     assert mutating(emulator, since) == []
 
 

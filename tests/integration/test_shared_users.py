@@ -312,7 +312,7 @@ class TestRoles:
         assert ran.mutating == []
 
     def test_it_came_to_serve_others_during_the_run(self, emulator: Emulator, tmp_path: Path) -> None:
-        """A user that was made for the way is given to another user group in the clients' turn: it is not deleted."""
+        """A user that was made for the way is given to another user group in the client cutover: it is not deleted."""
         carts(emulator)
         tasks = tmp_path / "clients.yml"
         given = {"user_group_id": "orders-users", "engine": "valkey", "user_ids": ["carts-leaving"], "wait_delay": 0.1}

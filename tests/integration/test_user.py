@@ -681,7 +681,7 @@ class TestDeletion:
         assert result["warnings"] == [
             (
                 "reader-1: AWS takes the deleted user out of its user groups ug. Its clients of shop are disconnected "
-                "and shut out."
+                "and refused."
             )
         ]
         found = emulator.client("elasticache").describe_user_groups(UserGroupId="ug")["UserGroups"][0]

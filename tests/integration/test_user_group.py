@@ -185,11 +185,11 @@ class TestFromBeginningToEnd:
         attach(emulator)
         assert accepted(emulator, A, "b")
         result = changed(emulator, user_ids=["a"])
-        assert result["warnings"] == ["ug: taking out b disconnects their clients of shop and shuts them out."]
+        assert result["warnings"] == ["ug: taking out b disconnects their clients of shop and refuses them."]
         assert not accepted(emulator, A, "b")
         assert accepted(emulator, A, "a")
         assert result["after"]["replication_group_ids"] == ["shop"]
-        assert "nobody is let in any more" in run(emulator, check=True, user_ids=[])["warnings"][0]
+        assert "nobody is accepted any more" in run(emulator, check=True, user_ids=[])["warnings"][0]
 
 
 class TestFaults:
@@ -370,14 +370,14 @@ class TestBadInput:
                 {"engine": "redis", "user_ids": ["a"]},
                 (
                     "user_ids: none of the users is named default, and a user group for redis needs one. Add a user "
-                    "with user_name: default; one with access_string: off -@all lets nobody in."
+                    "with user_name: default; one with access_string: off -@all accepts nobody."
                 ),
             ),
             (
                 {"engine": "redis"},
                 (
                     "user_ids: none of the users is named default, and a user group for redis needs one. Add a user "
-                    "with user_name: default; one with access_string: off -@all lets nobody in."
+                    "with user_name: default; one with access_string: off -@all accepts nobody."
                 ),
             ),
             (
@@ -428,7 +428,7 @@ class TestBadInput:
         refused(
             emulator,
             "ug: user_ids: none of the users is named default, and a user group for redis needs one. Add a user with "
-            "user_name: default; one with access_string: off -@all lets nobody in.",
+            "user_name: default; one with access_string: off -@all accepts nobody.",
             user_ids=["r"],
         )
 

@@ -161,7 +161,7 @@ def _counted(failures: int | None) -> str:
 def _exceeded(group_id: str, failures: int, limit: int) -> str:
     return (
         f"{group_id}: {_counted(failures)} since monitoring began, more than the limit of {limit}. Clients present a "
-        "credential that is not accepted, after a rotation most likely the previous token. Let that in again: "
+        "credential that is not accepted, after a rotation most likely the previous token. Have that accepted again: "
         "replication_group_auth with auth_token_update_strategy: rotate and the previous token as auth_token. "
         "Then bring the clients up to date before it is dropped."
     )

@@ -26,7 +26,7 @@ def check_token(clients: Clients, shown: Shown, tokens: TokenSet, probing: Probi
     if group.user_group_ids:
         attached = ", ".join(group.user_group_ids)
         raise AuthError(
-            f"{group.id}: {words} is not in force: user groups decide who is let in ({attached}). "
+            f"{group.id}: {words} is not in force: user groups decide who is accepted ({attached}). "
             f"To go over to a token use {_AUTH} with auth_token_update_strategy: rotate and remove_user_groups: true."
         )
     if not group.auth_token_enabled:

@@ -101,7 +101,7 @@ def group_ids(given: Iterable[str], option: str = "replication_group_ids") -> li
 def probing(params: Mapping[str, Any]) -> Probing:
     """Return how to treat the data plane. Raises :class:`AuthError` for a time that is none."""
     if params["data_plane_timeout"] <= 0:
-        raise AuthError(f"data_plane_timeout: {params['data_plane_timeout']} is no time to wait; give seconds above 0.")
+        raise AuthError(f"data_plane_timeout: {params['data_plane_timeout']} is not possible; give seconds above 0.")
     return Probing(params.get("probe", "always"), params["data_plane_ca_path"], params["data_plane_timeout"])
 
 

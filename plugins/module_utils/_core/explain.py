@@ -48,7 +48,7 @@ _REASONS = {
     Hazard.NOT_NEWEST: "SET takes only the newest token, which is {token}",
     Hazard.NOTHING_TO_SET: "there is no token to set",
     Hazard.USER_GROUPS_ATTACHED: (
-        "user groups decide who is let in, and AWS takes a token only together with their removal"
+        "user groups decide who is accepted, and AWS takes a token only together with their removal"
     ),
     Hazard.OTHER_USER_GROUPS: "other user groups than the wanted ones are attached",
     Hazard.UNREACHABLE: (
@@ -79,7 +79,7 @@ _WAYS_OUT = {
     ),
     Hazard.USER_GROUPS_ATTACHED: (
         "leave RBAC with auth_token_update_strategy: rotate and remove_user_groups: true; the users' names and "
-        "passwords are refused from then on, and until the following set anyone is let in without credentials"
+        "passwords are refused from then on, and until the following set unauthenticated access is allowed"
     ),
     Hazard.OTHER_USER_GROUPS: "change them with elasticache.auth.replication_group and its user_group_ids",
     Hazard.UNREACHABLE: (

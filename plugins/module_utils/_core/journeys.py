@@ -36,23 +36,23 @@ class Step(str, enum.Enum):
 
     UPDATE_RECORD = "update_record"  #: what was found out, or assumed, goes into the record before labels move
     PREFER_TLS = "prefer_tls"  #: TLS off -> preferred
-    CLIENT_CUTOVER_TLS = "client_cutover_tls"  #: the clients' turn: to connect with TLS
+    CLIENT_CUTOVER_TLS = "client_cutover_tls"  #: the client cutover: to connect with TLS
     REQUIRE_TLS = "require_tls"  #: TLS preferred -> required
     PROMOTE_PENDING = "promote_pending"  #: AWSPENDING becomes AWSCURRENT, of a rotation that is about to be taken back
     STAGE = "stage"  #: a token comes into AWSPENDING
     USERS = "users"  #: the users and the user group are made
-    CLIENT_CUTOVER_USERS = "client_cutover_users"  #: the clients' turn, before user groups decide
+    CLIENT_CUTOVER_USERS = "client_cutover_users"  #: the client cutover, before user groups decide
     ATTACH = "attach"  #: DELETE: the user group decides
     PROMOTE_OLDER = "promote_older"  #: AWSPENDING becomes AWSCURRENT while user groups decide
-    CLIENT_CUTOVER_BEFORE = "client_cutover_before"  #: the clients' turn, before user groups are taken away
-    ROTATE = "rotate"  #: the token in AWSPENDING is let in (and the user groups are taken away)
+    CLIENT_CUTOVER_BEFORE = "client_cutover_before"  #: the client cutover, before user groups are taken away
+    ROTATE = "rotate"  #: the token in AWSPENDING is accepted (and the user groups are taken away)
     ROTATE_CURRENT = "rotate_current"  #: the same with the one in AWSCURRENT
-    VERIFY_BOTH = "verify_both"  #: every node lets in the token in AWSPENDING, and who was let in before
+    VERIFY_BOTH = "verify_both"  #: every node accepts the token in AWSPENDING, and who was accepted before
     PROMOTE = "promote"  #: AWSPENDING becomes AWSCURRENT
     CLEAR = "clear"  #: AWSCURRENT comes to say that there is no token
-    CLIENT_CUTOVER = "client_cutover"  #: the clients' turn: to take what AWSCURRENT says
-    SET = "set"  #: the token in AWSCURRENT alone is let in
-    VERIFY_NEW_ONLY = "verify_new_only"  #: every node lets in the token in AWSCURRENT, and nobody else
+    CLIENT_CUTOVER = "client_cutover"  #: the client cutover: to take what AWSCURRENT says
+    SET = "set"  #: the token in AWSCURRENT alone is accepted
+    VERIFY_NEW_ONLY = "verify_new_only"  #: every node accepts the token in AWSCURRENT, and nobody else
     ATTACH_OPEN = "attach_open"  #: DELETE: a user group decides that lets everyone in
     REMOVE_USER_GROUPS = "remove_user_groups"  #: the user groups are taken away, and nothing takes their place
     MONITOR = "monitor"  #: CloudWatch tells whether clients are refused; then the token before is accepted again
@@ -60,7 +60,7 @@ class Step(str, enum.Enum):
     CLEAN_UP = "clean_up"  #: the users and user groups are deleted that were made for the way
 
 
-#: The steps in which it is the clients' turn: nothing is called.
+#: The steps that are client cutovers: nothing is called.
 TURNS = (Step.CLIENT_CUTOVER_TLS, Step.CLIENT_CUTOVER_USERS, Step.CLIENT_CUTOVER_BEFORE, Step.CLIENT_CUTOVER)
 #: The journeys by which users may lose access, and the steps by which a group loses its user groups, if it has any.
 LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
@@ -89,7 +89,7 @@ GIVEN_UP_BEFORE, GIVEN_UP_AFTER, GIVEN_UP_DONE = "current", "previous", "elsewhe
 
 
 class Phase(str, enum.Enum):
-    """Which part of a journey is wanted: all of it, or what comes before the clients' turn, or what comes after."""
+    """Which part of a journey is wanted: all of it, or what comes before the client cutover, or what comes after."""
 
     ALL = "all"
     BEGIN = "begin"
@@ -158,7 +158,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Way:
-    """The steps that are left, in order, and what else is to be said; ``keep``: the tokens that RBAC has to let in."""
+    """The steps that are left, in order, and what else is to be said; ``keep``: the tokens that RBAC has to accept."""
 
     steps: tuple[Step, ...] = ()
     note: str = ""
@@ -198,7 +198,7 @@ def find_way(
         raise obstacles[0]
     raise NoWay(
         f"{group_id}: {journey.value} is refused: what the group accepts is not known, and AWS never tells. It may be "
-        f"{words}, and what is left to do differs. To settle it: {settle}."
+        f"{words}, and the remaining steps differ. To settle it: {settle}."
     )
 
 
@@ -226,14 +226,14 @@ def _in_phase(journey: Journey, group_id: str, way: Way, terms: Terms) -> Way:
     if terms.phase is Phase.ALL or terms.cutover:
         return way
     if terms.phase is Phase.BEGIN:
-        note = "It is the clients' turn; the phase finish goes on from there." if turns[0] == 0 else way.note
+        note = "The client cutover is next; the phase finish goes on from there." if turns[0] == 0 else way.note
         return replace(way, steps=way.steps[: turns[0]], note=note)
     before = way.steps[: turns[0]]
     if set(before) - {Step.USERS}:
         left = ", ".join(step.value for step in before)
         raise NoWay(
-            f"{group_id}: {journey.value}_phase: finish is refused: the begin has not ended; left of it is {left}. Run "
-            f"it with {journey.value}_phase: begin (again), let the clients have their turn, then finish."
+            f"{group_id}: {journey.value}_phase: finish is refused: phase begin is incomplete (remaining: {left}). Run "
+            f"it with {journey.value}_phase: begin again, move your clients, then finish."
         )
     # The users are looked at once more: the token may have been rotated since.
     return replace(way, steps=(*before, *way.steps[turns[0] + 1 :]))
@@ -251,7 +251,7 @@ def _after_cutover(journey: Journey, group_id: str, way: Way, turn: int, terms: 
         left = ", ".join(step.value for step in (*before, *(() if same else (first,))))
         raise NoWay(
             f"{group_id}: {journey.value} has stopped: during the client cutover somebody else changed the group or "
-            f"its secret, or its nodes can't be asked any more, and these steps are left again: {left}. None of them "
+            f"its secret, or its nodes can't be asked any more, and these steps remain again: {left}. None of them "
             "is made now. Run this again: it plans anew, and gives the clients another cutover."
         )
     if made is first and terms.soaking:
@@ -285,12 +285,16 @@ class _Place:
         where = f" of the secret {store.name}" if store.name else ""
         if not store.kept:
             inside = {store.current, store.pending, store.previous} & set(self.state.tokens)
-            what = "accepts another token than those handed in" if inside else "does not accept any token handed in"
-            way_out = "hand in the token that is in force, as the previous one, too."
+            what = (
+                "accepts another token than those that you supplied"
+                if inside
+                else "does not accept any token that you supplied"
+            )
+            way_out = "supply the token that is in force, as the previous one, too."
         elif store.current in self.state.tokens:
             what = f"accepts another token besides the one in AWSCURRENT{where} than its labels tell of"
             way_out = (
-                "find out who changed it; once every client has the newest token, let in that alone with "
+                "find out who changed it; once every client has the newest token, make it the only one accepted with "
                 "elasticache.auth.replication_group_auth (auth_token_update_strategy: set), then repeat this."
             )
         else:
@@ -367,7 +371,7 @@ def _rotate_token(at: _Place) -> Way:
             if store.kept and not _due(at.terms):
                 return Way(tidy, _not_due(at.terms, staged=bool(pending)))
             if not store.kept and not pending:
-                return Way((), "The group has the token handed in, and no other.")
+                return Way((), "The group has the token that you supplied, and no other.")
             # What was left in AWSPENDING goes first: on a secret's first version it would pass for a staged token.
             promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
             return Way((*promote_pending, *(() if pending else (Step.STAGE,)), Step.ROTATE, *_LAST))
@@ -378,7 +382,7 @@ def _rotate_token(at: _Place) -> Way:
         case Mode.ROTATING if current and state.tokens == (current, previous):
             raise at.stop(
                 journey,
-                f"the group is {at.words}: the previous token was let in again after SET.",
+                f"the group is {at.words}: the previous token was accepted again after SET.",
                 "the role rollback_token goes back to it for good.",
             )
     raise at.drift(journey)
@@ -402,14 +406,14 @@ def _enable_auth(at: _Place) -> Way:
             raise at.stop(
                 journey,
                 f"encryption in transit is in mode {at.terms.tls}, and AUTH needs it in mode required.",
-                "enable_auth_enable_tls: true does that first, with a turn of its own for the clients; or the role "
+                "enable_auth_enable_tls: true does that first, with a client cutover of its own; or the role "
                 "enable_tls alone.",
             )
         if before and at.terms.phase is not Phase.ALL:
             raise at.stop(
                 journey,
-                f"encryption in transit is in mode {at.terms.tls}, so that the clients have two turns, and a finish "
-                "that is repeated could not tell which of them they have had.",
+                f"encryption in transit is in mode {at.terms.tls}, so that there are two client cutovers, and a "
+                "finish that is repeated could not tell which of them is over.",
                 "the role enable_tls first, with enable_tls_phase; then this one.",
             )
         return Way((*before, *_let_in(store), Step.CLIENT_CUTOVER, *_ALONE))
@@ -470,7 +474,7 @@ def _migrate_rbac_to_auth(at: _Place) -> Way:
         losing = ", ".join(at.terms.losing) or "none"
         raise at.stop(
             journey,
-            "AWS lets anyone in without credentials between the ROTATE that takes the user groups away and the SET "
+            "AWS allows unauthenticated access between the ROTATE that takes the user groups away and the SET "
             f"that follows, and these users stop working: {losing}.",
             "migrate_rbac_to_auth_accept_open_window: true, once that is acceptable.",
         )
@@ -510,7 +514,7 @@ def _disable_access_control(at: _Place) -> Way:
     journey, store = Journey.DISABLE_ACCESS_CONTROL, at.store
     way = _to_open(at)
     # What stands in the way of CLEAR has to be known before a door is opened, not after; and while a rollback is under
-    # way some clients have the other token, which ROTATE would shut out.
+    # way some clients have the other token, which ROTATE would have refused.
     if {Step.ROTATE_CURRENT, Step.CLEAR} & set(way.steps) and store.abandoned:
         raise at.elsewhere(journey, Journey.ROLLBACK_TOKEN)
     if Step.CLEAR in way.steps and store.pending:
@@ -528,14 +532,14 @@ def _to_open(at: _Place) -> Way:
         losing = f"; these users stop working: {', '.join(terms.losing)}" if terms.losing else ""
         raise at.stop(
             journey,
-            f"the group is {at.words}, and at the end everyone is let in who can reach it{losing}.",
+            f"the group is {at.words}, and at the end unauthenticated access is allowed{losing}.",
             "disable_access_control_accept_open_access: true, once that is acceptable.",
         )
     if not store.kept and store.pending and state.mode is not Mode.RBAC:
         raise at.stop(
             journey,
-            f"the group is {at.words}, and the newest token that it accepts is not the one handed in.",
-            "hand in that one in disable_access_control_auth_tokens.",
+            f"the group is {at.words}, and the newest token that it accepts is not the one that you supplied.",
+            "supply that one in disable_access_control_auth_tokens.",
         )
     clear = (Step.CLEAR,) if store.can_be_empty and store.current else ()
     opening = (Step.CLIENT_CUTOVER, Step.ATTACH_OPEN, Step.REMOVE_USER_GROUPS, Step.CLEAN_UP)
@@ -543,7 +547,7 @@ def _to_open(at: _Place) -> Way:
         case Mode.RBAC if state.user_groups == (terms.open_user_group_id,):
             return Way((Step.REMOVE_USER_GROUPS, Step.CLEAN_UP))
         case Mode.RBAC if store.current and terms.welcome - {store.current} and store.current in terms.welcome:
-            # Clients with the other token would be shut out at ROTATE; that journey has a turn for them before.
+            # Clients with the other token would be refused at ROTATE; that operation has a client cutover before.
             raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
         case Mode.RBAC if state.user_groups == (terms.user_group_id,) and (store.current or not store.kept):
             at.check_accepted(journey, store.current)
@@ -557,7 +561,7 @@ def _to_open(at: _Place) -> Way:
             # With another token in AWSCURRENT, CLEAR would take AWSPREVIOUS from the one that is accepted.
             return Way((*clear, *opening))
         case Mode.ROTATING if set(state.tokens) <= known:
-            # Clients with the older token would be shut out when the user groups are taken away.
+            # Clients with the older token would be refused when the user groups are taken away.
             raise at.elsewhere(journey, Journey.ROTATE_TOKEN)
         case Mode.REQUIRED if store.current and state.tokens == (store.current,):
             return Way((Step.USERS, Step.ATTACH, Step.ROTATE_CURRENT, *clear, *opening), keep=state.tokens)
@@ -570,10 +574,10 @@ def _rollback_token(at: _Place) -> Way:
         raise at.stop(
             Journey.ROLLBACK_TOKEN,
             f"the group is {at.words}. SET takes only the newer token, so that the way back leads through user groups "
-            "that let both in, and on leaving them AWS lets anyone in without credentials from ROTATE to SET.",
+            "that accept both, and on leaving them AWS allows unauthenticated access from ROTATE to SET.",
             "rollback_token_accept_open_window: true, once that is acceptable; or finish the rotation (the role "
-            "rotate_token) and roll back then, which opens nothing but shuts out clients that still have the older "
-            "token, for the time in between.",
+            "rotate_token) and roll back then, which allows no unauthenticated access but refuses "
+            "clients that still have the older token, for the time in between.",
         )
     return way
 
@@ -612,13 +616,13 @@ def _back(at: _Place) -> Way:
         case Mode.ROTATING if promoted and state.tokens == (previous, current):
             return Way((*promote_pending, Step.CLIENT_CUTOVER, *_ALONE, *end, *tidy))
         case Mode.ROTATING if promoted and state.tokens == (current, previous):
-            # The token that was given up was let in again, by the monitor or by hand.
+            # The token that was given up was accepted again, by the monitor or by hand.
             return Way((*promote_pending, Step.USERS, Step.ATTACH, *through_rbac), keep=state.tokens)
         case Mode.ROTATING if promoted and pending:
             raise at.staged(journey)
         case Mode.ROTATING if state.tokens == (current, older):
             if store.abandoned or not pending or not store.kept:
-                # It was let in again after SET, by the monitor or by a rollback that was cut off.
+                # It was accepted again after SET, by the monitor or by a rollback that was cut off.
                 stage = () if pending else (*promote_pending, Step.STAGE)
                 return Way((*stage, *_LAST, *end))
             # The rotation was cut off before its promotion: promote first, so that the store knows which is which.

@@ -39,7 +39,7 @@ class Consent:
 
     push_out_token: bool = False  #: a token in force is refused before the wish asks for it
     close_door: bool = False  #: clients without credentials are shut out, unasked
-    open_door: bool = False  #: clients without credentials are let in, for a while
+    open_door: bool = False  #: clients without credentials are accepted, for a while
     leave_rbac: bool = False  #: the users of the user groups are shut out
 
     @classmethod

@@ -31,7 +31,7 @@ TELLING = ("elasticache_arn", "elasticache_mode", "elasticache_status", "elastic
 class Severity(str, enum.Enum):
     """How bad a finding is, the worst first."""
 
-    CRITICAL = "critical"  #: someone is let in, or reads along, who should not be
+    CRITICAL = "critical"  #: someone is accepted, or reads along, who should not be
     WARNING = "warning"  #: nobody yet, but it must not stay so
     NOTICE = "notice"  #: to know
 
@@ -330,7 +330,7 @@ class Users:
 def read_users(given: Iterable[Mapping[str, Any]]) -> Users:
     """Return what counts of ``users``, as the module ``user_info`` tells of them.
 
-    A user that is switched off (``off`` in its access string) lets nobody in, whatever its password.
+    A user that is switched off (``off`` in its access string) accepts nobody, whatever its password.
     """
     found: dict[tuple[str, str, str], list[str]] = {}
     looked = set[tuple[str, str]]()
@@ -425,7 +425,7 @@ def _audit(facts: Facts, now: datetime.datetime, most: float, users: Users) -> A
             Finding(
                 Kind.TOKEN_AGE,
                 f"The token is {_count(age)} old; the limit is {most:g}.",
-                _inherited(facts) or "elasticache.auth.rotate_token rotates it without shutting anyone out.",
+                _inherited(facts) or "elasticache.auth.rotate_token rotates it with no client refused.",
                 facts.token_date,
                 age,
             )
@@ -440,21 +440,21 @@ def _access(facts: Facts, now: datetime.datetime, without: Sequence[str] | None)
     match facts.mode:
         case Mode.OPEN:
             # Nothing but the record tells since when: AWS keeps no date of a token that is gone.
-            text = "Anyone who reaches it is let in: it has neither a token nor user groups."
+            text = "Unauthenticated access is allowed: it has neither a token nor user groups."
             yield Finding(Kind.OPEN, text, _mend_open(facts), facts.recorded_at, _days(facts.recorded_at, now))
         case Mode.OPTIONAL:
             yield Finding(
                 Kind.OPTIONAL,
-                f"Anyone who reaches it is let in, {_duration(days)}: it has a token and does not ask for it.",
+                f"Unauthenticated access is allowed, {_duration(days)}: it has a token and does not ask for it.",
                 _inherited(facts)
-                or "elasticache.auth.enable_auth finishes it: once every client has the token, it alone is let in.",
+                or "elasticache.auth.enable_auth finishes it: once every client has the token, it alone is accepted.",
                 since,
                 days,
             )
         case Mode.ROTATING:
             yield Finding(
                 Kind.ROTATING,
-                f"A rotation is half-way, {_duration(days)}: the old token and the new one are both let in.",
+                f"A rotation is half-way, {_duration(days)}: the old token and the new one are both accepted.",
                 _inherited(facts)
                 or "elasticache.auth.rotate_token finishes it (rotate_token_phase: finish), once every client has the "
                 "new token.",
@@ -477,7 +477,7 @@ def _unknown(facts: Facts) -> Finding:
     if facts.serverless:
         return Finding(
             Kind.UNKNOWN,
-            "It is not known whether user groups decide who is let in.",
+            "It is not known whether user groups decide who is accepted.",
             "Look it up with aws elasticache describe-serverless-caches.",
         )
     if facts.pending and facts.status != "available":
@@ -488,9 +488,9 @@ def _unknown(facts: Facts) -> Finding:
         )
     may_be = f" It may be {' or '.join(facts.possible_states)}." if facts.possible_states else ""
     door = (
-        "Nobody is let in without a token, but whether one is or two are"
+        "Nobody is accepted without a token, but whether one is or two are"
         if facts.unauthenticated_access is False
-        else "Whether anyone is let in without a token"
+        else "Whether anyone is accepted without a token"
     )
     return Finding(
         Kind.UNKNOWN,
@@ -510,7 +510,7 @@ def _encryption(facts: Facts) -> Iterable[Finding]:
         f"Upgrade the engine to {least} (engine_version of elasticache.auth.replication_group), then run "
         "elasticache.auth.enable_tls."
         if least
-        else "elasticache.auth.enable_tls requires encryption after a turn for the clients."
+        else "elasticache.auth.enable_tls requires encryption after a client cutover."
     )
     match facts.tls:
         case "off":
@@ -553,7 +553,7 @@ def _status(facts: Facts) -> Iterable[Finding]:
     if facts.serverless:
         yield Finding(
             Kind.SERVERLESS,
-            "A serverless cache: user groups decide who is let in, there are no tokens.",
+            "A serverless cache: user groups decide who is accepted, there are no tokens.",
             "Keep its users with elasticache.auth.user and elasticache.auth.user_group.",
         )
 

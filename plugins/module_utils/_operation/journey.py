@@ -366,7 +366,7 @@ def ids_of(request: Request, key: str) -> Ids:
     ids = Ids(*found)
     if ids.user_group and ids.user_group == ids.open_user_group:
         raise AuthError(
-            f"{key}: user_group_id and open_user_group_id are both {ids.user_group}, but the one lets in the token and "
+            f"{key}: user_group_id and open_user_group_id are both {ids.user_group}, but the one accepts the token and "
             "the other everyone. Give them different ids."
         )
     return ids
@@ -652,7 +652,7 @@ def _evidence(seen: Observation, answers: Sequence[NodeAnswer]) -> str:
     if seen.belief.foreign:
         said.append("the nodes accept a token that is not at hand")
     if seen.unassumed is not None:
-        said.append("your word")
+        said.append("your assumption")
     elif seen.belief.assumed:
         said.append("an assumption" if seen.belief.recorded else "the assumption that no other token is in force")
     return ", ".join(said)
@@ -740,7 +740,7 @@ def _settling(request: Request, seen: Observation, store: Store, contradicted: b
     elif not seen.heard:
         ways.append("run where the nodes can be reached, so that they are asked")
     if not seen.tokens.complete:
-        ways.append("hand in the token that was in force before, too")
+        ways.append("supply the token that was in force before, too")
     if contradicted:
         ways.append("correct assume_state and assume_newest, which the evidence contradicts")
     elif request.assume_state is None and len({state.mode for state in belief.states}) > 1:
@@ -878,7 +878,7 @@ def _tell(request: Request, one: Planned) -> None:
     if not one.way.steps or not (one.planned_calls or turn):
         one.msg = f"{one.id}: nothing to do. Current state: {one.current_state}.{note}"
     else:
-        some = f"{len(one.planned_calls)} calls to make{', and the clients have their turn' if turn else ''}"
+        some = f"{len(one.planned_calls)} calls to make{', with a client cutover' if turn else ''}"
         one.msg = f"{one.id}: {some}. Current state: {one.current_state}.{note}"
     one.changed = request.check_mode and bool(one.planned_calls)
 

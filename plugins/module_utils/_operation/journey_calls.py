@@ -110,12 +110,12 @@ def _record(group: str) -> dict[str, Any]:
 
 
 def told(way: Way, calls: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the plan in lines: each call in order, and where it is the clients' turn."""
+    """Return the plan in lines: each call in order, and each client cutover."""
     calls = list(calls)
     lines = []
     for step in way.steps:
         if step in TURNS:
-            lines.append(f"the clients' turn: {_WORDS[step]}")
+            lines.append(f"client cutover: {_WORDS[step]}")
         own = [call for call in calls if call["step"] == step.value]
         lines += [f"{call['service']}:{call['action']}({_members(call['parameters'])})" for call in own]
     return [f"{number:2}. {line}" for number, line in enumerate(lines, 1)]

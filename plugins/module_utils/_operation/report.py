@@ -82,7 +82,7 @@ def _line(key: str, report: Report) -> str:
     if report["failed"]:
         return str(report["msg"])
     exposure = report.get("exposure_seconds")
-    told = f" Everyone was let in for {exposure:g} s." if exposure is not None else ""
+    told = f" Unauthenticated access was allowed for {exposure:g} s." if exposure is not None else ""
     if not report["api_calls"]:
         return (report["msg"] or f"{key}: nothing to do.") + told
     if report["users"] and set(REMOVING_USER_GROUPS) & set(report["completed_steps"]):

@@ -213,11 +213,11 @@ SCRIPT = r"""
       doors.length
         ? [
             el('span', { class: 'bad' }, number(doors.length) + ' of ' + plural(groups.length, 'group')),
-            doors.length === 1 ? ' lets anyone in.' : ' let anyone in.',
+            doors.length === 1 ? ' allows unauthenticated access.' : ' allow unauthenticated access.',
           ]
         : [
             el('span', { class: 'fine' }, 'No group'),
-            unknown.length ? ' is known to let anyone in.' : ' lets anyone in.',
+            unknown.length ? ' is known to allow unauthenticated access.' : ' allows unauthenticated access.',
           ],
     ),
   );
@@ -410,7 +410,7 @@ SCRIPT = r"""
     'Open doors',
     ['open', 'optional'],
     (group) => group.mode,
-    'No group is known to let anyone in.',
+    'No group is known to allow unauthenticated access.',
     longestOf,
   );
   listCard('Rotations left half-way', ['rotating'], () => 'rotating', 'No rotation is under way.', longestOf);

@@ -85,7 +85,7 @@ def user_group_changes(wanted: Wanted, group: Group) -> tuple[tuple[str, ...], t
     if group.auth_token_enabled and wanted.user_groups:
         raise AuthError(
             f"{group.id}: user_group_ids: an AUTH token is in force, and user groups take its place in one call only, "
-            "which shuts out every client that has no user. With elasticache.auth.replication_group_auth use "
+            "which has every client refused that has no user. With elasticache.auth.replication_group_auth use "
             f"auth_token_update_strategy: delete and user_group_ids: [{', '.join(wanted.user_groups)}]."
         )
     add = tuple(one for one in wanted.user_groups if one not in group.user_group_ids)
@@ -122,8 +122,8 @@ def _tls_members(wanted: Wanted, group: Group, *, leaves_rbac: bool) -> Mapping[
         what = "an AUTH token" if group.auth_token_enabled else "user groups"
         raise AuthError(
             f"{group.id}: encryption in transit is {group.tls}, {goal} is wanted, and AWS does not change it on a "
-            f"group with {what}: access control would have to be given up first, which lets anyone in. Leave "
-            "transit_encryption_enabled and transit_encryption_mode out, or make a new group."
+            f"group with {what}: access control would have to be given up first, which allows unauthenticated "
+            "access. Leave transit_encryption_enabled and transit_encryption_mode out, or make a new group."
         )
     if (group.tls, goal) == (OFF, REQUIRED):
         raise AuthError(

@@ -96,7 +96,7 @@ def membership_problems(engine: str, user_ids: Sequence[str], found: Mapping[str
     if engine == REDIS and DEFAULT_NAME not in names:
         problems.append(
             f"none of the users is named {DEFAULT_NAME}, and a user group for redis needs one. Add a user with "
-            f"user_name: {DEFAULT_NAME}; one with access_string: off -@all lets nobody in."
+            f"user_name: {DEFAULT_NAME}; one with access_string: off -@all accepts nobody."
         )
     open_users = [user.id for user in members if user.authentication == NO_PASSWORD]
     if engine == VALKEY and open_users:
@@ -224,9 +224,9 @@ class UserGroupSpec(RbacSpec[WantedUserGroup, UserGroup]):
         caches = ", ".join((*current.replication_groups, *current.serverless_caches))
         if not caches or not remove:
             return
-        nobody = "" if after else " No user is left, so nobody is let in any more."
+        nobody = "" if after else " No user is left, so nobody is accepted any more."
         self.warn(
-            f"taking out {', '.join(remove)} disconnects their clients of {caches} and shuts them out.{nobody}",
+            f"taking out {', '.join(remove)} disconnects their clients of {caches} and refuses them.{nobody}",
         )
 
     # --- Results

@@ -426,7 +426,7 @@ class UserSpec(RbacSpec[WantedUser, User]):
                 "user group."
             )
         caches = sorted({key for group in groups for key in (*group.replication_groups, *group.serverless_caches)})
-        ends = f" Its clients of {', '.join(caches)} are disconnected and shut out." if caches else ""
+        ends = f" Its clients of {', '.join(caches)} are disconnected and refused." if caches else ""
         self.warn(f"AWS takes the deleted user out of its user groups {', '.join(self.group_ids)}.{ends}")
 
     def deletion(self) -> Step:

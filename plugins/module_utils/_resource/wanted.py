@@ -114,7 +114,7 @@ def _token_without_tls(params: Mapping[str, Any], wanted: Wanted) -> str:
         return ""
     setting = "transit_encryption_enabled: false" if wanted.tls == OFF else "transit_encryption_mode: preferred"
     return (
-        f"an AUTH token needs encryption in transit, and {setting} lets clients in without: the token would cross the "
+        f"an AUTH token needs encryption in transit, and {setting} accepts clients without: the token would cross the "
         "network in the clear. Use transit_encryption_mode: required, or leave the token out until that is reached."
     )
 
@@ -132,7 +132,7 @@ def _token_and_user_groups(params: Mapping[str, Any], wanted: Wanted) -> str:
     if wanted.user_groups and _has_token(params):
         return (
             "a token (auth_token, auth_token_secret) and user_group_ids exclude each other: either the one or the "
-            "others decide who is let in. Leave one of them out."
+            "others decide who is accepted. Leave one of them out."
         )
     return ""
 

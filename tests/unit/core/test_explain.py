@@ -93,10 +93,10 @@ MESSAGES = [
         Hazard.USER_GROUPS_ATTACHED,
         rbac("staff"),
         Wish(WishKind.ACCEPT, NEW),
-        "orders: ROTATE is refused: the group is rbac (staff); user groups decide who is let in, and AWS takes a token "
-        "only together with their removal. Way out: leave RBAC with auth_token_update_strategy: rotate and "
+        "orders: ROTATE is refused: the group is rbac (staff); user groups decide who is accepted, and AWS takes a "
+        "token only together with their removal. Way out: leave RBAC with auth_token_update_strategy: rotate and "
         "remove_user_groups: true; the users' names and passwords are refused from then on, and until the following "
-        "set anyone is let in without credentials.",
+        "set unauthenticated access is allowed.",
         id="user groups attached",
     ),
     pytest.param(

@@ -199,7 +199,7 @@ REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
     ("rotate_token", OPEN, KEPT, OLD, ("the group is open", "the role enable_auth")),
     ("rotate_token", optional(CURRENT), KEPT, OLD, ("the role enable_auth",)),
     ("rotate_token", rbac(THEIRS), KEPT, OLD, ("rbac (theirs)", "the role migrate_rbac_to_auth")),
-    ("rotate_token", rotating(CURRENT, PREVIOUS), PROMOTED, OLD, ("let in again", "the role rollback_token")),
+    ("rotate_token", rotating(CURRENT, PREVIOUS), PROMOTED, OLD, ("accepted again", "the role rollback_token")),
     ("rotate_token", rotating(CURRENT, PENDING), given_up(STAGED, "current"), OLD, ("the role rollback_token",)),
     ("enable_auth", OPEN, EMPTY, replace(OLD, tls="preferred"), ("mode preferred", "enable_auth_enable_tls: true")),
     (
@@ -207,7 +207,7 @@ REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
         OPEN,
         EMPTY,
         replace(CONSENT, tls="off", phase=Phase.BEGIN),
-        ("two turns", "the role enable_tls first, with enable_tls_phase"),
+        ("two client cutovers", "the role enable_tls first, with enable_tls_phase"),
     ),
     ("enable_auth", rbac(THEIRS), KEPT, OLD, ("the role migrate_rbac_to_auth",)),
     (
@@ -215,7 +215,7 @@ REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
         rbac(THEIRS),
         KEPT,
         replace(OLD, losing=("app (on ~*)",)),
-        ("without credentials", "app (on ~*)", "migrate_rbac_to_auth_accept_open_window: true"),
+        ("unauthenticated access", "app (on ~*)", "migrate_rbac_to_auth_accept_open_window: true"),
     ),
     ("migrate_rbac_to_auth", OPEN, KEPT, CONSENT, ("the role enable_auth",)),
     ("migrate_auth_to_rbac", rbac(THEIRS), KEPT, OLD, ("wanted is own", "elasticache.auth.replication_group")),
@@ -299,14 +299,14 @@ def test_drift_does_not_deny_the_token_that_is_accepted(journey: str) -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (required("an unknown token"), "does not accept any token handed in"),
-        (rotating("an unknown token", GIVEN), "accepts another token than those handed in"),
+        (required("an unknown token"), "does not accept any token that you supplied"),
+        (rotating("an unknown token", GIVEN), "accepts another token than those that you supplied"),
     ],
 )
 def test_drift_from_the_tokens_handed_in(state: State, words: str) -> None:
     with pytest.raises(Drift, match=words) as refusal:
         go("rotate_token", state, HANDED_IN)
-    assert "hand in the token that is in force" in str(refusal.value)
+    assert "supply the token that is in force" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -425,13 +425,13 @@ def test_a_finish_before_the_begin_has_ended_is_refused(journey: str, state: Sta
     with pytest.raises(NoWay) as refusal:
         go(journey, state, store, replace(CONSENT, phase=Phase.FINISH))
     assert str(refusal.value).startswith(f"my-group: {journey}_phase: finish is refused")
-    assert f"left of it is {left}. " in str(refusal.value)
+    assert f"(remaining: {left}). " in str(refusal.value)
     assert f"{journey}_phase: begin" in str(refusal.value)
 
 
 def test_a_begin_at_the_clients_turn_says_so() -> None:
     way = go("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, replace(OLD, phase=Phase.BEGIN))
-    assert (way.steps, way.note) == ((), "It is the clients' turn; the phase finish goes on from there.")
+    assert (way.steps, way.note) == ((), "The client cutover is next; the phase finish goes on from there.")
 
 
 # --- After a client cutover by tasks ----------------------------------------------------------------------------------
@@ -546,7 +546,7 @@ def test_a_change_by_others_during_the_tasks_is_refused(
         go(journey, state, store, replace(terms, cutover=made, soaking=soaking))
     assert str(refusal.value) == (
         f"my-group: {journey} has stopped: during the client cutover somebody else changed the group or its secret, "
-        f"or its nodes can't be asked any more, and these steps are left again: {left}. None of them is made now. Run "
+        f"or its nodes can't be asked any more, and these steps remain again: {left}. None of them is made now. Run "
         "this again: it plans anew, and gives the clients another cutover."
     )
 
@@ -959,7 +959,7 @@ def test_a_journey_goes_on_from_another_one_or_refuses(journey: Journey) -> None
         if leaving and not heard and world.group.user_groups:
             continue  # then the plan names every user as one who loses, and the caller consents to that
         if journey is Journey.DISABLE_ACCESS_CONTROL and world.theirs == frozenset() and world.group.user_groups:
-            continue  # users of whom nothing is known: between their turn and DETACH they are let in by no way
+            continue  # users of whom nothing is known: between their turn and DETACH they are accepted by no way
         scene = Scene(f"{journey.value}", journey, world, alone, opens, heard)
         try:
             way = way_of(scene, world)

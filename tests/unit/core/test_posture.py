@@ -72,7 +72,7 @@ def test_findings(facts: dict[str, Any], wanted: list[str]) -> None:
 @pytest.mark.parametrize(
     ("facts", "kind", "text", "next_step"),
     [
-        (group("a", "open"), Kind.OPEN, "Anyone who reaches it", "elasticache.auth.enable_auth"),
+        (group("a", "open"), Kind.OPEN, "Unauthenticated access is allowed", "elasticache.auth.enable_auth"),
         (group("a", "open", transit_encryption_mode="off"), Kind.OPEN, "", "elasticache.auth.enable_tls first"),
         (group("a", "open", transit_encryption_mode="off"), Kind.TLS_OFF, "clear text", "elasticache.auth.enable_tls"),
         (
@@ -97,7 +97,7 @@ def test_findings(facts: dict[str, Any], wanted: list[str]) -> None:
         (group("a", "rotating", age=1.2), Kind.ROTATING, "for 1 day", "rotate_token_phase: finish"),
         (group("a", age=91.2), Kind.TOKEN_AGE, "91 days old; the limit is 90", "elasticache.auth.rotate_token"),
         (group("a", None), Kind.UNKNOWN, "It may be optional", "audit_probe: auto"),
-        (group("a", None, unauthenticated_access=False), Kind.UNKNOWN, "Nobody is let in without a token", ""),
+        (group("a", None, unauthenticated_access=False), Kind.UNKNOWN, "Nobody is accepted without a token", ""),
         (
             group("a", age=1, engine="redis", engine_version="5.0.0"),
             Kind.ENGINE_TOO_OLD,

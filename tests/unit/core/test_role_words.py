@@ -31,7 +31,7 @@ SOURCES = sorted(
             "a: no text under the key auth_token. Check auth_token_secret.key.",
             "a: no text under the key auth_token. Check rotate_token_secret_key.",
         ),
-        ("soak: -1 is less than no time; give seconds.", "rotate_token_soak: -1 is less than no time; give seconds."),
+        ("soak: -1 is not possible; give seconds.", "rotate_token_soak: -1 is not possible; give seconds."),
         ("or use probe: auto, so that", "or use rotate_token_probe: auto, so that"),
         ("A probe: it failed.", "A probe: it failed."),
         ("targets[0].replication_group_ids: a is listed", "rotate_token_replication_groups: a is listed"),
@@ -80,7 +80,7 @@ def literals(path: Path) -> Iterator[str]:
 
 #: Messages that no role can be the reason of.
 NOT_OF_ROLES = {
-    "data_plane_timeout: … is no time to wait; give seconds above 0.": "roles leave it at its default",
+    "data_plane_timeout: … is not possible; give seconds above 0.": "roles leave it at its default",
 }
 
 

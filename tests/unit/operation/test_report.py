@@ -224,7 +224,7 @@ def test_a_failure_after_the_client_cutover() -> None:
     )
 
 
-# --- For how long everyone was let in
+# --- For how long everyone was accepted
 
 
 OPENED, SHUT = change(is_open=True, called_at=100.0, done_at=110.0), {"called_at": 120.0, "done_at": 130.25}
@@ -259,20 +259,23 @@ def test_exposure(
     outcomes = [outcome("set", open_since=open_since, changes=tuple(changes)) for changes in calls]
     report = told(*outcomes, operation=operation)
     assert (report["open_since"], report["exposure_seconds"]) == (since, seconds)
-    told_of = report["line"].partition(" Everyone was let in for ")[2]
+    told_of = report["line"].partition(" Unauthenticated access was allowed for ")[2]
     assert told_of == ("" if seconds is None else f"{seconds:g} s.")
 
 
 def test_an_access_that_was_ended_by_others_is_told_too() -> None:
     """There was nothing left to do: the line says since when all the same."""
     closed = outcome(open_since=50.0, changes=(change("set", is_open=False, **SHUT),))
-    assert told(closed, operation=LEAVE)["line"] == "one: nothing to do. It is open. Everyone was let in for 80.2 s."
+    assert (
+        told(closed, operation=LEAVE)["line"]
+        == "one: nothing to do. It is open. Unauthenticated access was allowed for 80.2 s."
+    )
 
 
 def test_exposure_is_told_only_where_it_may_be() -> None:
     report = told(outcome("rotate", open_since=50.0, changes=(OPENED, change("set", is_open=False, **SHUT))))
     assert not {"open_since", "exposure_seconds"} & set(report)
-    assert "let in" not in report["line"]
+    assert "allowed for" not in report["line"]
 
 
 # --- Users that stop working
