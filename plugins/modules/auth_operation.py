@@ -629,7 +629,6 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import MONITOR_SPEC, monitoring
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_targets
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import MONITOR_SPEC, monitoring
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TURNS, Journey, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode

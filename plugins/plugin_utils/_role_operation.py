@@ -244,7 +244,11 @@ class RoleOperation:
         """Tell which users stop working, from the module's plan."""
         for place in plan.get("targets") or ():
             for key, outcome in place["outcomes"].items():
-                users = [f"{one['user_name']} ({one['access_string']})" for one in outcome["users"] if not one["retains_access"]]
+                users = [
+                    f"{one['user_name']} ({one['access_string']})"
+                    for one in outcome["users"]
+                    if not one["retains_access"]
+                ]
                 if users and set(REMOVING_USER_GROUPS) & set(outcome["planned_steps"]):
                     text = f"{key}: these users stop working when its user groups are taken away: {', '.join(users)}"
                     Display().display(one_line(text, _MAX_LINE))

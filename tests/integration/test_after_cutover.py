@@ -86,12 +86,12 @@ def test_hosts_that_differ_in_the_run_file(emulator: Emulator, tmp_path: Path) -
         extra_vars={
             "ansible_python_interpreter": sys.executable,
             "rotate_token_hosts": "all",
-            "rotate_token_result_path": f"{tmp_path}/{{{{ inventory_hostname }}}}.json",
+            "rotate_token_report_path": f"{tmp_path}/{{{{ inventory_hostname }}}}.json",
         },
         client_tasks=str(tasks),
     )
     assert ran.calls == (), ran.output
-    assert f"rotate_token_result_path: it is '{tmp_path}/carts.json' for carts, and" in ran.text
+    assert f"rotate_token_report_path: it is '{tmp_path}/carts.json' for carts, and" in ran.text
 
 
 def test_a_time_after_one_cutover_is_none_for_the_next(emulator: Emulator) -> None:
@@ -170,7 +170,7 @@ def test_user_groups_stay_where_nodes_can_not_be_asked_any_more(emulator: Emulat
     """Clients moved before the user groups were to be removed; now nobody can tell that they are accepted."""
     put_token(emulator, A)
     scene(emulator, "rbac")
-    options: dict[str, Any] = {"journey": "migrate_rbac_to_auth", "accept_open_window": True, "soak": None}
+    options: dict[str, Any] = {"operation": "migrate_rbac_to_auth", "accept_open_window": True, "soak": None}
     given = rotation(emulator, **options, replication_group_id="sessions", continue_on_error=True)
     (cutover,) = run(emulator, "auth_operation", given).result["cutovers"]
     assert cutover["stage"] == "client_cutover_before"

@@ -98,7 +98,11 @@ class TestSetByHand:
         outcome = ended.of(GROUP)
         assert outcome["drift"]
         assert any("changed by someone else" in warning for warning in ended.warnings)
-        assert outcome["completed_steps"] == planned["planned_steps"] == (["update_record"] if promoted else ["update_record", "promote"])
+        assert (
+            outcome["completed_steps"]
+            == planned["planned_steps"]
+            == (["update_record"] if promoted else ["update_record", "promote"])
+        )
         assert "to make" not in outcome["msg"], "it tells what was done, and not what was planned"
         assert record(emulator).endswith(" assumed"), "nobody has seen that no other token was rotated in"
         assert_at_rest(emulator, new)

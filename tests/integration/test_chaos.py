@@ -180,7 +180,7 @@ def test_it_notices_a_token_that_no_store_knows(emulator: Emulator) -> None:
     assert any("it never was stored" in problem for problem in stopped.problems), tell(stopped)
 
 
-def test_it_notices_a_operation_that_does_not_arrive(emulator: Emulator) -> None:
+def test_it_notices_an_operation_that_does_not_arrive(emulator: Emulator) -> None:
     half_way = attempt(emulator, samples.rotation(samples.STAGE, samples.ROTATE), DEFAULT)
     assert not half_way.arrived
     assert f"{GROUP}: the group is rotating and not required" in half_way.problems

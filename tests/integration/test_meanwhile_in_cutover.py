@@ -52,7 +52,7 @@ def stage(emulator: Emulator, token: str, label: str = "AWSPENDING") -> None:
     )
 
 
-TO_RBAC = {"journey": "migrate_auth_to_rbac", "user_group_id": "sessions-users", "user_id": "sessions-default"}
+TO_RBAC = {"operation": "migrate_auth_to_rbac", "user_group_id": "sessions-users", "user_id": "sessions-default"}
 
 
 def passwords(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
@@ -136,7 +136,7 @@ def test_user_groups_are_not_left_for_a_token_that_has_been_replaced(
     put_token(emulator, A)
     scene(emulator, "rbac")
     with meanwhile(monkeypatch, left):
-        ended = operate(emulator, journey="migrate_rbac_to_auth", accept_open_window=True)
+        ended = operate(emulator, operation="migrate_rbac_to_auth", accept_open_window=True)
     assert ended.of(GROUP)["failed"]
     assert slots(emulator) == [C]
 
@@ -154,9 +154,9 @@ def test_what_somebody_else_has_closed_is_not_told_to_be_open(
     scene(emulator, "rbac")
     options = {**TO_RBAC, "open_user_group_id": "sessions-open", "accept_open_access": True}
     with meanwhile(monkeypatch, closed):
-        ended = operate(emulator, **{**options, "journey": "disable_access_control"})
+        ended = operate(emulator, **{**options, "operation": "disable_access_control"})
     assert ended.of(GROUP)["failed"]
-    assert not ended.of(GROUP)["stands"].startswith("open")
+    assert not ended.of(GROUP)["current_state"].startswith("open")
     assert slots(emulator) == [C]
 
 

@@ -160,7 +160,7 @@ def recorded_states(record: Record, token_date: str | None) -> frozenset[State] 
         state = record.state
     if state is None or not state.tokens:
         return frozenset()
-    # What was not at hand then is not the token that was about to be let in.
+    # What was not at hand then is not the token that was about to be accepted.
     coming = (
         {record.call.token} if record.call is not None and record.call.kind is CallKind.ROTATE and not moved else set()
     )

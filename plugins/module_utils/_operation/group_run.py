@@ -116,7 +116,7 @@ class GroupRun(Planned):
             if self.after == before:
                 self._now(after)
             elif self.after is None:
-                self.stands = self.stands.replace(_possible(before), _possible(after))
+                self.current_state = self.current_state.replace(_possible(before), _possible(after))
         self.seen, self.kept = seen, kept
 
     def _now(self, after: dict[str, Any]) -> None:

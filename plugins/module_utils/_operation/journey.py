@@ -78,8 +78,8 @@ class Request:
     by group, the client cutover that tasks have made since an earlier run stopped there. ``monitor``: how clients that
     are refused after SET are looked for; ``None``: they are not. ``busy_last``: groups on which something is under way
     go after the others. ``skip_secondaries``: those of global datastores are left alone; otherwise they fail.
-    ``take_over``: a client cutover that another run has put on record is ended early. ``max_changes_per_second``: calls a second, by
-    action, that change groups or their tags.
+    ``take_over``: a client cutover that another run has put on record is ended early. ``max_changes_per_second``: calls
+    a second, by action, that change groups or their tags.
     """
 
     journey: Journey
@@ -452,7 +452,9 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         open_user_group_id=ids.open_user_group,
         welcome=welcome,
         refused=frozenset(name for name, answer in answered.items() if answer is Answer.REFUSED),
-        losing=tuple(f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["retains_access"]),
+        losing=tuple(
+            f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["retains_access"]
+        ),
         # What serves others too was not made for the way, or is not for it alone any more, and stays.
         leftovers=request.journey is not Journey.MIGRATE_AUTH_TO_RBAC
         and not shared

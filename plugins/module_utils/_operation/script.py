@@ -16,6 +16,7 @@ from typing import Any
 from .._auth.carry_out import put_on_record, write_cutovers
 from .._auth.case import Case, Order
 from .._auth.change import bring_about
+from .._auth.failures_monitor import Count, monitor_all
 from .._auth.observe import Observation, probe_groups
 from .._auth.outcome import Progress
 from .._auth.place import told_by, with_role
@@ -415,7 +416,7 @@ class _Steps:
             group.fail_at(step, f"{group.id}: the record could not be written. {text} Run this again.")
         else:
             group.changed = True
-            group.msg = f"{group.id}: its record was brought up to date. It stands at {group.stands}."
+            group.msg = f"{group.id}: its record was brought up to date. Current state: {group.current_state}."
             group.through(step)
 
     # --- Verification on the nodes --------------------------------------------------------------------------------

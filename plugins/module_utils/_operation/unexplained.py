@@ -52,8 +52,8 @@ def refuse_unexplained(journey: Journey, plan: Planned, before: Observation | No
         seen.told_by_nodes(),
         _WAY_OUT,
     )
-    plan.error, plan.way, plan.calls = " ".join(filter(None, parts)), Way(), []
-    plan.stands, plan.after = describe_all(states, label), shown_states(states, seen.group)
+    plan.error, plan.way, plan.planned_calls = " ".join(filter(None, parts)), Way(), []
+    plan.current_state, plan.after = describe_all(states, label), shown_states(states, seen.group)
     return True
 
 

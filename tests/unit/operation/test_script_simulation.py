@@ -184,7 +184,7 @@ def test_what_a_rotation_by_somebody_else_leaves_open_is_told() -> None:
     assert "rotating (the token in AWSCURRENT, then an unknown token)" in refused.error
     assert refused.changing == 0
     assert refused.group is not None
-    assert refused.group.stands.startswith("rotating (")
+    assert refused.group.current_state.startswith("rotating (")
 
 
 @pytest.mark.parametrize(

@@ -327,26 +327,26 @@ def test_who_stops_working_is_told(tmp_path: Path, role: str, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("short", "value", "words"),
     [
-        ("result_path", "{{ inventory_hostname }}.json", "it is 'a.json' for a, and 'b.json' for b, but one file is"),
+        ("report_path", "{{ inventory_hostname }}.json", "it is 'a.json' for a, and 'b.json' for b, but one file is"),
         ("soak", "{{ given | default(60) }}", "it is '60' for a, and '0' for b, but one call is made for all hosts of"),
         ("phase", "{{ 'all' if given is defined else 'begin' }}", "it is 'begin' for a, and 'all' for b"),
         ("max_fail_percentage", "{{ given | default(10) }}", "it is '10' for a, and '0' for b"),
         # Of b's inventory alone.
         ("soak", None, "it is '60' for a, and '0' for b"),
-        ("result_path", None, "it is 'all.json' for a, and 'b.json' for b"),
+        ("report_path", None, "it is 'all.json' for a, and 'b.json' for b"),
     ],
 )
 @pytest.mark.parametrize("client_tasks", [False, True])
 def test_hosts_that_differ_in_what_is_one_for_all(
     tmp_path: Path, short: str, value: str | None, words: str, client_tasks: bool
 ) -> None:
-    of_b: dict[str, Any] = {"given": 0, "rotate_token_soak": 0, "rotate_token_result_path": "b.json"}
+    of_b: dict[str, Any] = {"given": 0, "rotate_token_soak": 0, "rotate_token_report_path": "b.json"}
     given: dict[str, Any] = {"soak": 60, "client_tasks": tasks(tmp_path) if client_tasks else ""}
     given[short] = value and trust_as_template(value)
     playing = Playing(tmp_path, "a", "b", of_hosts={"b": of_b}, **given)
     if value is None:  # what a play says comes before the inventory
         del playing.play.vars[f"rotate_token_{short}"]
-        of_a = {"soak": 60, "result_path": "all.json"}[short]
+        of_a = {"soak": 60, "report_path": "all.json"}[short]
         playing.inventory.get_host("a").set_variable(f"rotate_token_{short}", of_a)
     with pytest.raises(AuthError, match=f"^rotate_token_{short}: {words}.* Nothing was looked at"):
         playing.operation().prepare()
@@ -355,7 +355,7 @@ def test_hosts_that_differ_in_what_is_one_for_all(
 
 def test_hosts_that_say_the_same_in_other_words(tmp_path: Path) -> None:
     template = trust_as_template("{{ path | default('all.json') }}")
-    playing = Playing(tmp_path, "a", "b", soak=60, result_path=template)
+    playing = Playing(tmp_path, "a", "b", soak=60, report_path=template)
     playing.inventory.get_host("b").set_variable("path", "all.json")
     assert playing.begin().arguments["soak"] == 60
 
@@ -363,11 +363,11 @@ def test_hosts_that_say_the_same_in_other_words(tmp_path: Path) -> None:
 def test_a_later_wave_has_the_file_of_the_first(tmp_path: Path) -> None:
     """With one of its own it would be a first wave, which no failure before it holds up."""
     template = trust_as_template("{{ inventory_hostname }}.json")
-    playing = Playing(tmp_path, "a", "b", soak=0, result_path=template).wave("a")
+    playing = Playing(tmp_path, "a", "b", soak=0, report_path=template).wave("a")
     operation = playing.begin()
     operation.ended(result(operation, failing=["a"]))
     playing.drop("a").wave("b")
-    with pytest.raises(AuthError, match=r"_result_path: it is 'b\.json' for b, and 'a\.json' for a, but one file is"):
+    with pytest.raises(AuthError, match=r"_report_path: it is 'b\.json' for b, and 'a\.json' for a, but one file is"):
         playing.operation().prepare()
 
 

@@ -144,7 +144,7 @@ class Simulation:
         if not done.error:
             if not arrived(self.watch, self.scene) and any(one.way.steps for one in done.groups):
                 self.watch.broken("untrue", f"the run says that it did not fail: {group.msg}")
-            if any(one.left for one in done.groups[-1:]):
+            if any(one.remaining_steps for one in done.groups[-1:]):
                 self.watch.broken("untrue", f"steps are left of a run that did not fail: {group.remaining_steps}")
             if self.watch.is_open and not self._may_be_open():
                 self.watch.broken("open", "unauthenticated access is left allowed")
@@ -152,15 +152,15 @@ class Simulation:
 
     def _judge_stands(self, group: GroupRun, done: Run) -> None:
         """Judge whether the hidden state is among those that are told, in the words for its tokens."""
-        if not group.stands or self.aws.group(GROUP).change:
+        if not group.current_state or self.aws.group(GROUP).change:
             return
-        if group.stands.removeprefix("unknown: ").startswith("encryption"):
-            if self.aws.group(GROUP).tls.value not in group.stands.split():
-                self.watch.broken("untrue", f"it is told to be {group.stands}")
+        if group.current_state.removeprefix("unknown: ").startswith("encryption"):
+            if self.aws.group(GROUP).tls.value not in group.current_state.split():
+                self.watch.broken("untrue", f"it is told to be {group.current_state}")
             return
-        told = group.after["possible_states"] if group.after else [group.stands.removeprefix("unknown: ")]
+        told = group.after["possible_states"] if group.after else [group.current_state.removeprefix("unknown: ")]
         words = hidden_words(self.watch, group)
-        if not words or "assumption" in group.on_evidence:
+        if not words or "assumption" in group.evidence_summary:
             return
         if not any(word in possible for word in words for possible in told):
             self.watch.broken(
