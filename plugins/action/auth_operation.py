@@ -17,7 +17,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import Account
 from ansible_collections.elasticache.auth.plugins.plugin_utils._controller import TiedToController
 from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import Glance, Progress
@@ -26,7 +26,7 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import 
 
 MODULE = "elasticache.auth.auth_operation"
 #: The roles whose tasks this module is: with and without the collection's name.
-_ROLES = {f"{prefix}{journey.value}" for journey in Journey for prefix in ("", "elasticache.auth.")}
+_ROLES = {f"{prefix}{operation.value}" for operation in Operation for prefix in ("", "elasticache.auth.")}
 
 
 def pauses() -> Iterator[float]:

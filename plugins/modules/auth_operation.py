@@ -630,7 +630,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_mo
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_targets
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TURNS, Journey, Phase, Step
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import CUTOVERS, Operation, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.engine import (
     Target,
@@ -638,11 +638,11 @@ from ansible_collections.elasticache.auth.plugins.module_utils._operation.engine
     run_here,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_run import GroupRun
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import (
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import (
     NEWEST,
     WITH_USERS,
     Cutover,
-    Request,
+    OperationRequest,
     check_request,
     diff_of_plans,
 )
@@ -653,16 +653,16 @@ SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
 VERBS = {False: "changed", True: "have something to do"}
 
 
-def request_of(module: AnsibleAWSModule) -> Request:
+def request_of(module: AnsibleAWSModule) -> OperationRequest:
     """Turn the options into a request. Raises AuthError for those that make no sense."""
     params = module.params
-    operation = Journey(params["operation"])
-    if operation is not Journey.ENABLE_TLS and all(params[source] is None for source in SOURCES):
+    operation = Operation(params["operation"])
+    if operation is not Operation.ENABLE_TLS and all(params[source] is None for source in SOURCES):
         raise AuthError(f"operation: {operation.value} is about tokens. Name one of {', '.join(SOURCES)}.")
     if params["max_token_age_days"] < 0:
         raise AuthError(f"max_token_age_days: {params['max_token_age_days']:g} is not possible; give days, 0 or more.")
     needed = ["user_group_id", "user_id"] if operation in WITH_USERS else []
-    if operation is Journey.DISABLE_ACCESS_CONTROL:
+    if operation is Operation.DISABLE_ACCESS_CONTROL:
         needed.append("open_user_group_id")
     for option in needed:
         if not params[option]:
@@ -674,8 +674,8 @@ def request_of(module: AnsibleAWSModule) -> Request:
         raise AuthError(
             f"max_changes_per_second: {params['max_changes_per_second']:g} is not possible; give more than 0."
         )
-    return Request(
-        journey=operation,
+    return OperationRequest(
+        operation=operation,
         phase=Phase(params["phase"]),
         max_token_age_days=params["max_token_age_days"],
         force=params["force"],
@@ -710,8 +710,8 @@ def cutovers_of(module: AnsibleAWSModule, target: Target) -> dict[str, Cutover]:
         key = str(one["replication_group_id"]).strip().lower()
         role = one["assume_role_arn"] or module.params["assume_role_arn"]
         there = replace(target, region=one["region"] or module.region, role=role)
-        if one["stage"] not in {turn.value for turn in TURNS}:
-            names = ", ".join(turn.value for turn in TURNS)
+        if one["stage"] not in {cutover.value for cutover in CUTOVERS}:
+            names = ", ".join(cutover.value for cutover in CUTOVERS)
             raise AuthError(f"after_cutover[{number}].stage: {one['stage']} is no client cutover. There are: {names}.")
         if key in target.ids and there.is_at(target):
             found[key] = Cutover(Step(one["stage"]), one["secret_version_id"] or "")
@@ -819,7 +819,7 @@ def main() -> None:
                     "assume_role_arn": {"type": "str"},
                 },
             },
-            "operation": {"type": "str", "required": True, "choices": [operation.value for operation in Journey]},
+            "operation": {"type": "str", "required": True, "choices": [operation.value for operation in Operation]},
             "after_cutover": {
                 "type": "list",
                 "elements": "dict",

@@ -22,8 +22,11 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import LEAVING_RBAC, REMOVING_USER_GROUPS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import one_line
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import (
+    LEAVING_RBAC,
+    REMOVING_USER_GROUPS,
+)
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import Report, report_of, unended
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import (

@@ -443,7 +443,7 @@ JOURNEYS: dict[str, tuple[Callable[[Emulator], None], str, dict[str, Any], list[
     "abandon": (_back_promoted, "abandoned", WITH_KEY, ["UpdateSecretVersionStage"] * 2),
     "clear": (_plain, "cleared", WITH_KEY, ["PutSecretValue"]),
 }
-#: Where those journeys end that are not about one new token: the token at each label that there is then.
+#: Where those operations end that are not about one new token: the token at each label that there is then.
 ENDS: dict[str, dict[str, str]] = {
     "back": {CURRENT: B, PREVIOUS: A, PENDING: A, ABANDONED: B},
     "back-promote": {CURRENT: A, PREVIOUS: B, ABANDONED: B},
@@ -451,25 +451,25 @@ ENDS: dict[str, dict[str, str]] = {
     "abandon": {CURRENT: A},
     "clear": {CURRENT: "", PREVIOUS: A},
 }
-POINTS = [(journey, nth) for journey, parts in JOURNEYS.items() for nth in range(len(parts[3]))]
+POINTS = [(operation, nth) for operation, parts in JOURNEYS.items() for nth in range(len(parts[3]))]
 
 
-def assert_arrived(emulator: Emulator, journey: str, versions_before: Sequence[str]) -> None:
-    """The secret is as the journey's end wants it, with no version too many."""
-    state, options = JOURNEYS[journey][1:3]
+def assert_arrived(emulator: Emulator, operation: str, versions_before: Sequence[str]) -> None:
+    """The secret is as the operation's end wants it, with no version too many."""
+    state, options = JOURNEYS[operation][1:3]
     made = [version for version in versions(emulator) if version not in versions_before]
     has = labels(emulator)
-    if journey in ENDS:
-        assert {stage: token(emulator, stage) for stage in has} == ENDS[journey]
-        assert len(made) == (journey == "clear")
+    if operation in ENDS:
+        assert {stage: token(emulator, stage) for stage in has} == ENDS[operation]
+        assert len(made) == (operation == "clear")
     elif state == "staged":
         assert PENDING in has
         assert has[PENDING] in made
         assert rule_violations(token(emulator, PENDING)) == []
-        assert len(made) == (2 if journey in ("create", "fill") else 1)
+        assert len(made) == (2 if operation in ("create", "fill") else 1)
         if "auth_token" in options:
             assert token(emulator, PENDING) == options["auth_token"]
-        if journey.startswith("stage"):
+        if operation.startswith("stage"):
             assert value(emulator, PENDING) == text(token(emulator, PENDING), port=1)
             assert token(emulator, CURRENT) == A
     else:
@@ -483,18 +483,18 @@ class Killed(BaseException):
     """The end of a run from outside."""
 
 
-def prepared(emulator: Emulator, journey: str) -> list[str]:
-    """Prepare a journey; returns the versions that are there."""
-    JOURNEYS[journey][0](emulator)
+def prepared(emulator: Emulator, operation: str) -> list[str]:
+    """Prepare an operation; returns the versions that are there."""
+    JOURNEYS[operation][0](emulator)
     return versions(emulator) if labels(emulator) else []
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(("journey", "nth"), POINTS)
+@pytest.mark.parametrize(("operation", "nth"), POINTS)
 def test_cut_off_at_any_call_the_same_run_arrives(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, journey: str, nth: int, when: str
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, operation: str, nth: int, when: str
 ) -> None:
-    before = prepared(emulator, journey)
+    before = prepared(emulator, operation)
     perform, made = store.perform_call, []
 
     def perform_until_killed(clients: Clients, call: SecretCall, **more: Any) -> Mapping[str, Any]:
@@ -507,7 +507,7 @@ def test_cut_off_at_any_call_the_same_run_arrives(
             if len(made) == nth + 1:
                 raise Killed
 
-    state, options, calls = JOURNEYS[journey][1:]
+    state, options, calls = JOURNEYS[operation][1:]
     with monkeypatch.context() as patched:
         patched.setattr(store, "perform_call", perform_until_killed)
         with pytest.raises(Killed):
@@ -518,7 +518,7 @@ def test_cut_off_at_any_call_the_same_run_arrives(
     assert not ended.failed, ended.msg
     last = nth + 1 == len(calls)
     assert ended.changed == (not last or when == "before")
-    assert_arrived(emulator, journey, before)
+    assert_arrived(emulator, operation, before)
     if state == "staged" and staged:
         assert token(emulator, PENDING) == staged
     unchanged(emulator, state, **options)
@@ -536,23 +536,23 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-@pytest.mark.parametrize(("journey", "nth"), [point for point in POINTS if point[0] != "stage-given"])
+@pytest.mark.parametrize(("operation", "nth"), [point for point in POINTS if point[0] != "stage-given"])
 def test_a_lost_answer_costs_nothing(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, journey: str, nth: int, answer: str
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, operation: str, nth: int, answer: str
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "4")
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # the pauses before botocore's tries
-    before = prepared(emulator, journey)
-    state, options, calls = JOURNEYS[journey][1:]
+    before = prepared(emulator, operation)
+    state, options, calls = JOURNEYS[operation][1:]
     earlier = calls[:nth].count(calls[nth])
     emulator.faults({**ANSWERS[answer], "action": calls[nth], "nth": earlier + 1})
     ended = act(emulator, state, **options)
     assert not ended.failed, ended.msg
     assert ended.changed
-    assert_arrived(emulator, journey, before)
+    assert_arrived(emulator, operation, before)
     told = actions(ended.of(GROUP))
-    successful = calls[1:] if journey == "stage-again" else calls
-    if journey == "create-bare" and answer.startswith("dropped-after"):
+    successful = calls[1:] if operation == "stage-again" else calls
+    if operation == "create-bare" and answer.startswith("dropped-after"):
         # botocore's own repeat was told that the secret exists: that may have been made by anyone.
         assert told in (successful, successful[1:])
     else:
@@ -578,11 +578,11 @@ def test_an_answer_that_never_comes_is_told(emulator: Emulator, monkeypatch: pyt
     assert token(emulator, CURRENT) == B
 
 
-@pytest.mark.parametrize("journey", ["create", "promote"])
-def test_killed_for_real(emulator: Emulator, journey: str) -> None:
+@pytest.mark.parametrize("operation", ["create", "promote"])
+def test_killed_for_real(emulator: Emulator, operation: str) -> None:
     """SIGKILL between two calls: the second one has been sent, and is carried out when its client is gone."""
-    before = prepared(emulator, journey)
-    state, options, calls = JOURNEYS[journey][1:]
+    before = prepared(emulator, operation)
+    state, options, calls = JOURNEYS[operation][1:]
     emulator.faults({"kind": "pause", "action": calls[1], "nth": 1 + (calls[0] == calls[1])})
     args = {"replication_group_ids": [GROUP], "name": NAME, "state": state, **options}
     process = direct.start(emulator, "auth_secret", args)
@@ -598,7 +598,7 @@ def test_killed_for_real(emulator: Emulator, journey: str) -> None:
     wait_until(sent, "the call that was on its way was carried out")
     ended = act(emulator, state, **options)
     assert not ended.failed, ended.msg
-    assert_arrived(emulator, journey, before)
+    assert_arrived(emulator, operation, before)
     unchanged(emulator, state, **options)
 
 

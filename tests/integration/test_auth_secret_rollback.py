@@ -2,7 +2,7 @@
 # Copyright: elasticache.auth contributors
 """The module ``auth_secret`` on the way back to the previous token, and on the way to none.
 
-Runs that are cut off on these ways are among the journeys of ``test_auth_secret``.
+Runs that are cut off on these ways are among the operations of ``test_auth_secret``.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from integration.role_scenes import due_fleet, promote, put_token, secret_name, 
 from integration.scenes import GROUP, A, B, C, modify, rotate, scene, set_token, slots
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
-from ansible_collections.elasticache.auth.plugins.module_utils._operation import journey, resource_steps
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import planning, resource_steps
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -57,7 +57,7 @@ TO_RBAC = {"operation": "migrate_auth_to_rbac", "user_group_id": "sessions-users
 
 def passwords(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """What the user of the user group is given as passwords, each time that it is made or changed."""
-    seen, order = list[list[str]](), journey.users_order
+    seen, order = list[list[str]](), planning.users_order
 
     def watched(*arguments: Any) -> Any:
         found = order(*arguments)

@@ -19,7 +19,7 @@ from integration.scenes import A, create
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._operation import engine, progress
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import Planned, plan_journeys
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import Planned, plan_groups
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import Account
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_a_place_that_cant_be_used_stops_no_other(fleet: Emulator, going_on: boo
 
 def test_an_error_that_nobody_expects_is_its_place_s_own(fleet: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its words may hold anything, and are not told."""
-    own = plan_journeys
+    own = plan_groups
 
     def breaks(clients: Clients, *arguments: Any, **more: Any) -> list[Planned]:
         if clients.region == THERE:

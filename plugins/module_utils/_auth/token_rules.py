@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from .._core.errors import AuthError
-from .._core.journeys import Journey, Step, Store
+from .._core.operations import Operation, Step, Store
 from .._core.states import State
 from .._core.tokens import in_force_violations, rule_violations
 from .tokens import GIVEN, TokenSet, label
@@ -21,13 +21,13 @@ from .tokens import GIVEN, TokenSet, label
 _NEW = "new"
 
 
-def sent(journey: Journey, steps: Sequence[Step], store: Store) -> Iterator[tuple[Step, str]]:
+def sent(operation: Operation, steps: Sequence[Step], store: Store) -> Iterator[tuple[Step, str]]:
     """Yield each step that sends a token, with the name that the token has now, but for a random one yet to be made."""
     current, pending = store.current, store.pending
     for step in steps:
         match step:
             case Step.STAGE:
-                pending = store.previous if journey is Journey.ROLLBACK_TOKEN else _NEW
+                pending = store.previous if operation is Operation.ROLLBACK_TOKEN else _NEW
             case Step.PROMOTE_PENDING | Step.PROMOTE_OLDER | Step.PROMOTE:
                 current, pending = pending or current, ""
             case Step.ROTATE | Step.ROTATE_CURRENT | Step.SET:
@@ -37,7 +37,7 @@ def sent(journey: Journey, steps: Sequence[Step], store: Store) -> Iterator[tupl
 
 
 def check_sent(
-    group_id: str, journey: Journey, steps: Sequence[Step], store: Store, tokens: TokenSet, states: Iterable[State]
+    group_id: str, operation: Operation, steps: Sequence[Step], store: Store, tokens: TokenSet, states: Iterable[State]
 ) -> None:
     """Raise :class:`AuthError` where one of the ``steps`` would send a token that AWS does not take, or may not take.
 
@@ -45,24 +45,24 @@ def check_sent(
     """
     in_force = set.intersection(*(set(state.tokens) for state in states))
     # What a rollback goes back to was in force.
-    known = in_force | ({store.previous, store.pending} if journey is Journey.ROLLBACK_TOKEN else set())
-    for step, name in sent(journey, steps, store):
+    known = in_force | ({store.previous, store.pending} if operation is Operation.ROLLBACK_TOKEN else set())
+    for step, name in sent(operation, steps, store):
         value = tokens.values.get(name, "")
         violations = in_force_violations(value) if name in known else rule_violations(value)
         if violations:
             raise AuthError(
-                f"{group_id}: {journey.value} is refused: {_which(name, store)} is not a valid AUTH token: "
+                f"{group_id}: {operation.value} is refused: {_which(name, store)} is not a valid AUTH token: "
                 f"{'; '.join(violations)}. The step {step.value} would send it, and AWS refuse it. {_way_out(name)}"
             )
 
 
-def check_compared(group_id: str, journey: Journey, store: Store, tokens: TokenSet) -> None:
+def check_compared(group_id: str, operation: Operation, store: Store, tokens: TokenSet) -> None:
     """Raise :class:`AuthError` where the token that a group with a token is said to have can't be in force."""
     value = tokens.values.get(store.current)
     violations = [] if value is None else in_force_violations(value)
     if violations:
         raise AuthError(
-            f"{group_id}: {journey.value} is refused: {_which(store.current, store)} can't be the token in force: "
+            f"{group_id}: {operation.value} is refused: {_which(store.current, store)} can't be the token in force: "
             f"{'; '.join(violations)}. Put the token in force there, then repeat this."
         )
 

@@ -27,8 +27,8 @@ from .._aws.groups import Group, require_all
 from .._aws.sweep import Sweep
 from .._core.errors import AuthError
 from .group_run import GroupRun
-from .journey import Cutover, Planned, Request, plan_journeys
 from .loader import Loader
+from .planning import Cutover, OperationRequest, Planned, plan_groups
 from .progress import ProgressSink
 from .script import Services, run_group
 
@@ -69,7 +69,7 @@ class Target:
 
 
 def run_here(
-    module: Any, request: Request, target: Target, *, hide: Callable[[str], None], progress: ProgressSink
+    module: Any, request: OperationRequest, target: Target, *, hide: Callable[[str], None], progress: ProgressSink
 ) -> list[GroupRun]:
     """Do what is left of the operation for each group in one region, and return how they fared, in order.
 
@@ -88,7 +88,12 @@ def run_here(
 
 
 def run_everywhere(
-    module: Any, request: Request, targets: Sequence[Target], *, hide: Callable[[str], None], progress: ProgressSink
+    module: Any,
+    request: OperationRequest,
+    targets: Sequence[Target],
+    *,
+    hide: Callable[[str], None],
+    progress: ProgressSink,
 ) -> list[list[GroupRun]]:
     """Do what is left of the operation for the groups of all targets, and return how those of each fared, in order.
 
@@ -161,7 +166,7 @@ class _Region:
     def __init__(
         self,
         clients: Clients,
-        request: Request,
+        request: OperationRequest,
         params: Mapping[str, Any],
         target: Target,
         hide: Callable[[str], None],
@@ -232,7 +237,7 @@ class _Region:
     def _plan(self, ids: Iterable[str], *, wait: bool = True) -> dict[str, Planned]:
         """Return the plan of each group; without ``wait`` that of one on which something is under way says so."""
         request = replace(self._request, inquiry=replace(self._request.inquiry, wait=wait))
-        planned = plan_journeys(self.clients, request, self.params, list(ids), hide=self._hide)
+        planned = plan_groups(self.clients, request, self.params, list(ids), hide=self._hide)
         return {one.id: one for one in planned}
 
     def _busy(self) -> set[str]:

@@ -14,10 +14,10 @@ from .._auth.tokens import TokenSet
 from .._core import record
 from .._core.errors import AuthError
 from .._core.evidence import Belief
-from .._core.journeys import TURNS, Step
+from .._core.operations import CUTOVERS, Step
 from .._core.states import State
-from .journey import Planned
-from .journey_store import Kept
+from .planning import Planned
+from .token_store import Kept
 
 
 @dataclass
@@ -42,14 +42,14 @@ class GroupRun(Planned):
     @property
     def remaining_steps(self) -> tuple[Step, ...]:
         """The steps that this run has not made."""
-        return self.way.steps[len(self.completed_steps) :]
+        return self.step_plan.steps[len(self.completed_steps) :]
 
     @property
     def cutover(self) -> Step | None:
         """The client cutover at which it stopped, if any."""
         return (
             self.remaining_steps[0]
-            if self.remaining_steps and self.remaining_steps[0] in TURNS and not self.error
+            if self.remaining_steps and self.remaining_steps[0] in CUTOVERS and not self.error
             else None
         )
 
@@ -57,7 +57,7 @@ class GroupRun(Planned):
         """Return the entry of RV(outcomes) for this group."""
         return {
             **super().outcome(),
-            "planned_steps": [step.value for step in (*self.earlier, *self.way.steps)],
+            "planned_steps": [step.value for step in (*self.earlier, *self.step_plan.steps)],
             "initial_state": self.initial_state,
             "after": self.after,
             "api_calls": self.api_calls,

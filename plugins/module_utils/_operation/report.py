@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._core.journeys import REMOVING_USER_GROUPS
+from .._core.operations import REMOVING_USER_GROUPS
 from .._core.role_words import for_role
 
 Report = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._auth.outcome import Outcome, Progress
 from .._aws.clients import Clients
-from .._core.journeys import Step
+from .._core.operations import Step
 from .._resource.reconcile import Manner, reconcile, remove
 from .._resource.replication_groups import GroupSpec
 from .._resource.user_groups import UserGroupSpec, WantedUserGroup
@@ -19,18 +19,18 @@ from .._resource.users import UserSpec
 from .._resource.users_ahead import open_group_of, user_group_of, user_of
 from .._resource.wanted import Wanted
 from .group_run import GroupRun
-from .journey import Ids, Request, users_order
+from .planning import Ids, OperationRequest, users_order
 
 #: The mode of encryption in transit that a step leads to.
 TLS_STEPS = {Step.PREFER_TLS: "preferred", Step.REQUIRE_TLS: "required"}
 
 
-def set_tls(clients: Clients, request: Request, group_id: str, mode: str) -> Progress:
+def set_tls(clients: Clients, request: OperationRequest, group_id: str, mode: str) -> Progress:
     """Bring a group to a mode of encryption in transit, wait until it is there, and return what came of it."""
     return reconcile(GroupSpec(clients, Wanted(group_id, tls=mode), _manner(request))).progress
 
 
-def make_users(clients: Clients, request: Request, group: GroupRun, ids: Ids) -> list[Progress]:
+def make_users(clients: Clients, request: OperationRequest, group: GroupRun, ids: Ids) -> list[Progress]:
     """Make the user with the tokens in force and the user group with it; return what came of each, up to a failure.
 
     Raises :class:`AuthError` for a user or a user group that can't be.
@@ -39,18 +39,18 @@ def make_users(clients: Clients, request: Request, group: GroupRun, ids: Ids) ->
     return _up_to_a_failure(reconcile(make(clients, manner, order)).progress for make in (user_of, user_group_of))
 
 
-def make_open_group(clients: Clients, request: Request, group: GroupRun, ids: Ids) -> Progress:
+def make_open_group(clients: Clients, request: OperationRequest, group: GroupRun, ids: Ids) -> Progress:
     """Make the user group by which everyone is served, and return what came of it. Raises :class:`AuthError`."""
     return reconcile(open_group_of(clients, _manner(request), group.id, ids.open_user_group)).progress
 
 
-def take_user_groups_away(clients: Clients, request: Request, group_id: str) -> Progress:
+def take_user_groups_away(clients: Clients, request: OperationRequest, group_id: str) -> Progress:
     """Take a group's user groups away, so that it serves everyone, and return what came of it."""
     wanted = Wanted(group_id, user_groups=(), accept_open_access=True)
     return reconcile(GroupSpec(clients, wanted, _manner(request))).progress
 
 
-def clean_up(clients: Clients, request: Request, group_id: str, ids: Ids) -> list[Progress]:
+def clean_up(clients: Clients, request: OperationRequest, group_id: str, ids: Ids) -> list[Progress]:
     """Delete the user groups and the user that were made for the way; return what came of each, up to a failure."""
     manner = _manner(request)
 
@@ -86,6 +86,6 @@ def _up_to_a_failure(parts: Iterable[Progress]) -> list[Progress]:
     return done
 
 
-def _manner(request: Request) -> Manner:
+def _manner(request: OperationRequest) -> Manner:
     inquiry = request.inquiry
     return Manner(probing=inquiry.probing, timeout=inquiry.timeout, delay=inquiry.delay)

@@ -30,21 +30,21 @@ from .._aws.groups import OFF, PREFERRED, ChangedSince, check_unchanged, require
 from .._aws.secrets import CURRENT, PENDING, PREVIOUS, describe_secret
 from .._aws.waiting import settled, wait_for
 from .._core.errors import AuthError
-from .._core.journeys import TURNS, Journey, Step, sets_at_once, up_to_cutover
+from .._core.operations import CUTOVERS, Operation, Step, sets_at_once, up_to_cutover
 from .._core.secret_text import OPTION_PREFIX
 from .._data_plane.probe import NodeAnswer, unreachable, untrusted
 from .._secret.secret import bring_secrets_about
 from .._secret.secret_ahead import goal_of
 from .._secret.secret_plan import Creation, SecretOrder
 from .group_run import GroupRun
-from .journey import Ids, Planned, Request, check_current, ids_of
-from .journey_store import Kept, kept_after
+from .planning import Ids, OperationRequest, Planned, check_current, ids_of
 from .progress import ProgressSink
 from .resource_steps import TLS_STEPS, clean_up, make_open_group, make_users, set_tls, take_user_groups_away, told
+from .token_store import Kept, kept_after
 from .unexplained import refuse_unexplained
 
-#: The journeys that begin with a token in force, which is accepted until SET.
-_HAD_TOKEN = (Journey.ROTATE_TOKEN, Journey.ROLLBACK_TOKEN)
+#: The operations that begin with a token in force, which is accepted until SET.
+_HAD_TOKEN = (Operation.ROTATE_TOKEN, Operation.ROLLBACK_TOKEN)
 #: How often a group is planned for where somebody else changes it between the plan and a call.
 _MAX_PLANS = 3
 #: For so long nodes may answer otherwise than they have to, seconds; and how long from one time they are asked to the
@@ -72,7 +72,7 @@ class Services:
     """
 
     clients: Clients
-    request: Request
+    request: OperationRequest
     params: Mapping[str, Any]
     ids: Sequence[str]
     plan: Callable[[str, bool], Planned]
@@ -101,7 +101,7 @@ class Services:
             if waited.error:
                 plan.error, plan.busy = waited.error, False
                 break
-        if refuse_unexplained(self.request.journey, plan, before, under_way):
+        if refuse_unexplained(self.request.operation, plan, before, under_way):
             self._record_before(plan, before)
         return plan
 
@@ -163,7 +163,7 @@ class _Ending:
 def _go(services: Services, group: GroupRun) -> None:
     """Make the steps of the plan, up to a client cutover that tasks make after this run."""
     request = services.request
-    steps = up_to_cutover(group.way.steps, soaking=request.soaks(group.id), made=request.made_cutover(group.id))
+    steps = up_to_cutover(group.step_plan.steps, soaking=request.soaks(group.id), made=request.made_cutover(group.id))
     if steps:
         with services.clients.known.acting():
             _make(services, group, steps)
@@ -205,7 +205,7 @@ class _Steps:
             self._update_record(step)
         elif step in (Step.VERIFY_BOTH, Step.VERIFY_NEW_ONLY):
             self._prove(step)
-        elif step in TURNS:
+        elif step in CUTOVERS:
             self._cut_over(step)
         elif step in TLS_STEPS:
             self._set_tls(step)
@@ -226,7 +226,7 @@ class _Steps:
     def _keep(self, step: Step) -> None:
         group, request, source = self.group, self.services.request, self.services.params["auth_token_secret"]
         order = SecretOrder(
-            goal=goal_of(request.journey, step),
+            goal=goal_of(request.operation, step),
             names={group.id: group.kept.store.name},
             key=source.get("key"),
             creation=Creation() if request.create_secret else None,
@@ -341,8 +341,8 @@ class _Steps:
                 delay=request.inquiry.delay,
             )
         leaving = {
-            Step.ROTATE: request.journey is Journey.MIGRATE_RBAC_TO_AUTH,
-            Step.ROTATE_CURRENT: request.journey is not Journey.ENABLE_AUTH,
+            Step.ROTATE: request.operation is Operation.MIGRATE_RBAC_TO_AUTH,
+            Step.ROTATE_CURRENT: request.operation is not Operation.ENABLE_AUTH,
         }.get(step, False)
         return order_for(
             SET if step is Step.SET else ROTATE,
@@ -396,7 +396,7 @@ class _Steps:
             return
         group.fail_at(step, monitored.error, monitored.outcome())
         too_many = monitored.failures is not None and monitored.failures > request.monitor.max_failures
-        if not too_many or request.journey not in _HAD_TOKEN:
+        if not too_many or request.operation not in _HAD_TOKEN:
             return
         known = {group.id: group.seen} if group.seen else {}
         before = _wanting(group.kept, step)
@@ -427,7 +427,7 @@ class _Steps:
         if not group.heard:
             group.through(step)  # nobody answers there: the API's word has to do
             return
-        expected = _expected(self.services.request.journey, step, group.kept)
+        expected = _expected(self.services.request.operation, step, group.kept)
         give_up = time.monotonic() + _NODES_GRACE
         # A run that goes on from another one's plan has not looked at the group itself.
         answers = (group.seen.answers if group.seen else ()) or self._ask()
@@ -463,9 +463,9 @@ def _doubt(group: GroupRun, answers: Sequence[NodeAnswer], expected: Mapping[str
     return found or unmet(group.id, summarize(answers, group.kept.tokens.names), expected)
 
 
-def _expected(journey: Journey, step: Step, kept: Kept) -> dict[str, str]:
+def _expected(operation: Operation, step: Step, kept: Kept) -> dict[str, str]:
     """Return what every node has to answer, by the names of the tokens at hand."""
-    had = journey in _HAD_TOKEN
+    had = operation in _HAD_TOKEN
     if kept.store.kept:
         new, old = (PENDING, CURRENT) if step is Step.VERIFY_BOTH else (CURRENT, PREVIOUS)
     else:

@@ -15,10 +15,10 @@ from .._auth.tokens import label
 from .._aws.groups import Group
 from .._core.evidence import Evidence, believe
 from .._core.explain import describe_all
-from .._core.journeys import Journey, Way
+from .._core.operations import Operation, StepPlan
 from .._core.states import Mode, State
 from .._data_plane.probe import as_evidence
-from .journey import Planned
+from .planning import Planned
 
 #: The modes that a change of the token leads to, by what AWS shows while it is under way (elasticache-facts §2).
 _LEADS_TO = {"ROTATING": (Mode.OPTIONAL, Mode.ROTATING), "SETTING": (Mode.REQUIRED,)}
@@ -28,14 +28,16 @@ _WAY_OUT = (
 )
 
 
-def refuse_unexplained(journey: Journey, plan: Planned, before: Observation | None, under_way: Group | None) -> bool:
+def refuse_unexplained(
+    operation: Operation, plan: Planned, before: Observation | None, under_way: Group | None
+) -> bool:
     """Refuse a plan that rests on having all tokens at hand, where somebody else has changed the token meanwhile.
 
     ``before``: the group as this run saw it before it was planned for; ``under_way``: the group while a change was
     waited for. Returns whether the plan was refused.
     """
     seen = plan.seen
-    if plan.error or seen is None or journey is Journey.ENABLE_TLS:
+    if plan.error or seen is None or operation is Operation.ENABLE_TLS:
         return False
     if not seen.group.auth_token_enabled or seen.belief.recorded:
         return False
@@ -45,14 +47,14 @@ def refuse_unexplained(journey: Journey, plan: Planned, before: Observation | No
     states = _possible(seen, changing)
     if states <= seen.belief.states:
         return False
-    what = f"{seen.group.id}: {journey.value} is refused: somebody else has changed its AUTH token while this ran, at"
+    what = f"{seen.group.id}: {operation.value} is refused: somebody else has changed its AUTH token while this ran, at"
     parts = (
         f"{what} {seen.group.token_date}, and with it a token may be accepted that is not at hand.",
         f"The group may be {describe_all(states, label)}.",
         seen.told_by_nodes(),
         _WAY_OUT,
     )
-    plan.error, plan.way, plan.planned_calls = " ".join(filter(None, parts)), Way(), []
+    plan.error, plan.step_plan, plan.planned_calls = " ".join(filter(None, parts)), StepPlan(), []
     plan.current_state, plan.after = describe_all(states, label), shown_states(states, seen.group)
     return True
 

@@ -34,7 +34,17 @@ from .._aws.secrets import (
 from .._core.errors import AuthError
 from .._core.tokens import MIN_LENGTH, generate
 from .._fan_out import fan_out
-from .secret_plan import MAX_TAKEN, Goal, Request, SecretOrder, SecretPlan, decide, given_token, token_if_any, unread
+from .secret_plan import (
+    MAX_TAKEN,
+    Goal,
+    SecretOrder,
+    SecretPlan,
+    SecretRequest,
+    decide,
+    given_token,
+    token_if_any,
+    unread,
+)
 
 #: In the place of the id of a version that is yet to be made.
 NEW_VERSION = "new version"
@@ -68,7 +78,7 @@ class SecretProgress(Progress):
 
 
 @dataclass
-class _Case:
+class _SecretRun:
     """One secret under way.
 
     ``said``: the first plan of which a call was made. ``doubt``: a call that may or may not have been carried out, with
@@ -77,7 +87,7 @@ class _Case:
     look.
     """
 
-    request: Request
+    request: SecretRequest
     progress: SecretProgress
     plan: SecretPlan = field(default_factory=SecretPlan)
     said: SecretPlan | None = None
@@ -118,7 +128,7 @@ def bring_secrets_about(
     def work(key: str) -> SecretProgress:
         progress = SecretProgress(id=key, secret_name=order.names[key])
         try:
-            case = _Case(_request(order, key, hide), progress)
+            case = _SecretRun(_request(order, key, hide), progress)
             if known is not None and key in known:
                 case.known, case.is_known = known[key], True
             _bring_about(clients, case, check_mode=order.check_mode, hide=hide)
@@ -134,17 +144,19 @@ def bring_secrets_about(
     return [one for one in done.values() if isinstance(one, SecretProgress)]
 
 
-def _request(order: SecretOrder, key: str, hide: Callable[[str], None]) -> Request:
+def _request(order: SecretOrder, key: str, hide: Callable[[str], None]) -> SecretRequest:
     # One token for all of a run's tries, so that a repeated call asks for the same version.
     given = given_token(order, key) if order.goal is Goal.STAGED else None
     token = given or (generate(order.length) if order.goal is Goal.STAGED else "")
     if token:
         hide(token)
     version = order.versions.get(key, "") if order.goal is Goal.PROMOTED else ""
-    return Request(key, order.names[key], order.goal, order.key, token, given is not None, order.creation, version)
+    return SecretRequest(
+        key, order.names[key], order.goal, order.key, token, given is not None, order.creation, version
+    )
 
 
-def _bring_about(clients: Clients, case: _Case, *, check_mode: bool, hide: Callable[[str], None]) -> None:
+def _bring_about(clients: Clients, case: _SecretRun, *, check_mode: bool, hide: Callable[[str], None]) -> None:
     progress, first = case.progress, True
     while True:
         if not case.is_known:
@@ -185,7 +197,7 @@ def shown_labels(labels: Mapping[str, str]) -> dict[str, str | None]:
     return shown | ({ABANDONED: labels[ABANDONED]} if ABANDONED in labels else {})
 
 
-def _look(clients: Clients, request: Request, hide: Callable[[str], None]) -> Secret | None:
+def _look(clients: Clients, request: SecretRequest, hide: Callable[[str], None]) -> Secret | None:
     """Read the secret as far as it has to be known; the labels and what is there belong together."""
     for dummy in range(_MAX_TROUBLES):
         secret = store.describe_secret(clients, request.name, request.group_id)
@@ -208,7 +220,7 @@ def _look(clients: Clients, request: Request, hide: Callable[[str], None]) -> Se
     )
 
 
-def _settle_doubt(clients: Clients, case: _Case, labels: Mapping[str, str] | None) -> None:
+def _settle_doubt(clients: Clients, case: _SecretRun, labels: Mapping[str, str] | None) -> None:
     """Take a call for made, or not, by what is seen now. Raises :class:`AuthError` where that happens too often."""
     if case.doubt is None:
         return
@@ -220,7 +232,7 @@ def _settle_doubt(clients: Clients, case: _Case, labels: Mapping[str, str] | Non
     clients.pause(_PAUSE * 2**case.troubles)
 
 
-def _note_trouble(case: _Case, error: AuthError) -> None:
+def _note_trouble(case: _SecretRun, error: AuthError) -> None:
     case.troubles += 1
     if case.troubles >= _MAX_TROUBLES:
         raise error
@@ -230,7 +242,7 @@ class _LabelsMovedError(AuthError):
     """The staging labels are not where they were when the call was decided upon, so that it was not made."""
 
 
-def _check(clients: Clients, case: _Case, secret: Secret | None, call: SecretCall) -> Callable[[], None]:
+def _check(clients: Clients, case: _SecretRun, secret: Secret | None, call: SecretCall) -> Callable[[], None]:
     """Return what is to be called before each attempt of ``call``: it raises where the labels have moved.
 
     UpdateSecretVersionStage takes a label from the version that is named only. But PutSecretValue takes AWSPENDING from
@@ -254,7 +266,7 @@ def _check(clients: Clients, case: _Case, secret: Secret | None, call: SecretCal
     return check
 
 
-def _perform(clients: Clients, case: _Case, secret: Secret | None) -> tuple[Secret | None, bool]:
+def _perform(clients: Clients, case: _SecretRun, secret: Secret | None) -> tuple[Secret | None, bool]:
     """Make the planned calls; return the secret after them, and whether that was all, or to look again.
 
     Raises :class:`AuthError`.
@@ -292,7 +304,7 @@ def _perform(clients: Clients, case: _Case, secret: Secret | None) -> tuple[Secr
     return secret, True
 
 
-def _take_next_id(case: _Case, error: AuthError) -> None:
+def _take_next_id(case: _SecretRun, error: AuthError) -> None:
     """Look again and, if there still is something to store, store it under another id."""
     if case.request.attempt > MAX_TAKEN:
         raise error

@@ -13,8 +13,8 @@ from typing import Any
 
 from .._aws.secrets import ABANDONED, CURRENT, LABEL, PENDING, PREVIOUS, Secret, SecretCall
 from .._core.errors import AuthError
-from .._core.journeys import Journey, Step
-from .secret_plan import Creation, Goal, Request, decide
+from .._core.operations import Operation, Step
+from .secret_plan import Creation, Goal, SecretRequest, decide
 
 #: What each step that keeps tokens in their secret wants of it.
 GOALS: Mapping[Step, Goal] = {
@@ -31,13 +31,13 @@ _NEW_TOKEN = "a-random-token-that-is-yet-to-be-made"  # noqa: S105 - none
 _LABELS = (CURRENT, PENDING, PREVIOUS, ABANDONED)
 
 
-def goal_of(journey: Journey, step: Step) -> Goal:
+def goal_of(operation: Operation, step: Step) -> Goal:
     """Return what ``step`` wants of the secret: a rollback stages the token in AWSPREVIOUS, and not a new one."""
-    return Goal.BACK if step is Step.STAGE and journey is Journey.ROLLBACK_TOKEN else GOALS[step]
+    return Goal.BACK if step is Step.STAGE and operation is Operation.ROLLBACK_TOKEN else GOALS[step]
 
 
 def secret_calls(
-    journey: Journey,
+    operation: Operation,
     steps: Iterable[Step],
     group_id: str,
     name: str,
@@ -53,20 +53,22 @@ def secret_calls(
     """
     shown: dict[Step, list[dict[str, Any]]] = {}
     for step in (step for step in steps if step in GOALS):
-        token = _NEW_TOKEN if goal_of(journey, step) is Goal.STAGED else ""
-        request = Request(group_id, name, goal_of(journey, step), key, token, creation=creation)
+        token = _NEW_TOKEN if goal_of(operation, step) is Goal.STAGED else ""
+        request = SecretRequest(group_id, name, goal_of(operation, step), key, token, creation=creation)
         try:
             made = _calls_of(request, secret, region)
         except AuthError as error:
             text = str(error).removeprefix(f"{group_id}: ")
-            raise AuthError(f"{group_id}: {journey.value} is refused, at the step {step.value}: {text}") from error
+            raise AuthError(f"{group_id}: {operation.value} is refused, at the step {step.value}: {text}") from error
         for before, call, after in made:
             shown.setdefault(step, []).append(_shown(call, before))
             secret = after
     return shown
 
 
-def _calls_of(request: Request, secret: Secret | None, region: str) -> list[tuple[Secret | None, SecretCall, Secret]]:
+def _calls_of(
+    request: SecretRequest, secret: Secret | None, region: str
+) -> list[tuple[Secret | None, SecretCall, Secret]]:
     """Return the calls that fulfil ``request``, each with the secret before and after it."""
     made: list[tuple[Secret | None, SecretCall, Secret]] = []
     while True:

@@ -82,7 +82,7 @@ class SecretOrder:
 
 
 @dataclass(frozen=True)
-class Request:
+class SecretRequest:
     """What is wanted of one secret. ``token``: the one to stage; ``given``: it is the caller's and not a random one.
 
     ``version``: the id of the version to promote, the only one that may be; empty: the one that is staged.
@@ -158,7 +158,7 @@ def unread(goal: Goal, labels: Mapping[str, str]) -> tuple[str, ...]:
     return (CURRENT,) if goal is Goal.CLEARED and CURRENT in labels else ()
 
 
-def decide(request: Request, secret: Secret | None, region: str) -> SecretPlan:
+def decide(request: SecretRequest, secret: Secret | None, region: str) -> SecretPlan:
     """Return what is left to do. Raises :class:`AuthError` for a secret with which it can't be done."""
     if secret is None:
         if request.goal is not Goal.STAGED or request.creation is None:
@@ -178,7 +178,7 @@ def decide(request: Request, secret: Secret | None, region: str) -> SecretPlan:
     return plan
 
 
-def _creation_call(request: Request, creation: Creation) -> SecretCall:
+def _creation_call(request: SecretRequest, creation: Creation) -> SecretCall:
     if request.name.startswith("arn:"):
         raise AuthError(
             f"{request.what()} does not exist, and none can be created by its ARN. Give its name, or create it first."
@@ -193,7 +193,7 @@ def _no_token(key: str) -> str:
     return json.dumps({key: ""})
 
 
-def _stage_first(request: Request, secret: Secret, *before: SecretCall) -> SecretPlan:
+def _stage_first(request: SecretRequest, secret: Secret, *before: SecretCall) -> SecretPlan:
     """The first token of a secret that has no version."""
     calls = list(before)
     if request.key and not before:
@@ -208,7 +208,7 @@ def _stage_first(request: Request, secret: Secret, *before: SecretCall) -> Secre
     return SecretPlan(tuple(calls), f"{deed}, with {_which(request)} in {PENDING}", note)
 
 
-def _stage(request: Request, secret: Secret) -> SecretPlan:
+def _stage(request: SecretRequest, secret: Secret) -> SecretPlan:
     if CURRENT not in secret.labels:
         if PENDING in secret.labels:
             raise AuthError(
@@ -249,7 +249,7 @@ def _stage(request: Request, secret: Secret) -> SecretPlan:
     return SecretPlan((put,), f"{_which(request)} {{was}} staged in {PENDING} of the secret {request.name}", note)
 
 
-def _promote(request: Request, secret: Secret) -> SecretPlan:
+def _promote(request: SecretRequest, secret: Secret) -> SecretPlan:
     if not secret.labels:
         raise AuthError(f"{request.what()} is empty, so there is nothing to promote. Stage a token first.")
     if request.version and secret.labels.get(PENDING) != request.version:
@@ -289,7 +289,7 @@ def _promote(request: Request, secret: Secret) -> SecretPlan:
     )
 
 
-def _promoted_already(request: Request, labels: Mapping[str, str]) -> SecretPlan:
+def _promoted_already(request: SecretRequest, labels: Mapping[str, str]) -> SecretPlan:
     """The version to promote is not, or no longer, the one that is staged. Raises where it is not in AWSCURRENT."""
     pending = labels.get(PENDING)
     if labels.get(CURRENT) == request.version:
@@ -311,7 +311,7 @@ def _promoted_already(request: Request, labels: Mapping[str, str]) -> SecretPlan
     )
 
 
-def _check_way_back(request: Request, labels: Mapping[str, str]) -> None:
+def _check_way_back(request: SecretRequest, labels: Mapping[str, str]) -> None:
     """Raise where a way back to the previous token is under way, and another version than that is staged by now."""
     if ABANDONED in labels and labels[ABANDONED] == labels.get(CURRENT) and labels[PENDING] != labels.get(PREVIOUS):
         raise AuthError(
@@ -322,7 +322,7 @@ def _check_way_back(request: Request, labels: Mapping[str, str]) -> None:
         )
 
 
-def _discard(request: Request, secret: Secret) -> SecretPlan:
+def _discard(request: SecretRequest, secret: Secret) -> SecretPlan:
     labels = secret.labels
     # A way back that was begun is given up with it: AWSCURRENT's version is no longer the one to be abandoned.
     marked = ABANDONED in labels and labels[ABANDONED] == labels.get(CURRENT)
@@ -348,21 +348,21 @@ def _gone_back(labels: Mapping[str, str]) -> bool:
     return ABANDONED in labels and labels[ABANDONED] != labels.get(CURRENT)
 
 
-def _half_way_back(request: Request) -> AuthError:
+def _half_way_back(request: SecretRequest) -> AuthError:
     return AuthError(
         f"{request.what(CURRENT)} is marked as given up for the token in {PREVIOUS} ({ABANDONED}). Go on with that "
         "(state: staged with from_previous: true, then promoted), or give it up (state: discarded)."
     )
 
 
-def _staged_again(request: Request) -> AuthError:
+def _staged_again(request: SecretRequest) -> AuthError:
     return AuthError(
         f"{request.what(PENDING)} is the version that is marked as given up ({ABANDONED}), so a group may be about to "
         "accept it again. Promote it, or discard it where no group does (state: promoted, state: discarded)."
     )
 
 
-def _back(request: Request, secret: Secret) -> SecretPlan:
+def _back(request: SecretRequest, secret: Secret) -> SecretPlan:
     """Mark what is given up first: from then on it is known which version that is, wherever a run is cut off."""
     labels = secret.labels
     if CURRENT not in labels:
@@ -417,7 +417,7 @@ def _back(request: Request, secret: Secret) -> SecretPlan:
     return SecretPlan(tuple(calls), deed, f"The one in {CURRENT} is marked as given up ({ABANDONED}).")
 
 
-def _abandon(request: Request, secret: Secret) -> SecretPlan:
+def _abandon(request: SecretRequest, secret: Secret) -> SecretPlan:
     """The mark goes last: a run that is cut off before that is completed by the next."""
     labels = secret.labels
     if ABANDONED not in labels:
@@ -439,7 +439,7 @@ def _abandon(request: Request, secret: Secret) -> SecretPlan:
 # --- No token -------------------------------------------------------------------------------------------------------
 
 
-def _clear(request: Request, secret: Secret) -> SecretPlan:
+def _clear(request: SecretRequest, secret: Secret) -> SecretPlan:
     labels = secret.labels
     pending, current = labels.get(PENDING), labels.get(CURRENT)
     if pending is not None and pending != current:
@@ -467,7 +467,7 @@ def _clear(request: Request, secret: Secret) -> SecretPlan:
     return SecretPlan(tuple(calls), deed, f"The one that it held is in {PREVIOUS}.")
 
 
-_PLANNERS: Mapping[Goal, Callable[[Request, Secret], SecretPlan]] = {
+_PLANNERS: Mapping[Goal, Callable[[SecretRequest, Secret], SecretPlan]] = {
     Goal.STAGED: _stage,
     Goal.BACK: _back,
     Goal.PROMOTED: _promote,
@@ -496,11 +496,11 @@ def given_token(order: SecretOrder, group_id: str) -> str | None:
     return str(token)
 
 
-def _which(request: Request) -> str:
+def _which(request: SecretRequest) -> str:
     return "the token given" if request.given else "a new token"
 
 
-def _pending_token(request: Request, secret: Secret) -> str:
+def _pending_token(request: SecretRequest, secret: Secret) -> str:
     text = secret.texts.get(PENDING)
     if not text:
         raise AuthError(
@@ -515,7 +515,7 @@ def _pending_token(request: Request, secret: Secret) -> str:
         ) from None
 
 
-def _check_pending(request: Request, violations: Sequence[str]) -> None:
+def _check_pending(request: SecretRequest, violations: Sequence[str]) -> None:
     if violations:
         raise AuthError(
             f"{request.what(PENDING)} is not a valid AUTH token: {'; '.join(violations)}. "
@@ -523,7 +523,7 @@ def _check_pending(request: Request, violations: Sequence[str]) -> None:
         )
 
 
-def token_if_any(request: Request, text: str | None) -> str | None:
+def token_if_any(request: SecretRequest, text: str | None) -> str | None:
     """Return the token in a text, ``None`` where there is none to be understood."""
     try:
         return token_in(text, request.key, "", "")
@@ -531,21 +531,21 @@ def token_if_any(request: Request, text: str | None) -> str | None:
         return None
 
 
-def _version_id(request: Request, secret: Secret) -> str:
+def _version_id(request: SecretRequest, secret: Secret) -> str:
     if request.attempt >= MAX_TAKEN:
         return str(uuid.uuid4())
     return next_version_id(secret.arn, secret.labels, request.attempt)
 
 
-def _put(request: Request, stages: tuple[str, ...], text: str, version_id: str) -> SecretCall:
+def _put(request: SecretRequest, stages: tuple[str, ...], text: str, version_id: str) -> SecretCall:
     members = {"SecretId": request.name, "SecretString": text, "VersionStages": list(stages)}
     return SecretCall(PUT, {**members, "ClientRequestToken": version_id})
 
 
-def _label(request: Request, stage: str, version: str) -> SecretCall:
+def _label(request: SecretRequest, stage: str, version: str) -> SecretCall:
     """Put a staging label that no version has onto one."""
     return SecretCall(LABEL, {"SecretId": request.name, "VersionStage": stage, "MoveToVersionId": version})
 
 
-def _unlabel(request: Request, version: str, stage: str = PENDING) -> SecretCall:
+def _unlabel(request: SecretRequest, version: str, stage: str = PENDING) -> SecretCall:
     return SecretCall(LABEL, {"SecretId": request.name, "VersionStage": stage, "RemoveFromVersionId": version})

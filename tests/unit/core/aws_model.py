@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.elasticache.auth.plugins.module_utils._core import states
 from ansible_collections.elasticache.auth.plugins.module_utils._core.plan import Wish, WishKind
 
-Request = dict[str, Any]
+OperationRequest = dict[str, Any]
 
 
 class Refused(Exception):
@@ -68,7 +68,7 @@ class Group:
         return not self.user_groups and None in self.slots
 
 
-def modify(group: Group, request: Request, variant: Variant) -> Group:
+def modify(group: Group, request: OperationRequest, variant: Variant) -> Group:
     """Return the group after a ModifyReplicationGroup with the auth members of ``request``.
 
     Raises :class:`Refused`.
@@ -141,10 +141,10 @@ def auth_answer(group: Group, token: str, variant: Variant) -> str:
 # --- translation to and from the names of the core
 
 
-def request_of(call: states.Call) -> Request:
+def request_of(call: states.Call) -> OperationRequest:
     """Return the members of the request that ``call`` stands for."""
     groups = list(call.user_groups)
-    requests: dict[states.CallKind, Request] = {
+    requests: dict[states.CallKind, OperationRequest] = {
         states.CallKind.ROTATE: {"AuthToken": call.token, "AuthTokenUpdateStrategy": "ROTATE"},
         states.CallKind.SET: {"AuthToken": call.token, "AuthTokenUpdateStrategy": "SET"},
         states.CallKind.DELETE: {"AuthTokenUpdateStrategy": "DELETE", "UserGroupIdsToAdd": groups},
@@ -221,7 +221,7 @@ def broken_promise(before: Group, now: Group, wish: Wish) -> str | None:
     return None
 
 
-def run(group: Group, requests: Iterable[Request], wish: Wish, variant: Variant) -> Group:
+def run(group: Group, requests: Iterable[OperationRequest], wish: Wish, variant: Variant) -> Group:
     """Make the calls and return the group after them. Fails where one is refused or a promise is broken."""
     trail = [group]
     for request in requests:
@@ -282,7 +282,7 @@ def _kept(world: _World, wish: Wish) -> bool:
     return all(broken_promise(before, now, wish) is None for before, now in world)
 
 
-def _successors(world: _World, requests: Sequence[Request]) -> Iterator[_World]:
+def _successors(world: _World, requests: Sequence[OperationRequest]) -> Iterator[_World]:
     for request in requests:
         try:
             # Dates are of no concern here, and without them more worlds are the same.

@@ -204,7 +204,7 @@ def test_forcing_never_refuses_what_needs_no_force(
         assert forced == planned
 
 
-# --- the journeys, by name
+# --- the operations, by name
 
 T = "new"
 

@@ -26,9 +26,9 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 from ansible_collections.elasticache.auth.plugins.module_utils._secret.secret_plan import (
     Creation,
     Goal,
-    Request,
     SecretOrder,
     SecretPlan,
+    SecretRequest,
     decide,
     given_token,
     names_of,
@@ -42,9 +42,9 @@ REGION = "us-east-1"
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s-AbCdEf"
 
 
-def wanted(goal: Goal, **more: Any) -> Request:
+def wanted(goal: Goal, **more: Any) -> SecretRequest:
     """What is wanted of the secret ``s``; a random token is C."""
-    return Request("sessions", "s", goal, **{"token": C if goal is Goal.STAGED else "", **more})
+    return SecretRequest("sessions", "s", goal, **{"token": C if goal is Goal.STAGED else "", **more})
 
 
 def secret(current: str | None = None, pending: str | None = None, **labels: str) -> Secret:
@@ -313,7 +313,7 @@ def test_an_empty_secret() -> None:
         (wanted(Goal.PROMOTED), secret(A, "too-short"), "is not a valid AUTH token: it has 9 characters"),
     ],
 )
-def test_what_can_not_be_done_is_told(request_: Request, found: Secret | None, words: str) -> None:
+def test_what_can_not_be_done_is_told(request_: SecretRequest, found: Secret | None, words: str) -> None:
     with pytest.raises(AuthError) as raised:
         decide(request_, found, REGION)
     assert str(raised.value).startswith("sessions: ")

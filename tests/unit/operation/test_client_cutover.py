@@ -12,17 +12,17 @@ import pytest
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.secrets import Secret
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Step, Store, Way
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation, Step, StepPlan, Store
 from ansible_collections.elasticache.auth.plugins.module_utils._operation import script
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_run import GroupRun
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import (
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planned_calls import Setting, calls_of
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import (
     Cutover,
+    OperationRequest,
     Planned,
-    Request,
     _cutover,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey_calls import Setting, calls_of
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey_store import Kept
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.token_store import Kept
 
 # --- The token that the clients moved to
 
@@ -86,9 +86,9 @@ def run(monkeypatch: pytest.MonkeyPatch, steps: tuple[Step, ...], **request: Any
     monkeypatch.setattr(script, "_make", make)
     known: Any = SimpleNamespace(acting=contextlib.nullcontext)
     services: Any = SimpleNamespace(
-        request=Request(Journey.ENABLE_AUTH, **request), clients=SimpleNamespace(known=known)
+        request=OperationRequest(Operation.ENABLE_AUTH, **request), clients=SimpleNamespace(known=known)
     )
-    group = GroupRun("one", way=Way(steps))
+    group = GroupRun("one", step_plan=StepPlan(steps))
     script._go(services, group)
     return group
 
@@ -121,7 +121,7 @@ def test_where_a_script_stops(
 
 
 def test_a_group_that_failed_before_its_client_cutover_stopped_at_none() -> None:
-    group = GroupRun("one", way=Way((Step.ROTATE, Step.CLIENT_CUTOVER)))
+    group = GroupRun("one", step_plan=StepPlan((Step.ROTATE, Step.CLIENT_CUTOVER)))
     assert group.cutover is None
     group.through(Step.ROTATE)
     assert group.cutover is Step.CLIENT_CUTOVER
@@ -140,6 +140,8 @@ def test_a_group_that_failed_before_its_client_cutover_stopped_at_none() -> None
     ],
 )
 def test_the_records_in_the_plan(setting: dict[str, Any], rotate: int, clients: int) -> None:
-    calls = calls_of(Way((Step.ROTATE, Step.CLIENT_CUTOVER, Step.SET)), Setting(Journey.ENABLE_AUTH, "one", **setting))
+    calls = calls_of(
+        StepPlan((Step.ROTATE, Step.CLIENT_CUTOVER, Step.SET)), Setting(Operation.ENABLE_AUTH, "one", **setting)
+    )
     records = [call["step"] for call in calls if call["action"] == "AddTagsToResource"]
     assert (records.count("rotate"), records.count("client_cutover")) == (rotate, clients)

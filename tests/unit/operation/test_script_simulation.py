@@ -19,7 +19,7 @@ from unit.operation.simulation.runs import simulated
 from unit.operation.simulation.scenes import By, Scene
 from unit.operation.simulation.trial import Simulation, Trial, try_seed
 
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation
 from emulator.settings import Timing
 
 #: Seeds of each test, and how many tests: each is some seconds, so that they can go side by side.
@@ -71,7 +71,7 @@ def test_seeds_reach_what_they_are_to_reach() -> None:
     """All operations arrive, and are killed, disturbed and interleaved: the promises are not kept by doing nothing."""
     trials = [tried(seed) for seed in range(A_TEST)]
     arrived = collections.Counter(trial.scene.operation for trial in trials if trial.arrived)
-    assert set(arrived) == set(Journey)
+    assert set(arrived) == set(Operation)
     assert sum(trial.arrived for trial in trials) > A_TEST / 2
     for what in ("killed", "struck", "changed"):
         assert sum(bool(getattr(trial, what)) for trial in trials) >= A_TEST / 8, what
@@ -87,7 +87,7 @@ def test_a_seed_says_the_same_again() -> None:
 # --- What seeds have found, as situations of their own ----------------------------------------------------------------
 
 
-def scene(operation: Journey, state: str, labels: str, **members: Any) -> Scene:
+def scene(operation: Operation, state: str, labels: str, **members: Any) -> Scene:
     """A scene in which all is as usual but for what is told."""
     timing = Timing(modify_seconds=5.0, create_seconds=0.1)
     usual: dict[str, Any] = {"usual": True, "keyed": True, "record": "right", "tls": "required", "age_days": 100.0}
@@ -115,7 +115,7 @@ def test_awscurrent_says_nothing_else_where_the_group_has_changed_since_it_was_l
 ) -> None:
     """Clients that start then would take "no token" to a group on which somebody else has ended open access."""
     timing = Timing(modify_seconds=seconds, create_seconds=0.1)
-    found = scene(Journey.DISABLE_ACCESS_CONTROL, "optional a", "current=a", timing=timing)
+    found = scene(Operation.DISABLE_ACCESS_CONTROL, "optional a", "current=a", timing=timing)
     assert broken_by_each(found, lambda number: Disturbances(outside=(number, outside))) == []
 
 
@@ -123,30 +123,30 @@ def test_awscurrent_says_nothing_else_where_the_group_has_changed_since_it_was_l
     ("operation", "state", "labels", "tls"),
     [
         # The user group would accept a token again that the other run has retired.
-        (Journey.ROLLBACK_TOKEN, "rotating a b", "current=a pending=b", "required"),
+        (Operation.ROLLBACK_TOKEN, "rotating a b", "current=a pending=b", "required"),
         # A rotation would be begun where the token is required already.
-        (Journey.ENABLE_AUTH, "open", "-", "off"),
+        (Operation.ENABLE_AUTH, "open", "-", "off"),
     ],
 )
-def test_another_run_of_the_same_operation_in_between(operation: Journey, state: str, labels: str, tls: str) -> None:
+def test_another_run_of_the_same_operation_in_between(operation: Operation, state: str, labels: str, tls: str) -> None:
     found = scene(operation, state, labels, tls=tls)
     assert broken_by_each(found, lambda number: Disturbances(outside=(number, Outside.OPERATION))) == []
 
 
 @pytest.mark.parametrize("state", ["rotating a b", "required b"])
 def test_the_current_state_goes_by_the_labels_as_they_are_at_the_end(state: str) -> None:
-    found = scene(Journey.ROTATE_TOKEN, state, "current=a pending=b", age_days=1.0)
+    found = scene(Operation.ROTATE_TOKEN, state, "current=a pending=b", age_days=1.0)
     assert broken_by_each(found, lambda number: Disturbances(ending=(number, Ending.INTERRUPTED)), changing=True) == []
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.DENIED])
 def test_the_mode_of_encryption_is_unknown_after_a_call_whose_end_was_not_seen(fault: Fault) -> None:
-    found = scene(Journey.ENABLE_TLS, "open", "-", tls="off")
+    found = scene(Operation.ENABLE_TLS, "open", "-", tls="off")
     assert broken_by_each(found, lambda number: Disturbances(((number, fault),))) == []
 
 
 def test_the_token_that_is_accepted_keeps_its_label_when_awscurrent_is_cleared() -> None:
-    simulation = Simulation(scene(Journey.DISABLE_ACCESS_CONTROL, "optional a", "previous=a current=b"))
+    simulation = Simulation(scene(Operation.DISABLE_ACCESS_CONTROL, "optional a", "previous=a current=b"))
     refused = simulation.run(Disturbances())
     assert "does not accept the token in AWSCURRENT" in refused.error
     assert (refused.changing, simulation.watch.violations) == (0, [])
@@ -155,13 +155,13 @@ def test_the_token_that_is_accepted_keeps_its_label_when_awscurrent_is_cleared()
 @pytest.mark.parametrize(
     ("operation", "state", "labels", "refused"),
     [
-        (Journey.DISABLE_ACCESS_CONTROL, "own a", "previous=a current=b", "AWSCURRENT"),
-        (Journey.ROLLBACK_TOKEN, "own a b", "previous=b current=z mark=b", "AWSCURRENT"),
-        (Journey.ROLLBACK_TOKEN, "own a b", "current=b pending=z mark=b", "AWSPENDING"),
+        (Operation.DISABLE_ACCESS_CONTROL, "own a", "previous=a current=b", "AWSCURRENT"),
+        (Operation.ROLLBACK_TOKEN, "own a b", "previous=b current=z mark=b", "AWSCURRENT"),
+        (Operation.ROLLBACK_TOKEN, "own a b", "current=b pending=z mark=b", "AWSPENDING"),
     ],
 )
 def test_no_token_takes_the_place_of_the_user_group_that_this_refuses(
-    operation: Journey, state: str, labels: str, refused: str
+    operation: Operation, state: str, labels: str, refused: str
 ) -> None:
     simulation = Simulation(scene(operation, state, labels))
     run = simulation.run(Disturbances())
@@ -173,12 +173,12 @@ def test_no_token_takes_the_place_of_the_user_group_that_this_refuses(
 def test_nothing_is_done_after_a_rotation_by_somebody_else_that_nothing_explains(seconds: float) -> None:
     """ROTATE would refuse the token that clients have: it is not the newer of the two any more."""
     timing = Timing(modify_seconds=seconds, create_seconds=0.1)
-    found = scene(Journey.ROLLBACK_TOKEN, "required b", "previous=a current=b", timing=timing, record="nothing")
+    found = scene(Operation.ROLLBACK_TOKEN, "required b", "previous=a current=b", timing=timing, record="nothing")
     assert broken_by_each(found, lambda number: Disturbances(outside=(number, Outside.ROTATE_NEW))) == []
 
 
 def test_what_a_rotation_by_somebody_else_leaves_open_is_told() -> None:
-    simulation = Simulation(scene(Journey.ROTATE_TOKEN, "required a", "current=a", record="nothing"))
+    simulation = Simulation(scene(Operation.ROTATE_TOKEN, "required a", "current=a", record="nothing"))
     refused = simulation.run(Disturbances(outside=(1, Outside.ROTATE_NEW)))
     assert "somebody else has changed its AUTH token while this ran" in refused.error
     assert "rotating (the token in AWSCURRENT, then an unknown token)" in refused.error
@@ -190,12 +190,12 @@ def test_what_a_rotation_by_somebody_else_leaves_open_is_told() -> None:
 @pytest.mark.parametrize(
     ("operation", "labels"),
     [
-        (Journey.ROLLBACK_TOKEN, "current=a pending=b"),
-        (Journey.MIGRATE_AUTH_TO_RBAC, "previous=a current=b"),
-        (Journey.DISABLE_ACCESS_CONTROL, "previous=a current=b"),
+        (Operation.ROLLBACK_TOKEN, "current=a pending=b"),
+        (Operation.MIGRATE_AUTH_TO_RBAC, "previous=a current=b"),
+        (Operation.DISABLE_ACCESS_CONTROL, "previous=a current=b"),
     ],
 )
-def test_a_rotation_by_somebody_else_does_not_pass_for_a_set(operation: Journey, labels: str) -> None:
+def test_a_rotation_by_somebody_else_does_not_pass_for_a_set(operation: Operation, labels: str) -> None:
     """The nodes answer as after SET: they accept b, and refuse a. Our ROTATE, or DELETE, would refuse clients."""
     simulation = Simulation(scene(operation, "rotating a b", labels))
     simulation.run(Disturbances(outside=(1, Outside.ROTATE_NEW)))

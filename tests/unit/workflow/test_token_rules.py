@@ -13,7 +13,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth.token_rules
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import GIVEN, Token, TokenSet
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Step, Store
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation, Step, Store
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import OPEN, State, rbac, required, rotating
 
 C, P, V = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
@@ -25,7 +25,7 @@ LAST = (S.VERIFY_BOTH, S.PROMOTE, S.CLIENT_CUTOVER, S.SET, S.VERIFY_NEW_ONLY)
 
 
 @pytest.mark.parametrize(
-    ("journey", "steps", "store", "names"),
+    ("operation", "steps", "store", "names"),
     [
         pytest.param("rotate_token", (S.STAGE, S.ROTATE, *LAST), Store(C), [], id="a-new-one"),
         pytest.param("rotate_token", (S.ROTATE, *LAST), Store(C, P), [P, P], id="staged"),
@@ -48,8 +48,8 @@ LAST = (S.VERIFY_BOTH, S.PROMOTE, S.CLIENT_CUTOVER, S.SET, S.VERIFY_NEW_ONLY)
         pytest.param("migrate_auth_to_rbac", (S.USERS, S.ATTACH), Store(C), [], id="none"),
     ],
 )
-def test_sent(journey: str, steps: tuple[Step, ...], store: Store, names: list[str]) -> None:
-    assert [name for dummy, name in sent(Journey(journey), steps, store)] == names
+def test_sent(operation: str, steps: tuple[Step, ...], store: Store, names: list[str]) -> None:
+    assert [name for dummy, name in sent(Operation(operation), steps, store)] == names
 
 
 def tokens(**values: str) -> TokenSet:
@@ -57,7 +57,7 @@ def tokens(**values: str) -> TokenSet:
 
 
 @pytest.mark.parametrize(
-    ("journey", "steps", "states", "value", "taken"),
+    ("operation", "steps", "states", "value", "taken"),
     [
         pytest.param("rotate_token", (S.SET,), [rotating(V, C)], LIVED_WITH, True, id="set-in-force"),
         pytest.param("rotate_token", (S.SET,), [rotating(V, C)], NEVER, False, id="set-never"),
@@ -69,8 +69,8 @@ def tokens(**values: str) -> TokenSet:
         pytest.param("migrate_auth_to_rbac", (S.ATTACH,), [required(C)], LIVED_WITH, True, id="not-sent"),
     ],
 )
-def test_current(journey: str, steps: tuple[Step, ...], states: list[State], value: str, taken: bool) -> None:
-    given = (Journey(journey), steps, Store(C, name="s"), tokens(AWSCURRENT=value), states)
+def test_current(operation: str, steps: tuple[Step, ...], states: list[State], value: str, taken: bool) -> None:
+    given = (Operation(operation), steps, Store(C, name="s"), tokens(AWSCURRENT=value), states)
     if taken:
         check_sent("sessions", *given)
         return
@@ -85,7 +85,7 @@ def test_current(journey: str, steps: tuple[Step, ...], states: list[State], val
 def test_what_a_rollback_goes_back_to(value: str, taken: bool) -> None:
     """It was in force, so AWS has taken it."""
     steps = (S.STAGE, S.ROTATE, S.SET)
-    given = (Journey.ROLLBACK_TOKEN, steps, Store(C, "", V, name="s"), tokens(AWSCURRENT=GOOD, AWSPREVIOUS=value))
+    given = (Operation.ROLLBACK_TOKEN, steps, Store(C, "", V, name="s"), tokens(AWSCURRENT=GOOD, AWSPREVIOUS=value))
     if taken:
         check_sent("sessions", *given, [required(C)])
     else:
@@ -104,7 +104,7 @@ def test_what_a_rollback_goes_back_to(value: str, taken: bool) -> None:
     ],
 )
 def test_compared(value: str, says: str) -> None:
-    given = ("sessions", Journey.ROTATE_TOKEN, Store(C, name="s"), tokens(AWSCURRENT=value))
+    given = ("sessions", Operation.ROTATE_TOKEN, Store(C, name="s"), tokens(AWSCURRENT=value))
     if not says:
         check_compared(*given)
         return

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import records
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Step
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation, Step
 from emulator.access import Access, TlsMode
 from emulator.data_plane.credentials import Credential, Unsettled, Verdict, is_open_to_all, judge
 
@@ -231,7 +231,7 @@ class Watch:
             self.plain = False
         elif step is Step.CLIENT_CUTOVER_USERS:
             return
-        elif self.scene.operation is Journey.DISABLE_ACCESS_CONTROL and step is Step.CLIENT_CUTOVER:
+        elif self.scene.operation is Operation.DISABLE_ACCESS_CONTROL and step is Step.CLIENT_CUTOVER:
             # Nothing leads from users of whom nothing is known to open access without a gap.
             self.clients = {NONE} if self.access.users is None else set()
         else:

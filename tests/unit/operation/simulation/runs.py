@@ -14,14 +14,14 @@ from unittest import mock
 
 from ansible_collections.elasticache.auth.plugins.module_utils import _fan_out
 from ansible_collections.elasticache.auth.plugins.module_utils._core import record
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import TURNS, Journey, Phase, Step
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import CUTOVERS, Operation, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._data_plane import probe
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_run import GroupRun
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import (
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import (
     Cutover,
     Planned,
     check_request,
-    plan_journeys,
+    plan_groups,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import ProgressSink
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.script import Services, run_group
@@ -34,7 +34,10 @@ from .virtual_time import virtual_time
 #: How often the module is called again after a client cutover that tasks make.
 _MAX_CALLS = 6
 #: What the clients do between the phases begin and finish, where that is not to take what AWSCURRENT says.
-_BETWEEN_PHASES = {Journey.ENABLE_TLS: Step.CLIENT_CUTOVER_TLS, Journey.MIGRATE_AUTH_TO_RBAC: Step.CLIENT_CUTOVER_USERS}
+_BETWEEN_PHASES = {
+    Operation.ENABLE_TLS: Step.CLIENT_CUTOVER_TLS,
+    Operation.MIGRATE_AUTH_TO_RBAC: Step.CLIENT_CUTOVER_USERS,
+}
 
 
 class Killed(BaseException):
@@ -84,7 +87,7 @@ class _Steps(ProgressSink):
         self.passed()
         self.began.append(step)
         self._trace(f"step {step}")
-        self._cutover = Step(step) if Step(step) in TURNS else None
+        self._cutover = Step(step) if Step(step) in CUTOVERS else None
 
     def passed(self) -> None:
         """Hear that the step under way has come to its end."""
@@ -184,7 +187,7 @@ def _services(
     waiting = replace(request, inquiry=replace(request.inquiry, wait=False))
 
     def plan(key: str, first: bool) -> Planned:
-        (planned,) = plan_journeys(clients, waiting, params, [key], hide=lambda token: None)
+        (planned,) = plan_groups(clients, waiting, params, [key], hide=lambda token: None)
         return planned
 
     return Services(

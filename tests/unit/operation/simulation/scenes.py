@@ -18,9 +18,9 @@ from typing import Any
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Inquiry
 from ansible_collections.elasticache.auth.plugins.module_utils._core import record, states
 from ansible_collections.elasticache.auth.plugins.module_utils._core.evidence import UNKNOWN_TOKENS
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Phase
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation, Phase
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Call, CallKind, State
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.journey import Request
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import OperationRequest
 from emulator.access import TlsMode
 from emulator.control.transitions import AccessState
 from emulator.settings import VARIANTS, Timing
@@ -36,8 +36,8 @@ _DAY = 86400.0
 
 #: Where each operation begins or goes on: the state with its tokens, oldest first, and the secret's labels, ``-`` for
 #: no secret. An empty token says that there is none yet; it takes a JSON object to say so.
-STARTS: Mapping[Journey, tuple[tuple[str, str], ...]] = {
-    Journey.ROTATE_TOKEN: (
+STARTS: Mapping[Operation, tuple[tuple[str, str], ...]] = {
+    Operation.ROTATE_TOKEN: (
         ("required a", "current=a"),
         ("required a", "previous=z current=a"),
         ("required a", "current=a pending=b"),
@@ -49,7 +49,7 @@ STARTS: Mapping[Journey, tuple[tuple[str, str], ...]] = {
         ("rotating a b", "previous=a current=b pending=b"),
         ("required b", "current=a pending=b"),
     ),
-    Journey.ENABLE_AUTH: (
+    Operation.ENABLE_AUTH: (
         ("open", "-"),
         ("open", "current="),
         ("open", "current= pending=a"),
@@ -61,8 +61,8 @@ STARTS: Mapping[Journey, tuple[tuple[str, str], ...]] = {
         ("optional a", "previous=z current=a"),
         ("optional a", "current=a pending=a"),
     ),
-    Journey.ENABLE_TLS: (("open", "-"),),
-    Journey.MIGRATE_RBAC_TO_AUTH: (
+    Operation.ENABLE_TLS: (("open", "-"),),
+    Operation.MIGRATE_RBAC_TO_AUTH: (
         ("theirs a", "current=a"),
         ("theirs a", "previous=z current=a pending=a"),
         ("theirs a z", "previous=z current=a"),
@@ -73,14 +73,14 @@ STARTS: Mapping[Journey, tuple[tuple[str, str], ...]] = {
         ("optional a", "current=a"),
         ("optional a", "current= pending=a"),
     ),
-    Journey.MIGRATE_AUTH_TO_RBAC: (
+    Operation.MIGRATE_AUTH_TO_RBAC: (
         ("required a", "current=a previous=z"),
         ("required a", "current=a"),
         ("rotating a b", "current=a pending=b"),
         ("rotating a b", "previous=a current=b"),
         ("own a", "current=a"),
     ),
-    Journey.DISABLE_ACCESS_CONTROL: (
+    Operation.DISABLE_ACCESS_CONTROL: (
         ("required a", "current=a"),
         ("required a", "previous=z current=a"),
         ("required a", "previous=z current=a pending=a"),
@@ -90,7 +90,7 @@ STARTS: Mapping[Journey, tuple[tuple[str, str], ...]] = {
         ("anyone", "current="),
         ("open", "current="),
     ),
-    Journey.ROLLBACK_TOKEN: (
+    Operation.ROLLBACK_TOKEN: (
         ("required b", "previous=a current=b"),
         ("required b", "previous=a current=b pending=b"),
         ("rotating a b", "current=a pending=b previous=z"),
@@ -129,7 +129,7 @@ class Scene:
     """
 
     seed: int
-    operation: Journey
+    operation: Operation
     state: str
     labels: str
     usual: bool
@@ -159,9 +159,9 @@ class Scene:
     def opens(self) -> bool:
         """Whether the operation may allow unauthenticated access on its way, with the consent that it is given."""
         return self.operation in (
-            Journey.MIGRATE_RBAC_TO_AUTH,
-            Journey.DISABLE_ACCESS_CONTROL,
-            Journey.ROLLBACK_TOKEN,
+            Operation.MIGRATE_RBAC_TO_AUTH,
+            Operation.DISABLE_ACCESS_CONTROL,
+            Operation.ROLLBACK_TOKEN,
         )
 
     def token(self, name: str) -> str:
@@ -178,15 +178,15 @@ class Scene:
         pairs = (part.split("=") for part in self.labels.split() if part != "-")
         return {_LABELS[stage]: name for stage, name in pairs}
 
-    def request(self, phase: Phase = Phase.ALL) -> Request:
+    def request(self, phase: Phase = Phase.ALL) -> OperationRequest:
         """Return what is wanted of the group."""
         with_users = self.operation in (
-            Journey.MIGRATE_AUTH_TO_RBAC,
-            Journey.DISABLE_ACCESS_CONTROL,
-            Journey.ROLLBACK_TOKEN,
+            Operation.MIGRATE_AUTH_TO_RBAC,
+            Operation.DISABLE_ACCESS_CONTROL,
+            Operation.ROLLBACK_TOKEN,
         )
-        return Request(
-            journey=self.operation,
+        return OperationRequest(
+            operation=self.operation,
             phase=phase,
             enable_tls=True,
             create_secret=True,
@@ -194,7 +194,7 @@ class Scene:
             accept_open_access=True,
             user_group_id=OWN if with_users else "",
             user_id=OWN if with_users else "",
-            open_user_group_id=ANYONE if self.operation is Journey.DISABLE_ACCESS_CONTROL else "",
+            open_user_group_id=ANYONE if self.operation is Operation.DISABLE_ACCESS_CONTROL else "",
             access_string="on ~* &* +@all",
             soak=self.soak if self.cutover is By.TIME else None,
             inquiry=Inquiry(timeout=3600.0, delay=10.0),
@@ -237,7 +237,7 @@ class Scene:
 def draw(seed: int) -> Scene:
     """Return the scene of a seed."""
     rng = random.Random(f"scene {seed}")
-    operation = rng.choice(list(Journey))
+    operation = rng.choice(list(Operation))
     usual = rng.random() < 0.88
     keyed = rng.random() < 0.7
     state, labels = rng.choice(STARTS[operation]) if usual else (rng.choice(_ANY_STATES), rng.choice(_ANY_LABELS))
@@ -250,7 +250,7 @@ def draw(seed: int) -> Scene:
         if name not in ("existing-connections", "engine-too-old") and rng.random() < 0.25
     }
     # With two client cutovers a phase can't tell which of them they have had: that is refused.
-    two = operation is Journey.ENABLE_AUTH and tls != "required"
+    two = operation is Operation.ENABLE_AUTH and tls != "required"
     return Scene(
         seed=seed,
         operation=operation,

@@ -12,7 +12,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens impo
 from ansible_collections.elasticache.auth.plugins.module_utils._core import record
 from ansible_collections.elasticache.auth.plugins.module_utils._core.evidence import UNKNOWN_TOKENS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.explain import describe
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode, State
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_run import GroupRun
 
@@ -142,7 +142,7 @@ class Simulation:
         if group is None or done.killed or disturber.changed:
             return
         if not done.error:
-            if not arrived(self.watch, self.scene) and any(one.way.steps for one in done.groups):
+            if not arrived(self.watch, self.scene) and any(one.step_plan.steps for one in done.groups):
                 self.watch.broken("untrue", f"the run says that it did not fail: {group.msg}")
             if any(one.remaining_steps for one in done.groups[-1:]):
                 self.watch.broken("untrue", f"steps are left of a run that did not fail: {group.remaining_steps}")
@@ -178,10 +178,12 @@ class Simulation:
             self.watch.broken("leak", "a token is in what the run tells")
 
     def _may_be_open(self) -> bool:
-        if self.scene.operation is Journey.DISABLE_ACCESS_CONTROL:
+        if self.scene.operation is Operation.DISABLE_ACCESS_CONTROL:
             return True
         # Whoever has nothing to do leaves the group as he found it.
-        return all(not one.way.steps for one in self.runs[-1].groups) or self.scene.operation is Journey.ENABLE_TLS
+        return (
+            all(not one.step_plan.steps for one in self.runs[-1].groups) or self.scene.operation is Operation.ENABLE_TLS
+        )
 
     def judge_undisturbed(self, first: Run) -> None:
         """Judge whether the operation gets from where it usually begins to its end, where all that it needs is told."""
@@ -223,13 +225,13 @@ def arrived(watch: Watch, scene: Scene) -> bool:
     truth = stored.get(CURRENT)
     alone = bool(truth) and group.access.slots == (truth,)
     match scene.operation:
-        case Journey.ENABLE_TLS:
+        case Operation.ENABLE_TLS:
             return group.tls.value == "required"
-        case Journey.MIGRATE_AUTH_TO_RBAC:
+        case Operation.MIGRATE_AUTH_TO_RBAC:
             return group.access.user_group_ids == (OWN,)
-        case Journey.DISABLE_ACCESS_CONTROL:
+        case Operation.DISABLE_ACCESS_CONTROL:
             return group.access.mode == "open" and not {OWN, ANYONE} & set(aws.store.user_groups)
-        case Journey.ROLLBACK_TOKEN:
+        case Operation.ROLLBACK_TOKEN:
             return alone and MARK not in stored and OWN not in aws.store.user_groups
     return alone and (PENDING not in stored or stored[PENDING] != truth)
 

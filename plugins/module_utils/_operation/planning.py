@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at many groups, and plan for each what is left of a journey: nothing is changed in here."""
+"""Look at many groups, and plan for each what is left of an operation: nothing is changed in here."""
 
 from __future__ import annotations
 
@@ -28,8 +28,20 @@ from .._aws.users import AWS_USER, DEFAULT_NAME, User, describe_users
 from .._core.errors import AuthError
 from .._core.evidence import Answer, Word, take_word
 from .._core.explain import clock, describe, describe_all
-from .._core.journeys import LEAVING_RBAC, TURNS, Drift, Journey, NoWay, Phase, Step, Store, Terms, Way, find_way
 from .._core.one_line import one_line
+from .._core.operations import (
+    CUTOVERS,
+    LEAVING_RBAC,
+    CannotProceed,
+    Drift,
+    Operation,
+    Phase,
+    Step,
+    StepPlan,
+    Store,
+    Terms,
+    plan_steps,
+)
 from .._core.posture import TLS_FROM
 from .._core.secret_text import OPTION_PREFIX
 from .._core.states import CallKind, Mode, State, required
@@ -41,13 +53,13 @@ from .._resource.reconcile import Manner
 from .._resource.users_ahead import UsersOrder, deletions, open_calls, users_calls
 from .._secret.secret_ahead import secret_calls
 from .._secret.secret_plan import Creation, names_of
-from .journey_calls import Setting, calls_of, told
-from .journey_store import Kept, read_kept
+from .planned_calls import Setting, calls_of, told
+from .token_store import Kept, read_kept
 
-#: The journeys that pass through user groups of their own, or end in one.
-WITH_USERS = (Journey.MIGRATE_AUTH_TO_RBAC, Journey.DISABLE_ACCESS_CONTROL, Journey.ROLLBACK_TOKEN)
-#: The journeys that may begin before there is a secret.
-_FROM_NOTHING = (Journey.ENABLE_AUTH, Journey.MIGRATE_RBAC_TO_AUTH)
+#: The operations that pass through user groups of their own, or end in one.
+WITH_USERS = (Operation.MIGRATE_AUTH_TO_RBAC, Operation.DISABLE_ACCESS_CONTROL, Operation.ROLLBACK_TOKEN)
+#: The operations that may begin before there is a secret.
+_FROM_NOTHING = (Operation.ENABLE_AUTH, Operation.MIGRATE_RBAC_TO_AUTH)
 
 #: What O(assume_newest) takes, and the staging labels that it means.
 NEWEST = {"current": CURRENT, "pending": PENDING, "previous": PREVIOUS}
@@ -70,7 +82,7 @@ class Cutover:
 
 
 @dataclass(frozen=True)
-class Request:
+class OperationRequest:
     """What is wanted of every group. The ids of users and user groups may hold ``{replication_group_id}``.
 
     ``soak``: the client cutover is a time, in seconds, and what follows it is made in the same run; ``None``: it isn't.
@@ -82,7 +94,7 @@ class Request:
     a second, by action, that change groups or their tags.
     """
 
-    journey: Journey
+    operation: Operation
     phase: Phase = Phase.ALL
     max_token_age_days: float = 90.0
     force: bool = False
@@ -125,13 +137,13 @@ class Request:
 
 @dataclass
 class Planned(Progress):
-    """One group and what is left of its journey. ``kept``, ``seen``: what that was planned from. ``busy``: nothing
+    """One group and what is left of its operation. ``kept``, ``seen``: what that was planned from. ``busy``: nothing
     was planned, as something is under way on the group, which is ``under_way``. ``accepted``: the tokens that user
     groups have to accept. ``spared``: the options of users and user groups that are not deleted, as they serve
     others.
     """
 
-    way: Way = field(default_factory=Way)
+    step_plan: StepPlan = field(default_factory=StepPlan)
     planned_calls: list[dict[str, Any]] = field(default_factory=list)
     current_state: str = ""
     evidence_summary: str = ""
@@ -158,7 +170,7 @@ class Planned(Progress):
         del common["api_calls"], common["after"]
         return {
             **common,
-            "planned_steps": [step.value for step in self.way.steps],
+            "planned_steps": [step.value for step in self.step_plan.steps],
             "planned_calls": self.planned_calls,
             "current_state": self.current_state,
             "evidence_summary": self.evidence_summary,
@@ -168,24 +180,29 @@ class Planned(Progress):
             "engine": self.engine or None,
             "open_since": self.open_since,
             "cutover_until": self.cutover_until,
-            "tokens_to_keep": list(self.way.keep),
+            "tokens_to_keep": list(self.step_plan.keep),
             "users": self.users,
         }
 
 
-def check_request(request: Request, params: Mapping[str, Any], ids: Sequence[str]) -> None:
+def check_request(request: OperationRequest, params: Mapping[str, Any], ids: Sequence[str]) -> None:
     """Raise :class:`AuthError` for options that can't be meant so, wherever the groups are. It makes no call."""
     _resolved(request, ids)
     source = params.get("auth_token_secret")
-    if source and request.journey is not Journey.ENABLE_TLS:
+    if source and request.operation is not Operation.ENABLE_TLS:
         names_of(source["name"], list(ids), option=OPTION_PREFIX)
     probing = request.inquiry.probing
     if probing.mode != "never" and probing.ca_path:
         check_transport(Transport(tls=True, ca_path=probing.ca_path, timeout=probing.timeout))
 
 
-def plan_journeys(
-    clients: Clients, request: Request, params: Mapping[str, Any], ids: Sequence[str], *, hide: Callable[[str], None]
+def plan_groups(
+    clients: Clients,
+    request: OperationRequest,
+    params: Mapping[str, Any],
+    ids: Sequence[str],
+    *,
+    hide: Callable[[str], None],
 ) -> list[Planned]:
     """Return the plan for each group. Raises :class:`AuthError` for what concerns no single group."""
     begun = time.monotonic()
@@ -193,9 +210,9 @@ def plan_journeys(
     resolved = _resolved(request, ids)
     user_ids = {key: one for key, one in resolved.items() if isinstance(one, Ids)}
     kept: dict[str, Kept | AuthError] = dict.fromkeys(ids, Kept())
-    may_be_made = request.create_secret and request.journey in _FROM_NOTHING
-    if request.journey is not Journey.ENABLE_TLS:
-        from_list = request.journey is Journey.ROTATE_TOKEN
+    may_be_made = request.create_secret and request.operation in _FROM_NOTHING
+    if request.operation is not Operation.ENABLE_TLS:
+        from_list = request.operation is Operation.ROTATE_TOKEN
         kept = read_kept(clients, params, ids, may_be_made=may_be_made, hide=hide, from_list=from_list)
         kept |= _group_first(clients, kept, begun)
     kept |= {key: error for key, error in resolved.items() if isinstance(error, AuthError)}
@@ -221,7 +238,7 @@ def plan_journeys(
         try:
             around = _Around(others, answers.get(key, ()), user_ids[key], secret_key, clients.region)
             settings[key] = _plan(request, planned[key], observation, one, around)
-            _check(planned[key].way, observation.group, versions)
+            _check(planned[key].step_plan, observation.group, versions)
         except AuthError as error:
             _refuse(planned[key], error)
     _plan_calls(clients, request, planned, settings, user_ids)
@@ -233,7 +250,7 @@ def plan_journeys(
 
 def _seen(
     clients: Clients,
-    request: Request,
+    request: OperationRequest,
     planned: Mapping[str, Planned],
     kept: Mapping[str, Kept | AuthError],
     begun: float,
@@ -247,7 +264,7 @@ def _seen(
         else:
             planned[key].secret, planned[key].kept = one.store.name, one
             cases[key] = Case(planned[key], one.tokens, begun)
-    inquiry = replace(request.inquiry, changes_access=request.journey is not Journey.ENABLE_TLS)
+    inquiry = replace(request.inquiry, changes_access=request.operation is not Operation.ENABLE_TLS)
     look(clients, inquiry, cases, begun + inquiry.timeout)
     for key, case in cases.items():
         planned[key].secondary = case.failure if isinstance(case.failure, SecondaryGroup) else None
@@ -288,7 +305,7 @@ def _rests(kept: Kept, seen: Observation | None) -> bool:
 
 @dataclass(frozen=True)
 class Ids:
-    """The users and user groups of one group's journey."""
+    """The users and user groups of one group's operation."""
 
     user_group: str = ""
     user: str = ""
@@ -321,7 +338,7 @@ class _Around:
     region: str = ""
 
 
-def _resolved(request: Request, ids: Iterable[str]) -> dict[str, Ids | AuthError]:
+def _resolved(request: OperationRequest, ids: Iterable[str]) -> dict[str, Ids | AuthError]:
     """Return the users and user groups for each group; each error is the group's own.
 
     Raises :class:`AuthError` where two groups would share one.
@@ -340,7 +357,7 @@ def _resolved(request: Request, ids: Iterable[str]) -> dict[str, Ids | AuthError
             ("open_user_group_id", "user group", found.open_user_group),
         ):
             owner = owners.setdefault(f"{what} {name}", key)
-            if name and owner != key and request.journey in WITH_USERS:
+            if name and owner != key and request.operation in WITH_USERS:
                 raise AuthError(
                     f"{owner}, {key}: they would share {option}: {name}, and with it clients of the one would be "
                     "accepted by the other. Put {replication_group_id} into it, so that each has its own."
@@ -348,7 +365,7 @@ def _resolved(request: Request, ids: Iterable[str]) -> dict[str, Ids | AuthError
     return resolved
 
 
-def ids_of(request: Request, key: str) -> Ids:
+def ids_of(request: OperationRequest, key: str) -> Ids:
     """Return the users and user groups for one group. Raises :class:`AuthError` for those that can't be."""
     found = []
     for option in ("user_group_id", "user_id", "open_user_group_id"):
@@ -372,13 +389,15 @@ def ids_of(request: Request, key: str) -> Ids:
     return ids
 
 
-def _others(clients: Clients, request: Request, seen: Mapping[str, Observation], ids: Mapping[str, Ids]) -> _Others:
+def _others(
+    clients: Clients, request: OperationRequest, seen: Mapping[str, Observation], ids: Mapping[str, Ids]
+) -> _Others:
     wanted_groups: list[str] = []
     wanted_users: list[str] = []
     for key, observation in seen.items():
-        if request.journey in LEAVING_RBAC:
+        if request.operation in LEAVING_RBAC:
             wanted_groups += observation.group.user_group_ids
-        if request.journey in WITH_USERS:
+        if request.operation in WITH_USERS:
             wanted_groups += filter(None, (ids[key].user_group, ids[key].open_user_group))
             wanted_users += filter(None, (ids[key].user,))
     if not wanted_groups and not wanted_users:
@@ -388,7 +407,7 @@ def _others(clients: Clients, request: Request, seen: Mapping[str, Observation],
         for user_group in user_groups.values():
             wanted_users += user_group.user_ids
         users = describe_users(clients, wanted_users)
-        own = {one.user for one in ids.values()} if request.journey in WITH_USERS else set()
+        own = {one.user for one in ids.values()} if request.operation in WITH_USERS else set()
         beside = {key for user in users.values() if user.id in own for key in user.user_group_ids} - set(user_groups)
         return _Others({**user_groups, **find_user_groups(clients, beside)}, users)
     except Exception as error:
@@ -396,11 +415,13 @@ def _others(clients: Clients, request: Request, seen: Mapping[str, Observation],
         raise AuthError(text) from error
 
 
-def _answers(clients: Clients, request: Request, seen: Mapping[str, Observation]) -> dict[str, tuple[NodeAnswer, ...]]:
+def _answers(
+    clients: Clients, request: OperationRequest, seen: Mapping[str, Observation]
+) -> dict[str, tuple[NodeAnswer, ...]]:
     """Ask the nodes of groups without a token: whether they can be asked at all, and with RBAC about the tokens, as who
     presents one of these alone is the user named default.
     """
-    if request.journey is Journey.ENABLE_TLS:
+    if request.operation is Operation.ENABLE_TLS:
         return {}
     asked = [one.group for one in seen.values() if not one.group.auth_token_enabled and one.group.tls == REQUIRED]
     tokens = {key: one.tokens if one.group.user_group_ids else TokenSet() for key, one in seen.items()}
@@ -411,20 +432,20 @@ def _answers(clients: Clients, request: Request, seen: Mapping[str, Observation]
 
 
 def _refuse(one: Planned, error: AuthError) -> None:
-    one.error, one.way, one.planned_calls = str(error), Way(), []
+    one.error, one.step_plan, one.planned_calls = str(error), StepPlan(), []
 
 
-def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around: _Around) -> Setting:
+def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept, around: _Around) -> Setting:
     """Fill in the plan of one group, and return what its calls are about. Raises :class:`AuthError`."""
     group, ids, others = seen.group, around.ids, around.others
     answers = tuple(around.answers)
     probe = as_evidence(answers)
     answered = probe.tokens if probe else {}
-    welcome = frozenset(name for name, answer in answered.items() if answer is Answer.ACCEPTED)
+    rbac_tokens = frozenset(name for name, answer in answered.items() if answer is Answer.ACCEPTED)
     seen, contradicted = _by_word(request, seen, kept)
     one.seen, belief = seen, seen.belief
     states = belief.states
-    if request.journey is Journey.ENABLE_TLS:
+    if request.operation is Operation.ENABLE_TLS:
         states = frozenset({min(states)})  # only the API's word on encryption counts
     one.age = _age(group)
     one.engine = group.engine
@@ -432,9 +453,9 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     one.current_state = _current_state(request, group, states)
     one.evidence_summary = _evidence(seen, answers)
     let_in = kept.store.current if kept.store.kept else kept.store.pending
-    one.users = _users(group, others, welcome, let_in) if request.journey in LEAVING_RBAC else []
+    one.users = _users(group, others, rbac_tokens, let_in) if request.operation in LEAVING_RBAC else []
     one.open_since = _open_since(seen, states)
-    shared = _shared(group.id, ids, others) if request.journey in WITH_USERS else {}
+    shared = _shared(group.id, ids, others) if request.operation in WITH_USERS else {}
     made = _cutover(request.cutovers.get(one.id), one, kept)
     terms = Terms(
         phase=request.phase,
@@ -450,22 +471,22 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
         accept_open_access=request.accept_open_access,
         user_group_id=ids.user_group,
         open_user_group_id=ids.open_user_group,
-        welcome=welcome,
+        rbac_tokens=rbac_tokens,
         refused=frozenset(name for name, answer in answered.items() if answer is Answer.REFUSED),
         losing=tuple(
             f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["retains_access"]
         ),
         # What serves others too was not made for the way, or is not for it alone any more, and stays.
-        leftovers=request.journey is not Journey.MIGRATE_AUTH_TO_RBAC
+        leftovers=request.operation is not Operation.MIGRATE_AUTH_TO_RBAC
         and not shared
         and (bool({ids.user_group, ids.open_user_group} & set(others.user_groups)) or ids.user in others.users),
     )
     settle = _settling(request, seen, kept.store, contradicted)
     try:
-        one.way = find_way(request.journey, group.id, states, kept.store, terms, label, settle)
-    except NoWay as error:
+        one.step_plan = plan_steps(request.operation, group.id, states, kept.store, terms, label, settle)
+    except CannotProceed as error:
         if group.auth_token_enabled:
-            check_compared(group.id, request.journey, kept.store, kept.tokens)
+            check_compared(group.id, request.operation, kept.store, kept.tokens)
         told = [str(error)]
         if isinstance(error, Drift) or len(states) > 1:
             told.append(seen.told_by_nodes())
@@ -476,22 +497,22 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
             )
         raise AuthError(" ".join(filter(None, told))) from None
     if any(kept.store.current in state.tokens for state in states):
-        check_compared(group.id, request.journey, kept.store, kept.tokens)
-    check_sent(group.id, request.journey, one.way.steps, kept.store, kept.tokens, states)
-    _check_explained(request, seen, one.way)
+        check_compared(group.id, request.operation, kept.store, kept.tokens)
+    check_sent(group.id, request.operation, one.step_plan.steps, kept.store, kept.tokens, states)
+    _check_explained(request, seen, one.step_plan)
     if belief.drift:
         one.warnings.append(
             f"{group.id}: its token was changed by someone else, at {group.token_date}, since this collection last did."
         )
-    one.way = _with_record(request.journey, one.way, seen)
-    _check_shared(request.journey, one.way, group.id, shared)
-    if request.journey is not Journey.MIGRATE_AUTH_TO_RBAC:
-        one.way = _staying(one.way, shared)
-    if Step.SET in one.way.steps and seen.cutover_until > time.time():
+    one.step_plan = _with_record(request.operation, one.step_plan, seen)
+    _check_shared(request.operation, one.step_plan, group.id, shared)
+    if request.operation is not Operation.MIGRATE_AUTH_TO_RBAC:
+        one.step_plan = _staying(one.step_plan, shared)
+    if Step.SET in one.step_plan.steps and seen.cutover_until > time.time():
         one.cutover_until = seen.cutover_until
-    if Step.USERS in one.way.steps:
-        _check_users(request.journey, group, around)
-    one.staged = _staged(kept, one.way, states)
+    if Step.USERS in one.step_plan.steps:
+        _check_users(request.operation, group, around)
+    one.staged = _staged(kept, one.step_plan, states)
     if kept.holds_none:
         version = one_line(kept.staged, _ID_SHOWN)
         one.warnings.append(
@@ -501,18 +522,27 @@ def _plan(request: Request, one: Planned, seen: Observation, kept: Kept, around:
     creation = Creation() if request.create_secret else None
     secret = kept.secret if kept.exists else None
     calls = secret_calls(
-        request.journey, one.way.steps, group.id, kept.store.name, around.secret_key, secret, creation, around.region
+        request.operation,
+        one.step_plan.steps,
+        group.id,
+        kept.store.name,
+        around.secret_key,
+        secret,
+        creation,
+        around.region,
     )
-    if Step.CLEAN_UP in one.way.steps:
+    if Step.CLEAN_UP in one.step_plan.steps:
         one.spared = frozenset(shared)
         deletable = ids.without(one.spared)
         one.warnings += [f"{one.id}: not deleted: {why}." for why in shared.values()]
         if deletable == Ids():
-            one.way = replace(one.way, steps=tuple(step for step in one.way.steps if step is not Step.CLEAN_UP))
+            one.step_plan = replace(
+                one.step_plan, steps=tuple(step for step in one.step_plan.steps if step is not Step.CLEAN_UP)
+            )
         else:
-            calls[Step.CLEAN_UP] = _deletions(one.way, deletable, others)
+            calls[Step.CLEAN_UP] = _deletions(one.step_plan, deletable, others)
     return Setting(
-        request.journey,
+        request.operation,
         group.id,
         bool(group.user_group_ids),
         group.user_group_ids,
@@ -547,17 +577,17 @@ def check_current(key: str, name: str, before: str, now: str) -> None:
         )
 
 
-def _deletions(way: Way, ids: Ids, others: _Others) -> list[dict[str, Any]]:
+def _deletions(step_plan: StepPlan, ids: Ids, others: _Others) -> list[dict[str, Any]]:
     """Return the calls that delete what there is of the users and user groups that were made for the way."""
-    made = {ids.user_group, ids.user} if Step.USERS in way.steps else set()
-    made |= {ids.open_user_group} if Step.ATTACH_OPEN in way.steps else set()
+    made = {ids.user_group, ids.user} if Step.USERS in step_plan.steps else set()
+    made |= {ids.open_user_group} if Step.ATTACH_OPEN in step_plan.steps else set()
     user_groups = [key for key in (ids.open_user_group, ids.user_group) if key in made or key in others.user_groups]
     return deletions(filter(None, user_groups), [ids.user] if ids.user in made or ids.user in others.users else [])
 
 
 def _plan_calls(
     clients: Clients,
-    request: Request,
+    request: OperationRequest,
     planned: Mapping[str, Planned],
     settings: Mapping[str, Setting],
     ids: Mapping[str, Ids],
@@ -569,24 +599,24 @@ def _plan_calls(
 
     def work(key: str) -> dict[Step, list[dict[str, Any]]]:
         one, calls = planned[key], dict(settings[key].of_steps)
-        if Step.USERS in one.way.steps:
+        if Step.USERS in one.step_plan.steps:
             # By their values: staging labels move before the user is made.
-            one.accepted = tuple(one.kept.tokens.values[name] for name in one.way.keep)
+            one.accepted = tuple(one.kept.tokens.values[name] for name in one.step_plan.keep)
             calls[Step.USERS], warnings = users_calls(clients, manner, users_order(request, one, ids[key]))
             one.warnings += warnings if request.check_mode else []
-        if Step.ATTACH_OPEN in one.way.steps:
+        if Step.ATTACH_OPEN in one.step_plan.steps:
             calls[Step.ATTACH_OPEN] = open_calls(clients, manner, key, ids[key].open_user_group)
         return calls
 
     under_way = [key for key in settings if not planned[key].error]
     for key, calls in fan_out(under_way, work).items():
         if isinstance(calls, Exception):
-            _refuse(planned[key], AuthError(_told_of(key, request.journey, calls)))
+            _refuse(planned[key], AuthError(_told_of(key, request.operation, calls)))
         else:
-            planned[key].planned_calls = calls_of(planned[key].way, replace(settings[key], of_steps=calls))
+            planned[key].planned_calls = calls_of(planned[key].step_plan, replace(settings[key], of_steps=calls))
 
 
-def users_order(request: Request, one: Planned, ids: Ids) -> UsersOrder:
+def users_order(request: OperationRequest, one: Planned, ids: Ids) -> UsersOrder:
     """Return what the user and the user group of a planned group are to be."""
     return UsersOrder(
         one.id,
@@ -599,22 +629,22 @@ def users_order(request: Request, one: Planned, ids: Ids) -> UsersOrder:
     )
 
 
-def _told_of(group_id: str, journey: Journey, error: Exception) -> str:
+def _told_of(group_id: str, operation: Operation, error: Exception) -> str:
     """Return the refusal of a step on users as the group's own, with the role's variable."""
     text = str(error) if isinstance(error, AuthError) else f"an error that is not known, {type(error).__name__}."
-    return f"{group_id}: {journey.value} is refused: {text.replace(' user_ids: ', f' {journey.value}_user_ids: ')}"
+    return f"{group_id}: {operation.value} is refused: {text.replace(' user_ids: ', f' {operation.value}_user_ids: ')}"
 
 
-def _staged(kept: Kept, way: Way, states: Iterable[State]) -> str:
+def _staged(kept: Kept, step_plan: StepPlan, states: Iterable[State]) -> str:
     """Say what is done about a token that is staged already and that the group does not accept yet; empty: no such."""
     if not kept.staged or not kept.store.pending or any(kept.store.pending in state.tokens for state in states):
         return ""
     version = f"The token that is staged in AWSPENDING (version {one_line(kept.staged, _ID_SHOWN)})"
-    if Step.ROTATE in way.steps and Step.STAGE not in way.steps:
+    if Step.ROTATE in step_plan.steps and Step.STAGE not in step_plan.steps:
         return f"{version} is taken, and none is made."
     return (
         ""
-        if {Step.PROMOTE_PENDING, Step.STAGE, Step.PROMOTE_OLDER, Step.PROMOTE} & set(way.steps)
+        if {Step.PROMOTE_PENDING, Step.STAGE, Step.PROMOTE_OLDER, Step.PROMOTE} & set(step_plan.steps)
         else f"{version} is left there."
     )
 
@@ -634,9 +664,9 @@ def _open_since(seen: Observation, states: Iterable[State]) -> float | None:
     return min(moved, seen.entry.written_at) if seen.entry else moved
 
 
-def _current_state(request: Request, group: Group, states: Iterable[State]) -> str:
+def _current_state(request: OperationRequest, group: Group, states: Iterable[State]) -> str:
     tls = "" if group.tls == REQUIRED else f", encryption in transit {group.tls}"
-    if request.journey is Journey.ENABLE_TLS:
+    if request.operation is Operation.ENABLE_TLS:
         return f"encryption in transit {group.tls}"
     return f"{describe_all(states, label)}{tls}"
 
@@ -660,13 +690,13 @@ def _evidence(seen: Observation, answers: Sequence[NodeAnswer]) -> str:
     return ", ".join(said)
 
 
-def _by_word(request: Request, seen: Observation, kept: Kept) -> tuple[Observation, bool]:
+def _by_word(request: OperationRequest, seen: Observation, kept: Kept) -> tuple[Observation, bool]:
     """Return what was seen, narrowed by the user's word where it leaves anything open, and whether it contradicts that.
 
     Raises :class:`AuthError` for a word about a token that there is none of.
     """
     given = request.assume_state is not None or request.assume_newest
-    if not given or seen.belief.certain is not None or request.journey is Journey.ENABLE_TLS:
+    if not given or seen.belief.certain is not None or request.operation is Operation.ENABLE_TLS:
         return seen, False
     newest = ""
     if request.assume_newest:
@@ -693,24 +723,24 @@ def _nameable(store: Store) -> dict[str, str]:
     return {word: name for word, name in named.items() if name}
 
 
-def _with_record(journey: Journey, way: Way, seen: Observation) -> Way:
-    """Put a step in front of ``way`` that brings the record up to date, where nothing else would before labels move.
+def _with_record(operation: Operation, step_plan: StepPlan, seen: Observation) -> StepPlan:
+    """Put a step in front of ``step_plan`` that brings the record up to date, where nothing else would before labels move.
 
     What the user said, or a change by someone else that was found out, is asked for once: the next run has the record.
     """
     belief, state = seen.belief, seen.belief.certain
     known_already = belief.recorded and seen.unassumed is None
     if state is None or not state.tokens or known_already or not (belief.assumed or belief.drift):
-        return way
-    before = tuple(itertools.takewhile(lambda step: step not in _CHANGING, way.steps))
-    quick = {Step.USERS} if journey is Journey.ROLLBACK_TOKEN else {Step.USERS, Step.STAGE}
-    if len(before) < len(way.steps) and set(before) <= quick:
-        return way  # the call is announced in the record
-    return replace(way, steps=(Step.UPDATE_RECORD, *way.steps))
+        return step_plan
+    before = tuple(itertools.takewhile(lambda step: step not in _CHANGING, step_plan.steps))
+    quick = {Step.USERS} if operation is Operation.ROLLBACK_TOKEN else {Step.USERS, Step.STAGE}
+    if len(before) < len(step_plan.steps) and set(before) <= quick:
+        return step_plan  # the call is announced in the record
+    return replace(step_plan, steps=(Step.UPDATE_RECORD, *step_plan.steps))
 
 
-def _check_explained(request: Request, seen: Observation, way: Way) -> None:
-    """Raise :class:`AuthError` where a change by somebody else is explained by a SET, and ``way`` would refuse a token
+def _check_explained(request: OperationRequest, seen: Observation, step_plan: StepPlan) -> None:
+    """Raise :class:`AuthError` where a change by somebody else is explained by a SET, and ``step_plan`` would refuse a token
     if it was a ROTATE of one that is not at hand: the nodes answer alike.
 
     An earlier run may have put that explanation on record, as an assumption: that makes it no better.
@@ -719,14 +749,14 @@ def _check_explained(request: Request, seen: Observation, way: Way) -> None:
     on_record = belief.recorded and entry is not None and entry.assumed and entry.call is None
     if not (on_record or (belief.drift and belief.assumed)) or state is None or state.mode is not Mode.REQUIRED:
         return
-    step = next((step for step in way.steps if step in (Step.ROTATE, Step.ROTATE_CURRENT, Step.ATTACH)), None)
+    step = next((step for step in step_plan.steps if step in (Step.ROTATE, Step.ROTATE_CURRENT, Step.ATTACH)), None)
     if step is None or request.assume_state is Mode.REQUIRED:
         return
     what = f"somebody else has changed its AUTH token, at {group.token_date}, since this collection last did (drift)"
     if on_record:
         what = f"what it accepts since its AUTH token was changed, at {group.token_date}, is on record as an assumption"
     raise AuthError(
-        f"{group.id}: {request.journey.value} is refused: {what}. If that change was SET, it is "
+        f"{group.id}: {request.operation.value} is refused: {what}. If that change was SET, it is "
         f"{describe(state, label)}; if it was ROTATE of a token that is not at hand, clients would be refused after "
         f"the step {step.value}: the nodes answer alike. {seen.told_by_nodes()} Way out: find out what was called. "
         "After SET, say assume_state: required; after ROTATE, put the token that was rotated in into AWSPENDING (or "
@@ -734,31 +764,31 @@ def _check_explained(request: Request, seen: Observation, way: Way) -> None:
     )
 
 
-def _settling(request: Request, seen: Observation, store: Store, contradicted: bool) -> str:
+def _settling(request: OperationRequest, seen: Observation, store: Store, contradicted: bool) -> str:
     belief = seen.unassumed or seen.belief
-    ways = []
+    step_plans = []
     if request.inquiry.probing.mode == "never":
-        ways.append("use probe: auto, so that the nodes are asked")
+        step_plans.append("use probe: auto, so that the nodes are asked")
     elif not seen.heard:
-        ways.append("run where the nodes can be reached, so that they are asked")
+        step_plans.append("run where the nodes can be reached, so that they are asked")
     if not seen.tokens.complete:
-        ways.append("supply the token that was in force before, too")
+        step_plans.append("supply the token that was in force before, too")
     if contradicted:
-        ways.append("correct assume_state and assume_newest, which the evidence contradicts")
+        step_plans.append("correct assume_state and assume_newest, which the evidence contradicts")
     elif request.assume_state is None and len({state.mode for state in belief.states}) > 1:
-        ways.append("name the state in assume_state, if you know it")
+        step_plans.append("name the state in assume_state, if you know it")
     # The state alone does not say which of two tokens is the newer one.
     newest = {state.tokens[-1] for state in belief.states if state.mode is Mode.ROTATING}
     words = [word for word, name in _nameable(store).items() if name in newest]
     if len(newest) > 1 and words and not request.assume_newest and request.assume_state in (None, Mode.ROTATING):
-        ways.append(
+        step_plans.append(
             "in a rotation, name the token that was rotated in last, if you know it, in assume_newest "
             f"({' or '.join(words)})"
         )
-    return "; or ".join(ways) or "make the change step by step, with elasticache.auth.replication_group_auth"
+    return "; or ".join(step_plans) or "make the change step by step, with elasticache.auth.replication_group_auth"
 
 
-def _users(group: Group, others: _Others, welcome: Iterable[str], current: str) -> list[dict[str, Any]]:
+def _users(group: Group, others: _Others, rbac_tokens: Iterable[str], current: str) -> list[dict[str, Any]]:
     """Return the users of the group's user groups; ``retains_access``: clients that authenticate so are accepted
     afterwards too.
     """
@@ -774,13 +804,13 @@ def _users(group: Group, others: _Others, welcome: Iterable[str], current: str) 
                         "user_name": user.name,
                         "access_string": user.access_string,
                         "user_group_id": user_group_id,
-                        "retains_access": user.name == DEFAULT_NAME and bool(current) and current in set(welcome),
+                        "retains_access": user.name == DEFAULT_NAME and bool(current) and current in set(rbac_tokens),
                     }
                 )
     return found
 
 
-def _check_users(journey: Journey, group: Group, around: _Around) -> None:
+def _check_users(operation: Operation, group: Group, around: _Around) -> None:
     """Raise :class:`AuthError` where the users or the user group can't be made."""
     ids, others = around.ids, around.others
     user_group = others.user_groups.get(ids.user_group)
@@ -795,10 +825,10 @@ def _check_users(journey: Journey, group: Group, around: _Around) -> None:
         if user_group and member and member.name == DEFAULT_NAME and member.id != ids.user:
             alone = member.id != AWS_USER and not other_user_groups(member, [user_group.id])
             way_out = (
-                f"Name that in {journey.value}_user_id if its password may become the token: it serves no other user "
+                f"Name that in {operation.value}_user_id if its password may become the token: it serves no other user "
                 "group. Or name another user group."
                 if alone
-                else f"Name another user group in {journey.value}_user_group_id."
+                else f"Name another user group in {operation.value}_user_group_id."
             )
             raise AuthError(
                 f"{group.id}: user_group_id: the user group {user_group.id} has a user named {DEFAULT_NAME} already, "
@@ -821,40 +851,46 @@ def _shared(group_id: str, ids: Ids, others: _Others) -> dict[str, str]:
     return shared
 
 
-def _check_shared(journey: Journey, way: Way, group_id: str, shared: Mapping[str, str]) -> None:
+def _check_shared(operation: Operation, step_plan: StepPlan, group_id: str, shared: Mapping[str, str]) -> None:
     """Raise :class:`AuthError` where a step makes or changes what serves others too."""
     touched = {"user_id": Step.USERS, "user_group_id": Step.USERS, "open_user_group_id": Step.ATTACH_OPEN}
     for option, why in shared.items():
-        if touched[option] in way.steps:
+        if touched[option] in step_plan.steps:
             raise AuthError(
                 f"{group_id}: {option}: {why}, and what serves others is never changed or deleted: with it, clients "
                 f"of {group_id} would be accepted there, or clients there lose access. Name another one in "
-                f"{journey.value}_{option}, best one that does not exist yet."
+                f"{operation.value}_{option}, best one that does not exist yet."
             )
 
 
-def _staying(way: Way, shared: Mapping[str, str]) -> Way:
-    """Return ``way`` with a note on what is not deleted, as it serves others too."""
-    return replace(way, note=" ".join(filter(None, (way.note, *(f"Not deleted: {why}." for why in shared.values())))))
+def _staying(step_plan: StepPlan, shared: Mapping[str, str]) -> StepPlan:
+    """Return ``step_plan`` with a note on what is not deleted, as it serves others too."""
+    return replace(
+        step_plan, note=" ".join(filter(None, (step_plan.note, *(f"Not deleted: {why}." for why in shared.values()))))
+    )
 
 
-def _check(way: Way, group: Group, versions: Mapping[str, tuple[int, ...]]) -> None:
+def _check(step_plan: StepPlan, group: Group, versions: Mapping[str, tuple[int, ...]]) -> None:
     """Raise :class:`AuthError` where AWS would refuse one of the steps whatever the tokens are."""
     ready = (
-        replace(group, tls=REQUIRED) if Step.REQUIRE_TLS in way.steps or Step.CLIENT_CUTOVER_TLS in way.steps else group
+        replace(group, tls=REQUIRED)
+        if Step.REQUIRE_TLS in step_plan.steps or Step.CLIENT_CUTOVER_TLS in step_plan.steps
+        else group
     )
-    if {Step.ROTATE, Step.ROTATE_CURRENT, Step.SET} & set(way.steps):
+    if {Step.ROTATE, Step.ROTATE_CURRENT, Step.SET} & set(step_plan.steps):
         check_preconditions(ready, (CallKind.ROTATE,), versions)
-    if {Step.ATTACH, Step.ATTACH_OPEN} & set(way.steps):
+    if {Step.ATTACH, Step.ATTACH_OPEN} & set(step_plan.steps):
         check_preconditions(ready, (CallKind.DELETE,), versions)
-    if {Step.PREFER_TLS, Step.REQUIRE_TLS} & set(way.steps) and (group.auth_token_enabled or group.user_group_ids):
+    if {Step.PREFER_TLS, Step.REQUIRE_TLS} & set(step_plan.steps) and (
+        group.auth_token_enabled or group.user_group_ids
+    ):
         what = "an AUTH token" if group.auth_token_enabled else "user groups"
         raise AuthError(
             f"{group.id}: encryption in transit is {group.tls}, and AWS does not change it on a group with {what}: "
             "access control would have to be given up first, and everyone be served without credentials meanwhile. "
             "Make a new group with encryption in transit, and move the data and the clients there."
         )
-    if Step.PREFER_TLS in way.steps and group.tls == OFF:
+    if Step.PREFER_TLS in step_plan.steps and group.tls == OFF:
         least = TLS_FROM.get(group.engine)
         version = versions.get(group.id)
         if least and version and version < least:
@@ -864,23 +900,23 @@ def _check(way: Way, group: Group, versions: Mapping[str, tuple[int, ...]]) -> N
             )
 
 
-def _tell(request: Request, one: Planned) -> None:
+def _tell(request: OperationRequest, one: Planned) -> None:
     """Put the plan into words."""
     if one.secondary and request.skip_secondaries:
         one.error, one.msg = "", f"{one.id}: skipped: {one.secondary.why}"
         return
     if one.error:
         return
-    one.lines = told(one.way, one.planned_calls)
-    note = "".join(f" {words}" for words in (one.way.note, one.staged) if words)
+    one.lines = told(one.step_plan, one.planned_calls)
+    note = "".join(f" {words}" for words in (one.step_plan.note, one.staged) if words)
     if one.cutover_until:
         ends = "is ended early, as take_over says" if request.take_over else "is waited for; take_over: true ends it"
         note += f" The client cutover of another run lasts until {clock(one.cutover_until)}, which {ends}."
-    turn = any(step in TURNS for step in one.way.steps)
-    if not one.way.steps or not (one.planned_calls or turn):
+    cutover = any(step in CUTOVERS for step in one.step_plan.steps)
+    if not one.step_plan.steps or not (one.planned_calls or cutover):
         one.msg = f"{one.id}: nothing to do. Current state: {one.current_state}.{note}"
     else:
-        some = f"{len(one.planned_calls)} calls to make{', with a client cutover' if turn else ''}"
+        some = f"{len(one.planned_calls)} calls to make{', with a client cutover' if cutover else ''}"
         one.msg = f"{one.id}: {some}. Current state: {one.current_state}.{note}"
     one.changed = request.check_mode and bool(one.planned_calls)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From where a group stands to the steps that are left of a journey, whoever began it and wherever that was cut off.
+"""From where a group stands to the steps that are left of an operation, whoever began it and wherever that was cut off.
 
 Pure: what a group accepts (the belief), where its tokens are kept (the store) and what the caller wants and consents to
-(the terms) come in as data. A journey has no memory of its own: that is what lets any run finish what another began.
+(the terms) come in as data. An operation has no memory of its own: that is what lets any run finish what another began.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .explain import Label, describe_all
 from .states import Mode, State
 
 
-class Journey(str, enum.Enum):
-    """The journeys, named like the roles that make them."""
+class Operation(str, enum.Enum):
+    """The operations, named like the roles that make them."""
 
     ROTATE_TOKEN = "rotate_token"  # noqa: S105 - a role's name
     ENABLE_AUTH = "enable_auth"
@@ -32,7 +32,7 @@ class Journey(str, enum.Enum):
 
 
 class Step(str, enum.Enum):
-    """One step of a journey: what a role makes one task of, for all groups that are due to it."""
+    """One step of an operation: what a role makes one task of, for all groups that are due to it."""
 
     UPDATE_RECORD = "update_record"  #: what was found out, or assumed, goes into the record before labels move
     PREFER_TLS = "prefer_tls"  #: TLS off -> preferred
@@ -61,9 +61,9 @@ class Step(str, enum.Enum):
 
 
 #: The steps that are client cutovers: nothing is called.
-TURNS = (Step.CLIENT_CUTOVER_TLS, Step.CLIENT_CUTOVER_USERS, Step.CLIENT_CUTOVER_BEFORE, Step.CLIENT_CUTOVER)
-#: The journeys by which users may lose access, and the steps by which a group loses its user groups, if it has any.
-LEAVING_RBAC = (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
+CUTOVERS = (Step.CLIENT_CUTOVER_TLS, Step.CLIENT_CUTOVER_USERS, Step.CLIENT_CUTOVER_BEFORE, Step.CLIENT_CUTOVER)
+#: The operations by which users may lose access, and the steps by which a group loses its user groups, if it has any.
+LEAVING_RBAC = (Operation.MIGRATE_RBAC_TO_AUTH, Operation.DISABLE_ACCESS_CONTROL)
 REMOVING_USER_GROUPS = (Step.ROTATE, Step.ROTATE_CURRENT, Step.REMOVE_USER_GROUPS)
 #: The steps that only a store of ours needs; a caller who hands tokens in does the like himself.
 _STORE_STEPS = (Step.PROMOTE_PENDING, Step.STAGE, Step.PROMOTE_OLDER, Step.PROMOTE, Step.CLEAR, Step.RETIRE_VERSION)
@@ -75,8 +75,8 @@ def up_to_cutover(steps: Iterable[Step], *, soaking: bool, made: Step | None = N
     ``soaking``: a client cutover is a time. After one that tasks have made (``made``) a time is waited for besides, and
     any other is one by tasks again.
     """
-    times = () if not soaking else (made,) if made else TURNS
-    return tuple(itertools.takewhile(lambda step: step not in TURNS or step in times, steps))
+    times = () if not soaking else (made,) if made else CUTOVERS
+    return tuple(itertools.takewhile(lambda step: step not in CUTOVERS or step in times, steps))
 
 
 def sets_at_once(steps: Sequence[Step], *, soaking: bool, made: Step | None = None) -> bool:
@@ -89,7 +89,7 @@ GIVEN_UP_BEFORE, GIVEN_UP_AFTER, GIVEN_UP_DONE = "current", "previous", "elsewhe
 
 
 class Phase(str, enum.Enum):
-    """Which part of a journey is wanted: all of it, or what comes before the client cutover, or what comes after."""
+    """Which part of an operation is wanted: all of it, or what comes before the client cutover, or what comes after."""
 
     ALL = "all"
     BEGIN = "begin"
@@ -115,14 +115,14 @@ class Store:
     can_be_empty: bool = True
     name: str = ""
 
-    def seen_from(self, state: State, welcome: Iterable[str]) -> Store:
+    def seen_from(self, state: State, rbac_tokens: Iterable[str]) -> Store:
         """Return the store of a caller who hands tokens in, as it would stand if he promoted when we do.
 
-        The token given counts as promoted once the group lets it in; ``welcome``: those that it lets in by RBAC.
+        The token given counts as promoted once the group lets it in; ``rbac_tokens``: those that it lets in by RBAC.
         """
         if self.kept or not self.pending:
             return self
-        inside = self.pending in welcome or (bool(state.tokens) and state.tokens[-1] == self.pending)
+        inside = self.pending in rbac_tokens or (bool(state.tokens) and state.tokens[-1] == self.pending)
         return replace(self, current=self.pending, pending="", previous=self.current) if inside else self
 
 
@@ -130,9 +130,9 @@ class Store:
 class Terms:
     """What is wanted, what the caller consents to, and what else was seen of the group.
 
-    ``age``: days since the token was last changed. ``welcome``, ``refused``: the tokens that an RBAC group accepts as
+    ``age``: days since the token was last changed. ``rbac_tokens``, ``refused``: the tokens that an RBAC group accepts as
     those of the user named default, and those that it refuses. ``losing``: the names of the users that stop working
-    with RBAC. ``leftovers``: user groups or users exist that a journey makes for the way only. ``cutover``: the client
+    with RBAC. ``leftovers``: user groups or users exist that an operation makes for the way only. ``cutover``: the client
     cutover that tasks have made since an earlier run stopped there; ``soaking``: a time is waited for besides.
     ``monitor``: whether clients that are refused after SET are looked for.
     """
@@ -150,14 +150,14 @@ class Terms:
     accept_open_access: bool = False
     user_group_id: str = ""
     open_user_group_id: str = ""
-    welcome: frozenset[str] = frozenset()
+    rbac_tokens: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
     losing: tuple[str, ...] = ()
     leftovers: bool = False
 
 
 @dataclass(frozen=True)
-class Way:
+class StepPlan:
     """The steps that are left, in order, and what else is to be said; ``keep``: the tokens that RBAC has to accept."""
 
     steps: tuple[Step, ...] = ()
@@ -165,102 +165,122 @@ class Way:
     keep: tuple[str, ...] = ()
 
 
-class NoWay(AuthError):
+class CannotProceed(AuthError):
     """There is no way on from where the group stands; the message says why, and the way out."""
 
 
-class Drift(NoWay):
+class Drift(CannotProceed):
     """The group does not accept what the store says is in force."""
 
 
-def find_way(
-    journey: Journey, group_id: str, states: Iterable[State], store: Store, terms: Terms, label: Label, settle: str = ""
-) -> Way:
-    """Return the steps that are left of ``journey``: the same ones from every state in which the group may be.
+def plan_steps(
+    operation: Operation,
+    group_id: str,
+    states: Iterable[State],
+    store: Store,
+    terms: Terms,
+    label: Label,
+    settle: str = "",
+) -> StepPlan:
+    """Return the steps that are left of ``operation``: the same ones from every state in which the group may be.
 
-    ``settle`` says what would settle an uncertainty. Raises :class:`NoWay`.
+    ``settle`` says what would settle an uncertainty. Raises :class:`CannotProceed`.
     """
-    planner = _PLANNERS[journey]
+    planner = _PLANNERS[operation]
     states = sorted(states)
     words = describe_all(states, label)
-    ways: list[Way] = []
-    obstacles: list[NoWay] = []
+    step_plans: list[StepPlan] = []
+    obstacles: list[CannotProceed] = []
     for state in states:
         try:
-            way = planner(_Place(group_id, state, store.seen_from(state, terms.welcome), terms, label, words))
-            ways.append(_in_phase(journey, group_id, _monitored(_kept(way, store), terms), terms))
-        except NoWay as error:
+            step_plan = planner(
+                _Situation(group_id, state, store.seen_from(state, terms.rbac_tokens), terms, label, words)
+            )
+            step_plans.append(_in_phase(operation, group_id, _monitored(_kept(step_plan, store), terms), terms))
+        except CannotProceed as error:
             obstacles.append(error)
     # A user group that kept a token too few would shut clients out, and with one too many let a retired token in.
-    if not obstacles and len({(way.steps, frozenset(way.keep)) for way in ways}) == 1:
-        return ways[0]
-    if not ways and (len(set(map(str, obstacles))) == 1 or all(isinstance(one, Drift) for one in obstacles)):
+    if not obstacles and len({(step_plan.steps, frozenset(step_plan.keep)) for step_plan in step_plans}) == 1:
+        return step_plans[0]
+    if not step_plans and (len(set(map(str, obstacles))) == 1 or all(isinstance(one, Drift) for one in obstacles)):
         raise obstacles[0]
-    raise NoWay(
-        f"{group_id}: {journey.value} is refused: what the group accepts is not known, and AWS never tells. It may be "
+    raise CannotProceed(
+        f"{group_id}: {operation.value} is refused: what the group accepts is not known, and AWS never tells. It may be "
         f"{words}, and the remaining steps differ. To settle it: {settle}."
     )
 
 
-def _kept(way: Way, store: Store) -> Way:
-    """Return ``way`` without what only a store of ours needs, where the caller keeps the tokens."""
-    return way if store.kept else replace(way, steps=tuple(step for step in way.steps if step not in _STORE_STEPS))
+def _kept(step_plan: StepPlan, store: Store) -> StepPlan:
+    """Return ``step_plan`` without what only a store of ours needs, where the caller keeps the tokens."""
+    return (
+        step_plan
+        if store.kept
+        else replace(step_plan, steps=tuple(step for step in step_plan.steps if step not in _STORE_STEPS))
+    )
 
 
-def _monitored(way: Way, terms: Terms) -> Way:
-    """Return ``way`` with a look for clients that are refused, right after the token before is refused."""
-    if not terms.monitor or Step.SET not in way.steps:
-        return way
-    after = way.steps.index(Step.VERIFY_NEW_ONLY if Step.VERIFY_NEW_ONLY in way.steps else Step.SET) + 1
-    return replace(way, steps=(*way.steps[:after], Step.MONITOR, *way.steps[after:]))
+def _monitored(step_plan: StepPlan, terms: Terms) -> StepPlan:
+    """Return ``step_plan`` with a look for clients that are refused, right after the token before is refused."""
+    if not terms.monitor or Step.SET not in step_plan.steps:
+        return step_plan
+    after = step_plan.steps.index(Step.VERIFY_NEW_ONLY if Step.VERIFY_NEW_ONLY in step_plan.steps else Step.SET) + 1
+    return replace(step_plan, steps=(*step_plan.steps[:after], Step.MONITOR, *step_plan.steps[after:]))
 
 
-def _in_phase(journey: Journey, group_id: str, way: Way, terms: Terms) -> Way:
-    """Cut ``way`` down to the phase that is wanted. Raises :class:`NoWay` for a finish before the begin has ended."""
-    turns = [number for number, step in enumerate(way.steps) if step in TURNS]
-    if not turns:
-        return way
+def _in_phase(operation: Operation, group_id: str, step_plan: StepPlan, terms: Terms) -> StepPlan:
+    """Cut ``step_plan`` down to the phase that is wanted. Raises :class:`CannotProceed` for a finish before the begin has ended."""
+    cutovers_at = [number for number, step in enumerate(step_plan.steps) if step in CUTOVERS]
+    if not cutovers_at:
+        return step_plan
     # After the cutover to TLS another one is to come, wherever the group is by then; after any other none is.
-    if terms.cutover and (terms.cutover is way.steps[turns[0]] or terms.cutover is not Step.CLIENT_CUTOVER_TLS):
-        return _after_cutover(journey, group_id, way, turns[0], terms)
+    if terms.cutover and (
+        terms.cutover is step_plan.steps[cutovers_at[0]] or terms.cutover is not Step.CLIENT_CUTOVER_TLS
+    ):
+        return _after_cutover(operation, group_id, step_plan, cutovers_at[0], terms)
     if terms.phase is Phase.ALL or terms.cutover:
-        return way
+        return step_plan
     if terms.phase is Phase.BEGIN:
-        note = "The client cutover is next; the phase finish goes on from there." if turns[0] == 0 else way.note
-        return replace(way, steps=way.steps[: turns[0]], note=note)
-    before = way.steps[: turns[0]]
+        note = (
+            "The client cutover is next; the phase finish goes on from there."
+            if cutovers_at[0] == 0
+            else step_plan.note
+        )
+        return replace(step_plan, steps=step_plan.steps[: cutovers_at[0]], note=note)
+    before = step_plan.steps[: cutovers_at[0]]
     if set(before) - {Step.USERS}:
         left = ", ".join(step.value for step in before)
-        raise NoWay(
-            f"{group_id}: {journey.value}_phase: finish is refused: phase begin is incomplete (remaining: {left}). Run "
-            f"it with {journey.value}_phase: begin again, move your clients, then finish."
+        raise CannotProceed(
+            f"{group_id}: {operation.value}_phase: finish is refused: phase begin is incomplete (remaining: {left}). Run "
+            f"it with {operation.value}_phase: begin again, move your clients, then finish."
         )
     # The users are looked at once more: the token may have been rotated since.
-    return replace(way, steps=(*before, *way.steps[turns[0] + 1 :]))
+    return replace(step_plan, steps=(*before, *step_plan.steps[cutovers_at[0] + 1 :]))
 
 
-def _after_cutover(journey: Journey, group_id: str, way: Way, turn: int, terms: Terms) -> Way:
-    """Return what is left after a client cutover that tasks have made; ``turn``: where the first one of ``way`` is.
+def _after_cutover(
+    operation: Operation, group_id: str, step_plan: StepPlan, first_cutover: int, terms: Terms
+) -> StepPlan:
+    """Return what is left after a client cutover that tasks have made; ``first_cutover``: where the first one of ``step_plan`` is.
 
-    Raises :class:`NoWay` where that is another one, or steps are left that lead to it.
+    Raises :class:`CannotProceed` where that is another one, or steps are left that lead to it.
     """
-    before, made, first = way.steps[:turn], terms.cutover, way.steps[turn]
+    before, made, first = step_plan.steps[:first_cutover], terms.cutover, step_plan.steps[first_cutover]
     # Either time clients move to the token in AWSCURRENT: with user groups, or with the token beside everyone.
     same = made is first or (made is Step.CLIENT_CUTOVER_BEFORE and first is Step.CLIENT_CUTOVER)
     if set(before) - {Step.USERS} or not same:
         left = ", ".join(step.value for step in (*before, *(() if same else (first,))))
-        raise NoWay(
-            f"{group_id}: {journey.value} has stopped: during the client cutover somebody else changed the group or "
+        raise CannotProceed(
+            f"{group_id}: {operation.value} has stopped: during the client cutover somebody else changed the group or "
             f"its secret, or its nodes can't be asked any more, and these steps remain again: {left}. None of them "
             "is made now. Run this again: it plans anew, and gives the clients another cutover."
         )
     if made is first and terms.soaking:
-        return way  # a time besides the tasks is still to come
-    return replace(way, steps=(*before, *way.steps[turn + 1 :]))
+        return step_plan  # a time besides the tasks is still to come
+    return replace(step_plan, steps=(*before, *step_plan.steps[first_cutover + 1 :]))
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Situation:
     """Where one group stands; ``words``: all that it may be."""
 
     group_id: str
@@ -277,10 +297,10 @@ class _Place:
         older = {store.current, store.previous} - {"", store.pending}
         return bool(store.pending) and store.pending in self.state.tokens and not older & set(self.state.tokens)
 
-    def stop(self, journey: Journey, why: str, way_out: str) -> NoWay:
-        return NoWay(f"{self.group_id}: {journey.value} is refused: {why} Way out: {way_out}")
+    def stop(self, operation: Operation, why: str, way_out: str) -> CannotProceed:
+        return CannotProceed(f"{self.group_id}: {operation.value} is refused: {why} Way out: {way_out}")
 
-    def drift(self, journey: Journey) -> Drift:
+    def drift(self, operation: Operation) -> Drift:
         store = self.store
         where = f" of the secret {store.name}" if store.name else ""
         if not store.kept:
@@ -312,27 +332,27 @@ class _Place:
                 "auth_token_update_strategy: delete)."
             )
         return Drift(
-            f"{self.group_id}: {journey.value} is refused: it is {self.words}, and {what} (drift). Way out: {way_out}"
+            f"{self.group_id}: {operation.value} is refused: it is {self.words}, and {what} (drift). Way out: {way_out}"
         )
 
-    def staged(self, journey: Journey) -> NoWay:
+    def staged(self, operation: Operation) -> CannotProceed:
         return self.stop(
-            journey,
+            operation,
             f"the group is {self.words}, and another token is staged in AWSPENDING.",
             "take it off, if no group accepts it (elasticache.auth.auth_secret with state: discarded), or finish the "
             "change that it was staged for (the role rotate_token, or enable_auth for a group that is optional); then "
             "repeat this.",
         )
 
-    def check_accepted(self, journey: Journey, token: str) -> None:
-        """Raise :class:`NoWay` where the user group that clients use refuses ``token``, which is to take its place."""
+    def check_accepted(self, operation: Operation, token: str) -> None:
+        """Raise :class:`CannotProceed` where the user group that clients use refuses ``token``, which is to take its place."""
         store = self.store
         if token not in self.terms.refused:
             return
         secret = f" of the secret {store.name}" if store.name else ""
-        accepted = " and ".join(self.label(one) for one in sorted(self.terms.welcome))
+        accepted = " and ".join(self.label(one) for one in sorted(self.terms.rbac_tokens))
         raise self.stop(
-            journey,
+            operation,
             f"the group is {self.words}, which refuses {self.label(token)}{secret}"
             f"{f' and accepts {accepted}' if accepted else ''}. Clients with another token would be refused once the "
             "user group is removed.",
@@ -342,50 +362,50 @@ class _Place:
             else "pass the token that the clients have.",
         )
 
-    def elsewhere(self, journey: Journey, other: Journey) -> NoWay:
-        """Another journey leads on from here."""
-        return self.stop(journey, f"the group is {self.words}.", f"the role {other.value} leads on from there.")
+    def elsewhere(self, operation: Operation, other: Operation) -> CannotProceed:
+        """Another operation leads on from here."""
+        return self.stop(operation, f"the group is {self.words}.", f"the role {other.value} leads on from there.")
 
 
-# --- The journeys ---------------------------------------------------------------------------------------------------
+# --- The operations ---------------------------------------------------------------------------------------------------
 
 _ALONE = (Step.SET, Step.VERIFY_NEW_ONLY)
 _LAST = (Step.VERIFY_BOTH, Step.PROMOTE, Step.CLIENT_CUTOVER, *_ALONE)
 
 
-def _rotate_token(at: _Place) -> Way:
-    journey, store, state = Journey.ROTATE_TOKEN, at.store, at.state
+def _rotate_token(at: _Situation) -> StepPlan:
+    operation, store, state = Operation.ROTATE_TOKEN, at.store, at.state
     current, pending, previous = store.current, store.pending, store.previous
     tidy = (Step.PROMOTE,) if store.leftover else ()
     if store.abandoned and state.tokens and not state.door_open:
-        raise at.elsewhere(journey, Journey.ROLLBACK_TOKEN)
+        raise at.elsewhere(operation, Operation.ROLLBACK_TOKEN)
     match state.mode:
         case Mode.OPEN | Mode.OPTIONAL:
-            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+            raise at.elsewhere(operation, Operation.ENABLE_AUTH)
         case Mode.RBAC:
-            raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
+            raise at.elsewhere(operation, Operation.MIGRATE_RBAC_TO_AUTH)
         case Mode.REQUIRED | Mode.ROTATING if at.promotion_is_missing:
             # With or without a token beside it that is not at hand.
-            return Way((Step.PROMOTE,), "The group has the staged token already, and not the one in AWSCURRENT.")
+            return StepPlan((Step.PROMOTE,), "The group has the staged token already, and not the one in AWSCURRENT.")
         case Mode.REQUIRED if current and state.tokens == (current,):
             if store.kept and not _due(at.terms):
-                return Way(tidy, _not_due(at.terms, staged=bool(pending)))
+                return StepPlan(tidy, _not_due(at.terms, staged=bool(pending)))
             if not store.kept and not pending:
-                return Way((), "The group has the token that you supplied, and no other.")
+                return StepPlan((), "The group has the token that you supplied, and no other.")
             # What was left in AWSPENDING goes first: on a secret's first version it would pass for a staged token.
             promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
-            return Way((*promote_pending, *(() if pending else (Step.STAGE,)), Step.ROTATE, *_LAST))
+            return StepPlan((*promote_pending, *(() if pending else (Step.STAGE,)), Step.ROTATE, *_LAST))
         case Mode.ROTATING if pending and state.tokens == (current, pending):
-            return Way(_LAST)
+            return StepPlan(_LAST)
         case Mode.ROTATING if current and previous and state.tokens == (previous, current):
-            return Way((*tidy, Step.CLIENT_CUTOVER, *_ALONE))
+            return StepPlan((*tidy, Step.CLIENT_CUTOVER, *_ALONE))
         case Mode.ROTATING if current and state.tokens == (current, previous):
             raise at.stop(
-                journey,
+                operation,
                 f"the group is {at.words}: the previous token was accepted again after SET.",
                 "the role rollback_token goes back to it for good.",
             )
-    raise at.drift(journey)
+    raise at.drift(operation)
 
 
 def _due(terms: Terms) -> bool:
@@ -398,29 +418,29 @@ def _not_due(terms: Terms, *, staged: bool) -> str:
     return f"{note} A token is staged in AWSPENDING, and waits for that." if staged else note
 
 
-def _enable_auth(at: _Place) -> Way:
-    journey, store, state = Journey.ENABLE_AUTH, at.store, at.state
+def _enable_auth(at: _Situation) -> StepPlan:
+    operation, store, state = Operation.ENABLE_AUTH, at.store, at.state
     if state.mode is Mode.OPEN:
         before = _tls_steps(at) if at.terms.enable_tls or at.terms.tls == "required" else None
         if before is None:
             raise at.stop(
-                journey,
+                operation,
                 f"encryption in transit is in mode {at.terms.tls}, and AUTH needs it in mode required.",
                 "enable_auth_enable_tls: true does that first, with a client cutover of its own; or the role "
                 "enable_tls alone.",
             )
         if before and at.terms.phase is not Phase.ALL:
             raise at.stop(
-                journey,
+                operation,
                 f"encryption in transit is in mode {at.terms.tls}, so that there are two client cutovers, and a "
                 "finish that is repeated could not tell which of them is over.",
                 "the role enable_tls first, with enable_tls_phase; then this one.",
             )
-        return Way((*before, *_let_in(store), Step.CLIENT_CUTOVER, *_ALONE))
-    return _toward_required(at, journey)
+        return StepPlan((*before, *_accept_token(store), Step.CLIENT_CUTOVER, *_ALONE))
+    return _toward_required(at, operation)
 
 
-def _let_in(store: Store) -> tuple[Step, ...]:
+def _accept_token(store: Store) -> tuple[Step, ...]:
     """The steps that let a token in where no token of the store is in force: the staged one, or the one at hand."""
     if store.pending:
         return (Step.ROTATE, Step.VERIFY_BOTH, Step.PROMOTE)
@@ -432,112 +452,112 @@ def _let_in(store: Store) -> tuple[Step, ...]:
     return (Step.STAGE, Step.ROTATE, Step.VERIFY_BOTH, Step.PROMOTE)
 
 
-def _toward_required(at: _Place, journey: Journey) -> Way:
+def _toward_required(at: _Situation, operation: Operation) -> StepPlan:
     """From a group that accepts a token already to one that requires it."""
     store, state = at.store, at.state
     tidy = (Step.PROMOTE,) if store.leftover else ()
     match state.mode:
         case Mode.RBAC:
-            raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
+            raise at.elsewhere(operation, Operation.MIGRATE_RBAC_TO_AUTH)
         case Mode.OPEN:
-            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+            raise at.elsewhere(operation, Operation.ENABLE_AUTH)
         case Mode.OPTIONAL if store.pending and state.tokens == (store.pending,):
-            return Way(_LAST)
+            return StepPlan(_LAST)
         case Mode.OPTIONAL if store.current and state.tokens == (store.current,):
-            return Way((*tidy, Step.CLIENT_CUTOVER, *_ALONE))
+            return StepPlan((*tidy, Step.CLIENT_CUTOVER, *_ALONE))
         case Mode.REQUIRED if store.pending and state.tokens == (store.pending,):
-            return Way((Step.PROMOTE,), "The group has the staged token already, and no other.")
+            return StepPlan((Step.PROMOTE,), "The group has the staged token already, and no other.")
         case Mode.REQUIRED if store.current and state.tokens == (store.current,):
-            return Way(tidy, "AUTH is required already.")
+            return StepPlan(tidy, "AUTH is required already.")
         case Mode.ROTATING if {store.current, store.pending, store.previous} >= set(state.tokens):
-            return Way((), "AUTH is required already; a rotation is half-way, the role rotate_token finishes it.")
-    raise at.drift(journey)
+            return StepPlan((), "AUTH is required already; a rotation is half-way, the role rotate_token finishes it.")
+    raise at.drift(operation)
 
 
-def _tls_steps(at: _Place) -> tuple[Step, ...]:
+def _tls_steps(at: _Situation) -> tuple[Step, ...]:
     if at.terms.tls == "required":
         return ()
     first = () if at.terms.tls == "preferred" else (Step.PREFER_TLS,)
     return (*first, Step.CLIENT_CUTOVER_TLS, Step.REQUIRE_TLS)
 
 
-def _enable_tls(at: _Place) -> Way:
+def _enable_tls(at: _Situation) -> StepPlan:
     steps = _tls_steps(at)
-    return Way(steps, "" if steps else "Encryption in transit is required already.")
+    return StepPlan(steps, "" if steps else "Encryption in transit is required already.")
 
 
-def _migrate_rbac_to_auth(at: _Place) -> Way:
-    journey, store, state = Journey.MIGRATE_RBAC_TO_AUTH, at.store, at.state
+def _migrate_rbac_to_auth(at: _Situation) -> StepPlan:
+    operation, store, state = Operation.MIGRATE_RBAC_TO_AUTH, at.store, at.state
     if state.mode is not Mode.RBAC:
-        return _toward_required(at, journey)
+        return _toward_required(at, operation)
     if not at.terms.accept_open_window:
         losing = ", ".join(at.terms.losing) or "none"
         raise at.stop(
-            journey,
+            operation,
             "AWS allows unauthenticated access between the ROTATE that takes the user groups away and the SET "
             f"that follows, and these users stop working: {losing}.",
             "migrate_rbac_to_auth_accept_open_window: true, once that is acceptable.",
         )
-    if store.current and store.current in at.terms.welcome:
+    if store.current and store.current in at.terms.rbac_tokens:
         # Clients can move to the token while the user groups still decide, so that the door is open for two calls only.
         promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
-        return Way((*promote_pending, Step.CLIENT_CUTOVER_BEFORE, Step.ROTATE_CURRENT, *_ALONE))
-    return Way((*_let_in(store), Step.CLIENT_CUTOVER, *_ALONE))
+        return StepPlan((*promote_pending, Step.CLIENT_CUTOVER_BEFORE, Step.ROTATE_CURRENT, *_ALONE))
+    return StepPlan((*_accept_token(store), Step.CLIENT_CUTOVER, *_ALONE))
 
 
-def _migrate_auth_to_rbac(at: _Place) -> Way:
-    journey, store, state = Journey.MIGRATE_AUTH_TO_RBAC, at.store, at.state
+def _migrate_auth_to_rbac(at: _Situation) -> StepPlan:
+    operation, store, state = Operation.MIGRATE_AUTH_TO_RBAC, at.store, at.state
     known = {store.current, store.pending, store.previous} - {""}
     match state.mode:
         case Mode.RBAC if state.user_groups == (at.terms.user_group_id,):
-            return Way((), "The user group decides already.")
+            return StepPlan((), "The user group decides already.")
         case Mode.RBAC:
             raise at.stop(
-                journey,
+                operation,
                 f"the group is {at.words}, and the user group wanted is {at.terms.user_group_id}.",
                 "elasticache.auth.replication_group with user_group_ids changes one for the other.",
             )
         case Mode.OPEN:
             raise at.stop(
-                journey,
+                operation,
                 "the group is open: there are no clients with a token to be kept in.",
                 "elasticache.auth.replication_group with user_group_ids attaches the user group.",
             )
         case Mode.OPTIONAL:
-            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+            raise at.elsewhere(operation, Operation.ENABLE_AUTH)
         case _ if set(state.tokens) <= known and store.current in state.tokens:
-            return Way((Step.USERS, Step.CLIENT_CUTOVER_USERS, Step.ATTACH), keep=state.tokens)
-    raise at.drift(journey)
+            return StepPlan((Step.USERS, Step.CLIENT_CUTOVER_USERS, Step.ATTACH), keep=state.tokens)
+    raise at.drift(operation)
 
 
-def _disable_access_control(at: _Place) -> Way:
-    journey, store = Journey.DISABLE_ACCESS_CONTROL, at.store
-    way = _to_open(at)
+def _disable_access_control(at: _Situation) -> StepPlan:
+    operation, store = Operation.DISABLE_ACCESS_CONTROL, at.store
+    step_plan = _to_open(at)
     # What stands in the way of CLEAR has to be known before a door is opened, not after; and while a rollback is under
     # way some clients have the other token, which ROTATE would have refused.
-    if {Step.ROTATE_CURRENT, Step.CLEAR} & set(way.steps) and store.abandoned:
-        raise at.elsewhere(journey, Journey.ROLLBACK_TOKEN)
-    if Step.CLEAR in way.steps and store.pending:
-        raise at.staged(journey)
-    return way
+    if {Step.ROTATE_CURRENT, Step.CLEAR} & set(step_plan.steps) and store.abandoned:
+        raise at.elsewhere(operation, Operation.ROLLBACK_TOKEN)
+    if Step.CLEAR in step_plan.steps and store.pending:
+        raise at.staged(operation)
+    return step_plan
 
 
-def _to_open(at: _Place) -> Way:
-    journey, store, state, terms = Journey.DISABLE_ACCESS_CONTROL, at.store, at.state, at.terms
+def _to_open(at: _Situation) -> StepPlan:
+    operation, store, state, terms = Operation.DISABLE_ACCESS_CONTROL, at.store, at.state, at.terms
     tidy = (Step.CLEAN_UP,) if terms.leftovers else ()
     known = {store.current, store.pending, store.previous} - {""}
     if state.mode is Mode.OPEN:
-        return Way(tidy, "The group is open already.")
+        return StepPlan(tidy, "The group is open already.")
     if not terms.accept_open_access:
         losing = f"; these users stop working: {', '.join(terms.losing)}" if terms.losing else ""
         raise at.stop(
-            journey,
+            operation,
             f"the group is {at.words}, and at the end unauthenticated access is allowed{losing}.",
             "disable_access_control_accept_open_access: true, once that is acceptable.",
         )
     if not store.kept and store.pending and state.mode is not Mode.RBAC:
         raise at.stop(
-            journey,
+            operation,
             f"the group is {at.words}, and the newest token that it accepts is not the one that you supplied.",
             "supply that one in disable_access_control_auth_tokens.",
         )
@@ -545,45 +565,45 @@ def _to_open(at: _Place) -> Way:
     opening = (Step.CLIENT_CUTOVER, Step.ATTACH_OPEN, Step.REMOVE_USER_GROUPS, Step.CLEAN_UP)
     match state.mode:
         case Mode.RBAC if state.user_groups == (terms.open_user_group_id,):
-            return Way((Step.REMOVE_USER_GROUPS, Step.CLEAN_UP))
-        case Mode.RBAC if store.current and terms.welcome - {store.current} and store.current in terms.welcome:
+            return StepPlan((Step.REMOVE_USER_GROUPS, Step.CLEAN_UP))
+        case Mode.RBAC if store.current and terms.rbac_tokens - {store.current} and store.current in terms.rbac_tokens:
             # Clients with the other token would be refused at ROTATE; that operation has a client cutover before.
-            raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
+            raise at.elsewhere(operation, Operation.MIGRATE_RBAC_TO_AUTH)
         case Mode.RBAC if state.user_groups == (terms.user_group_id,) and (store.current or not store.kept):
-            at.check_accepted(journey, store.current)
-            return Way((Step.ROTATE_CURRENT, *clear, *opening))
-        case Mode.RBAC if store.current and store.current in terms.welcome:
+            at.check_accepted(operation, store.current)
+            return StepPlan((Step.ROTATE_CURRENT, *clear, *opening))
+        case Mode.RBAC if store.current and store.current in terms.rbac_tokens:
             # Clients with the token stay in until each has learnt to do without.
-            return Way((Step.ROTATE_CURRENT, *clear, *opening))
+            return StepPlan((Step.ROTATE_CURRENT, *clear, *opening))
         case Mode.RBAC:
-            return Way((Step.CLIENT_CUTOVER, Step.REMOVE_USER_GROUPS, *tidy))
+            return StepPlan((Step.CLIENT_CUTOVER, Step.REMOVE_USER_GROUPS, *tidy))
         case Mode.OPTIONAL if set(state.tokens) <= known and store.current in ("", store.pending, *state.tokens):
             # With another token in AWSCURRENT, CLEAR would take AWSPREVIOUS from the one that is accepted.
-            return Way((*clear, *opening))
+            return StepPlan((*clear, *opening))
         case Mode.ROTATING if set(state.tokens) <= known:
             # Clients with the older token would be refused when the user groups are taken away.
-            raise at.elsewhere(journey, Journey.ROTATE_TOKEN)
+            raise at.elsewhere(operation, Operation.ROTATE_TOKEN)
         case Mode.REQUIRED if store.current and state.tokens == (store.current,):
-            return Way((Step.USERS, Step.ATTACH, Step.ROTATE_CURRENT, *clear, *opening), keep=state.tokens)
-    raise at.drift(journey)
+            return StepPlan((Step.USERS, Step.ATTACH, Step.ROTATE_CURRENT, *clear, *opening), keep=state.tokens)
+    raise at.drift(operation)
 
 
-def _rollback_token(at: _Place) -> Way:
-    way = _back(at)
-    if Step.ATTACH in way.steps and not at.terms.accept_open_window:
+def _rollback_token(at: _Situation) -> StepPlan:
+    step_plan = _back(at)
+    if Step.ATTACH in step_plan.steps and not at.terms.accept_open_window:
         raise at.stop(
-            Journey.ROLLBACK_TOKEN,
+            Operation.ROLLBACK_TOKEN,
             f"the group is {at.words}. SET takes only the newer token, so that the way back leads through user groups "
             "that accept both, and on leaving them AWS allows unauthenticated access from ROTATE to SET.",
             "rollback_token_accept_open_window: true, once that is acceptable; or finish the rotation (the role "
             "rotate_token) and roll back then, which allows no unauthenticated access but refuses "
             "clients that still have the older token, for the time in between.",
         )
-    return way
+    return step_plan
 
 
-def _back(at: _Place) -> Way:
-    journey, store, state, terms = Journey.ROLLBACK_TOKEN, at.store, at.state, at.terms
+def _back(at: _Situation) -> StepPlan:
+    operation, store, state, terms = Operation.ROLLBACK_TOKEN, at.store, at.state, at.terms
     current, pending, previous = store.current, store.pending, store.previous
     tidy = (Step.CLEAN_UP,) if terms.leftovers else ()
     handed_in = not store.kept and bool(current and previous and not pending)
@@ -595,67 +615,71 @@ def _back(at: _Place) -> Way:
     promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
     match state.mode:
         case Mode.OPEN:
-            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+            raise at.elsewhere(operation, Operation.ENABLE_AUTH)
         case Mode.RBAC if state.user_groups == (terms.user_group_id,):
             is_recalled = promoted and not store.leftover
-            at.check_accepted(journey, current if is_recalled else older)
-            return Way(through_rbac if is_recalled else (Step.PROMOTE_OLDER, *through_rbac))
+            at.check_accepted(operation, current if is_recalled else older)
+            return StepPlan(through_rbac if is_recalled else (Step.PROMOTE_OLDER, *through_rbac))
         case Mode.RBAC:
-            raise at.elsewhere(journey, Journey.MIGRATE_RBAC_TO_AUTH)
+            raise at.elsewhere(operation, Operation.MIGRATE_RBAC_TO_AUTH)
         case Mode.OPTIONAL if promoted and terms.leftovers and state.tokens == (current,):
-            return Way((*_ALONE, *end, Step.CLEAN_UP))
+            return StepPlan((*_ALONE, *end, Step.CLEAN_UP))
         case Mode.OPTIONAL:
-            raise at.elsewhere(journey, Journey.ENABLE_AUTH)
+            raise at.elsewhere(operation, Operation.ENABLE_AUTH)
         case Mode.REQUIRED if state.tokens == (current,):
             return _back_from_required(at, promoted, promote_pending, tidy)
         case Mode.REQUIRED if at.promotion_is_missing and store.abandoned:
-            return Way((Step.PROMOTE, *end, *tidy), "The group has the token to go back to, and no other.")
+            return StepPlan((Step.PROMOTE, *end, *tidy), "The group has the token to go back to, and no other.")
         case Mode.REQUIRED if at.promotion_is_missing:
             # SET came before the rotation's promotion: promote first, so that the store knows which is which.
-            return Way((Step.PROMOTE_PENDING, Step.STAGE, Step.ROTATE, *_LAST, *end))
+            return StepPlan((Step.PROMOTE_PENDING, Step.STAGE, Step.ROTATE, *_LAST, *end))
         case Mode.ROTATING if promoted and state.tokens == (previous, current):
-            return Way((*promote_pending, Step.CLIENT_CUTOVER, *_ALONE, *end, *tidy))
+            return StepPlan((*promote_pending, Step.CLIENT_CUTOVER, *_ALONE, *end, *tidy))
         case Mode.ROTATING if promoted and state.tokens == (current, previous):
             # The token that was given up was accepted again, by the monitor or by hand.
-            return Way((*promote_pending, Step.USERS, Step.ATTACH, *through_rbac), keep=state.tokens)
+            return StepPlan((*promote_pending, Step.USERS, Step.ATTACH, *through_rbac), keep=state.tokens)
         case Mode.ROTATING if promoted and pending:
-            raise at.staged(journey)
+            raise at.staged(operation)
         case Mode.ROTATING if state.tokens == (current, older):
             if store.abandoned or not pending or not store.kept:
                 # It was accepted again after SET, by the monitor or by a rollback that was cut off.
                 stage = () if pending else (*promote_pending, Step.STAGE)
-                return Way((*stage, *_LAST, *end))
+                return StepPlan((*stage, *_LAST, *end))
             # The rotation was cut off before its promotion: promote first, so that the store knows which is which.
-            return Way(
+            return StepPlan(
                 (Step.PROMOTE_PENDING, Step.STAGE, Step.USERS, Step.ATTACH, Step.PROMOTE_OLDER, *through_rbac),
                 keep=state.tokens,
             )
         case Mode.ROTATING if state.tokens == (older, current):
-            return Way(
+            return StepPlan(
                 (*promote_pending, Step.STAGE, Step.USERS, Step.ATTACH, Step.PROMOTE_OLDER, *through_rbac),
                 keep=state.tokens,
             )
-    raise at.drift(journey)
+    raise at.drift(operation)
 
 
-def _back_from_required(at: _Place, promoted: bool, promote_pending: tuple[Step, ...], tidy: tuple[Step, ...]) -> Way:
+def _back_from_required(
+    at: _Situation, promoted: bool, promote_pending: tuple[Step, ...], tidy: tuple[Step, ...]
+) -> StepPlan:
     store = at.store
     if promoted:
         retire_version = (Step.RETIRE_VERSION,) if store.abandoned else ()
-        return Way((*promote_pending, *retire_version, *tidy), "The group has the token to go back to, and no other.")
+        return StepPlan(
+            (*promote_pending, *retire_version, *tidy), "The group has the token to go back to, and no other."
+        )
     if store.pending and store.kept and not store.abandoned:
-        raise at.staged(Journey.ROLLBACK_TOKEN)
+        raise at.staged(Operation.ROLLBACK_TOKEN)
     if not store.pending and not store.previous:
-        return Way(tidy, "There is no token in AWSPREVIOUS to go back to.")
-    return Way((*promote_pending, Step.STAGE, Step.ROTATE, *_LAST, Step.RETIRE_VERSION))
+        return StepPlan(tidy, "There is no token in AWSPREVIOUS to go back to.")
+    return StepPlan((*promote_pending, Step.STAGE, Step.ROTATE, *_LAST, Step.RETIRE_VERSION))
 
 
-_PLANNERS: Mapping[Journey, Callable[[_Place], Way]] = {
-    Journey.ROTATE_TOKEN: _rotate_token,
-    Journey.ENABLE_AUTH: _enable_auth,
-    Journey.ENABLE_TLS: _enable_tls,
-    Journey.MIGRATE_RBAC_TO_AUTH: _migrate_rbac_to_auth,
-    Journey.MIGRATE_AUTH_TO_RBAC: _migrate_auth_to_rbac,
-    Journey.DISABLE_ACCESS_CONTROL: _disable_access_control,
-    Journey.ROLLBACK_TOKEN: _rollback_token,
+_PLANNERS: Mapping[Operation, Callable[[_Situation], StepPlan]] = {
+    Operation.ROTATE_TOKEN: _rotate_token,
+    Operation.ENABLE_AUTH: _enable_auth,
+    Operation.ENABLE_TLS: _enable_tls,
+    Operation.MIGRATE_RBAC_TO_AUTH: _migrate_rbac_to_auth,
+    Operation.MIGRATE_AUTH_TO_RBAC: _migrate_auth_to_rbac,
+    Operation.DISABLE_ACCESS_CONTROL: _disable_access_control,
+    Operation.ROLLBACK_TOKEN: _rollback_token,
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The API calls that a step of a journey makes, as a plan shows them: in order, and without a token."""
+"""The API calls that a step of an operation makes, as a plan shows them: in order, and without a token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from .._aws import modify
 from .._aws.groups import OFF, PREFERRED, REQUIRED
 from .._aws.lifecycle import ADD_TAGS, modification
-from .._core.journeys import REMOVING_USER_GROUPS, TURNS, Journey, Step, Way, sets_at_once
+from .._core.operations import CUTOVERS, REMOVING_USER_GROUPS, Operation, Step, StepPlan, sets_at_once
 from .._core.record import TAG_KEY
 from .._core.states import Call, CallKind
 from .._resource.steps import TLS_MOVES
@@ -29,14 +29,14 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What the calls are about. ``in_rbac``: user groups decide when the journey goes on.
+    """What the calls are about. ``in_rbac``: user groups decide when the operation goes on.
 
     ``of_steps``: the calls on secrets, users and user groups, by step. ``foretold``: the first change can be written
     ahead. ``at_once``: a client cutover is a time that is waited for in the same run; ``made``: that is so only of the
     one that tasks have made; ``cutover``: one above 0, which is put on record when it begins.
     """
 
-    journey: Journey
+    operation: Operation
     group_id: str
     in_rbac: bool = False
     attached: tuple[str, ...] = ()
@@ -49,14 +49,14 @@ class Setting:
     cutover: bool = False
 
 
-def calls_of(way: Way, setting: Setting) -> list[dict[str, Any]]:
+def calls_of(step_plan: StepPlan, setting: Setting) -> list[dict[str, Any]]:
     """Return the calls of every step, in order: step, service, action and parameters, tokens masked."""
     shown: list[dict[str, Any]] = []
     in_rbac, attached = setting.in_rbac, setting.attached
-    cutover = setting.cutover and Step.SET in way.steps
-    at_once = sets_at_once(way.steps, soaking=setting.at_once, made=setting.made)
+    cutover = setting.cutover and Step.SET in step_plan.steps
+    at_once = sets_at_once(step_plan.steps, soaking=setting.at_once, made=setting.made)
     setting = replace(setting, at_once=at_once, cutover=cutover)
-    for step in way.steps:
+    for step in step_plan.steps:
         service = SECRETS_MANAGER if step in GOALS else ELASTICACHE
         calls = [*setting.of_steps.get(step, ()), *_calls(step, setting, in_rbac, attached)]
         shown += [{"step": step.value, "service": service, **call} for call in calls]
@@ -109,12 +109,12 @@ def _record(group: str) -> dict[str, Any]:
     return {"action": ADD_TAGS, "parameters": {"ResourceName": f"replicationgroup:{group}", "Tags": [TAG_KEY]}}
 
 
-def told(way: Way, calls: Iterable[Mapping[str, Any]]) -> list[str]:
+def told(step_plan: StepPlan, calls: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the plan in lines: each call in order, and each client cutover."""
     calls = list(calls)
     lines = []
-    for step in way.steps:
-        if step in TURNS:
+    for step in step_plan.steps:
+        if step in CUTOVERS:
             lines.append(f"client cutover: {_WORDS[step]}")
         own = [call for call in calls if call["step"] == step.value]
         lines += [f"{call['service']}:{call['action']}({_members(call['parameters'])})" for call in own]

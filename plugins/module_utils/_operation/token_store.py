@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the tokens of a journey are kept: read from Secrets Manager, or handed in by the caller."""
+"""Where the tokens of an operation are kept: read from Secrets Manager, or handed in by the caller."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .._aws.secrets import (
     read_text,
 )
 from .._core.errors import AuthError
-from .._core.journeys import GIVEN_UP_AFTER, GIVEN_UP_BEFORE, GIVEN_UP_DONE, Store
+from .._core.operations import GIVEN_UP_AFTER, GIVEN_UP_BEFORE, GIVEN_UP_DONE, Store
 from .._core.secret_text import OPTION_PREFIX, token_in
 from .._core.tokens import in_force_violations
 from .._fan_out import fan_out
@@ -83,7 +83,7 @@ def read_kept(
     ids = list(ids)
     source: Mapping[str, Any] = params.get("auth_token_secret") or {}
     if not source:
-        return _handed_in(clients, params, ids, hide)
+        return _supplied(clients, params, ids, hide)
     names = names_of(source["name"], ids, option=OPTION_PREFIX)
     many = len(ids) > _READ_SINGLY
     bulk = current_texts(clients, list(names.values())) if many else {}
@@ -110,7 +110,7 @@ def _is_at_rest(secret: Secret, current: str) -> bool:
     return secret.labels.get(CURRENT) == current and not set(secret.labels) - {CURRENT, PREVIOUS}
 
 
-def _handed_in(
+def _supplied(
     clients: Clients, params: Mapping[str, Any], ids: Iterable[str], hide: Callable[[str], None]
 ) -> dict[str, Kept | AuthError]:
     kept: dict[str, Kept | AuthError] = {}

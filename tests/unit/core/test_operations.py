@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The journeys: what is left to do from where (tables), and that they arrive from wherever they are cut off."""
+"""The operations: what is left to do from where (tables), and that they arrive from wherever they are cut off."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from unit.core import aws_model, journey_model
-from unit.core.journey_model import ANYONE, NONE, OWN, THEIRS, World, secret
+from unit.core import aws_model, operation_model
+from unit.core.operation_model import ANYONE, NONE, OWN, THEIRS, World, secret
 
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import (
-    TURNS,
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import (
+    CUTOVERS,
+    CannotProceed,
     Drift,
-    Journey,
-    NoWay,
+    Operation,
     Phase,
     Step,
+    StepPlan,
     Store,
     Terms,
-    Way,
-    find_way,
+    plan_steps,
     sets_at_once,
     up_to_cutover,
 )
@@ -59,14 +59,14 @@ OPENING = "client_cutover attach_open remove_user_groups clean_up"
 
 
 def go(
-    journey: str,
+    operation: str,
     states: State | list[State],
     store: Store = KEPT,
     terms: Terms = CONSENT,
     settle: str = "ask the nodes",
-) -> Way:
+) -> StepPlan:
     states = [states] if isinstance(states, State) else states
-    return find_way(Journey(journey), "my-group", states, store, terms, lambda name: f"<{name}>", settle)
+    return plan_steps(Operation(operation), "my-group", states, store, terms, lambda name: f"<{name}>", settle)
 
 
 def given_up(store: Store, where: str) -> Store:
@@ -123,7 +123,7 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
         "migrate_rbac_to_auth",
         rbac(THEIRS),
         KEPT,
-        replace(CONSENT, welcome=frozenset({CURRENT})),
+        replace(CONSENT, rbac_tokens=frozenset({CURRENT})),
         "client_cutover_before rotate_current set verify_new_only",
     ),
     ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, f"rotate_current {END}"),
@@ -190,9 +190,9 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("journey", "state", "store", "terms", "steps"), WAYS)
-def test_what_is_left(journey: str, state: State, store: Store, terms: Terms, steps: str) -> None:
-    assert [step.value for step in go(journey, state, store, terms).steps] == steps.split()
+@pytest.mark.parametrize(("operation", "state", "store", "terms", "steps"), WAYS)
+def test_what_is_left(operation: str, state: State, store: Store, terms: Terms, steps: str) -> None:
+    assert [step.value for step in go(operation, state, store, terms).steps] == steps.split()
 
 
 REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
@@ -230,7 +230,7 @@ REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
         "disable_access_control",
         rbac(THEIRS),
         PROMOTED,
-        replace(CONSENT, welcome=frozenset({CURRENT, PREVIOUS})),
+        replace(CONSENT, rbac_tokens=frozenset({CURRENT, PREVIOUS})),
         ("the role migrate_rbac_to_auth",),
     ),
     ("rollback_token", OPEN, KEPT, OLD, ("the role enable_auth",)),
@@ -249,24 +249,24 @@ REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("journey", "state", "store", "terms", "words"), REFUSALS)
+@pytest.mark.parametrize(("operation", "state", "store", "terms", "words"), REFUSALS)
 def test_a_refusal_names_the_group_and_the_way_out(
-    journey: str, state: State, store: Store, terms: Terms, words: tuple[str, ...]
+    operation: str, state: State, store: Store, terms: Terms, words: tuple[str, ...]
 ) -> None:
-    with pytest.raises(NoWay) as refusal:
-        go(journey, state, store, terms)
+    with pytest.raises(CannotProceed) as refusal:
+        go(operation, state, store, terms)
     text = str(refusal.value)
-    assert text.startswith(f"my-group: {journey} is refused: ")
+    assert text.startswith(f"my-group: {operation} is refused: ")
     assert "Way out: " in text
     assert not isinstance(refusal.value, Drift)
     for word in words:
         assert word in text
 
 
-TOKEN_JOURNEYS = [journey.value for journey in Journey if journey is not Journey.ENABLE_TLS]
+TOKEN_JOURNEYS = [operation.value for operation in Operation if operation is not Operation.ENABLE_TLS]
 
 
-@pytest.mark.parametrize("journey", TOKEN_JOURNEYS)
+@pytest.mark.parametrize("operation", TOKEN_JOURNEYS)
 @pytest.mark.parametrize(
     ("state", "store", "words"),
     [
@@ -275,9 +275,9 @@ TOKEN_JOURNEYS = [journey.value for journey in Journey if journey is not Journey
         (required(PREVIOUS), PROMOTED, "does not accept the token in AWSCURRENT"),
     ],
 )
-def test_drift(journey: str, state: State, store: Store, words: str) -> None:
+def test_drift(operation: str, state: State, store: Store, words: str) -> None:
     with pytest.raises(Drift, match=words) as refusal:
-        go(journey, state, store)
+        go(operation, state, store)
     assert str(refusal.value).startswith("my-group: ")
     assert "put the token in force into AWSCURRENT" in str(refusal.value)
 
@@ -287,11 +287,11 @@ def test_awscurrent_is_not_cleared_where_that_takes_the_label_from_the_token_in_
         go("disable_access_control", optional(PREVIOUS), PROMOTED)
 
 
-@pytest.mark.parametrize("journey", ["rotate_token", "enable_auth", "migrate_auth_to_rbac", "rollback_token"])
-def test_drift_does_not_deny_the_token_that_is_accepted(journey: str) -> None:
+@pytest.mark.parametrize("operation", ["rotate_token", "enable_auth", "migrate_auth_to_rbac", "rollback_token"])
+def test_drift_does_not_deny_the_token_that_is_accepted(operation: str) -> None:
     for state in (rotating("an unknown token", CURRENT), rotating(CURRENT, "an unknown token")):
         with pytest.raises(Drift) as refusal:
-            go(journey, state, PROMOTED)
+            go(operation, state, PROMOTED)
         assert "does not accept" not in str(refusal.value)
         assert "replication_group_auth" in str(refusal.value)
 
@@ -327,15 +327,15 @@ def test_user_groups_keep_every_token_in_force(state: State, store: Store, keep:
 def test_a_missing_promotion_is_right_with_and_without_a_token_that_is_not_at_hand() -> None:
     unknown = "unknown token"
     states = [required(PENDING), rotating(PENDING, unknown), rotating(unknown, PENDING)]
-    way = go("rotate_token", states, replace(STAGED, previous=PREVIOUS), OLD)
-    assert way.steps == (Step.PROMOTE,)
-    assert way.note == "The group has the staged token already, and not the one in AWSCURRENT."
+    step_plan = go("rotate_token", states, replace(STAGED, previous=PREVIOUS), OLD)
+    assert step_plan.steps == (Step.PROMOTE,)
+    assert step_plan.note == "The group has the staged token already, and not the one in AWSCURRENT."
 
 
-@pytest.mark.parametrize("journey", ["migrate_auth_to_rbac", "disable_access_control"])
-def test_a_missing_promotion_is_offered(journey: str) -> None:
+@pytest.mark.parametrize("operation", ["migrate_auth_to_rbac", "disable_access_control"])
+def test_a_missing_promotion_is_offered(operation: str) -> None:
     with pytest.raises(Drift, match=r"promote the staged token, which it accepts .*: promoted.*repeat this;"):
-        go(journey, required(PENDING), STAGED)
+        go(operation, required(PENDING), STAGED)
 
 
 def test_states_with_the_same_steps_left_need_no_telling_apart() -> None:
@@ -350,7 +350,7 @@ def test_states_with_the_same_steps_left_need_no_telling_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("journey", "states", "store"),
+    ("operation", "states", "store"),
     [
         ("rotate_token", [required(CURRENT), rotating(PREVIOUS, CURRENT)], PROMOTED),
         ("rotate_token", [optional(CURRENT), required(CURRENT)], KEPT),
@@ -359,18 +359,20 @@ def test_states_with_the_same_steps_left_need_no_telling_apart() -> None:
         ("migrate_auth_to_rbac", [required(CURRENT), rotating(PREVIOUS, CURRENT)], PROMOTED),
     ],
 )
-def test_states_with_other_steps_left_are_to_be_settled_first(journey: str, states: list[State], store: Store) -> None:
-    with pytest.raises(NoWay) as refusal:
-        go(journey, states, store)
+def test_states_with_other_steps_left_are_to_be_settled_first(
+    operation: str, states: list[State], store: Store
+) -> None:
+    with pytest.raises(CannotProceed) as refusal:
+        go(operation, states, store)
     text = str(refusal.value)
-    assert text.startswith(f"my-group: {journey} is refused: what the group accepts is not known")
+    assert text.startswith(f"my-group: {operation} is refused: what the group accepts is not known")
     assert text.endswith("To settle it: ask the nodes.")
     for state in states:
         assert f"{state.mode.value} (<" in text
 
 
 def test_states_that_are_all_refused_alike_are_refused_so() -> None:
-    with pytest.raises(NoWay, match="the role enable_auth leads on") as refusal:
+    with pytest.raises(CannotProceed, match="the role enable_auth leads on") as refusal:
         go("rotate_token", [optional(CURRENT), optional(PENDING)], STAGED)
     assert "optional (<AWSCURRENT>) or optional (<AWSPENDING>)" in str(refusal.value)
     with pytest.raises(Drift):
@@ -406,13 +408,13 @@ PHASES: list[tuple[str, State, Store, Phase, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("journey", "state", "store", "phase", "steps"), PHASES)
-def test_phases(journey: str, state: State, store: Store, phase: Phase, steps: str) -> None:
-    assert [step.value for step in go(journey, state, store, replace(CONSENT, phase=phase)).steps] == steps.split()
+@pytest.mark.parametrize(("operation", "state", "store", "phase", "steps"), PHASES)
+def test_phases(operation: str, state: State, store: Store, phase: Phase, steps: str) -> None:
+    assert [step.value for step in go(operation, state, store, replace(CONSENT, phase=phase)).steps] == steps.split()
 
 
 @pytest.mark.parametrize(
-    ("journey", "state", "store", "left"),
+    ("operation", "state", "store", "left"),
     [
         ("rotate_token", required(CURRENT), KEPT, "stage, rotate, verify_both, promote"),
         ("rotate_token", rotating(CURRENT, PENDING), STAGED, "verify_both, promote"),
@@ -421,17 +423,17 @@ def test_phases(journey: str, state: State, store: Store, phase: Phase, steps: s
         ("rollback_token", rbac(OWN), given_up(STAGED, "current"), "promote_older"),
     ],
 )
-def test_a_finish_before_the_begin_has_ended_is_refused(journey: str, state: State, store: Store, left: str) -> None:
-    with pytest.raises(NoWay) as refusal:
-        go(journey, state, store, replace(CONSENT, phase=Phase.FINISH))
-    assert str(refusal.value).startswith(f"my-group: {journey}_phase: finish is refused")
+def test_a_finish_before_the_begin_has_ended_is_refused(operation: str, state: State, store: Store, left: str) -> None:
+    with pytest.raises(CannotProceed) as refusal:
+        go(operation, state, store, replace(CONSENT, phase=Phase.FINISH))
+    assert str(refusal.value).startswith(f"my-group: {operation}_phase: finish is refused")
     assert f"(remaining: {left}). " in str(refusal.value)
-    assert f"{journey}_phase: begin" in str(refusal.value)
+    assert f"{operation}_phase: begin" in str(refusal.value)
 
 
 def test_a_begin_at_the_clients_turn_says_so() -> None:
-    way = go("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, replace(OLD, phase=Phase.BEGIN))
-    assert (way.steps, way.note) == ((), "The client cutover is next; the phase finish goes on from there.")
+    step_plan = go("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, replace(OLD, phase=Phase.BEGIN))
+    assert (step_plan.steps, step_plan.note) == ((), "The client cutover is next; the phase finish goes on from there.")
 
 
 # --- After a client cutover by tasks ----------------------------------------------------------------------------------
@@ -504,18 +506,18 @@ AFTER_TASKS: list[tuple[str, State, Store, Terms, Step, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("journey", "state", "store", "terms", "made", "steps", "besides"), AFTER_TASKS)
+@pytest.mark.parametrize(("operation", "state", "store", "terms", "made", "steps", "besides"), AFTER_TASKS)
 def test_what_is_left_after_tasks(
-    journey: str, state: State, store: Store, terms: Terms, made: Step, steps: str, besides: str
+    operation: str, state: State, store: Store, terms: Terms, made: Step, steps: str, besides: str
 ) -> None:
     for soaking, left in ((False, steps), (True, besides)):
-        way = go(journey, state, store, replace(terms, cutover=made, soaking=soaking))
-        assert [step.value for step in way.steps] == left.split()
+        step_plan = go(operation, state, store, replace(terms, cutover=made, soaking=soaking))
+        assert [step.value for step in step_plan.steps] == left.split()
 
 
 @pytest.mark.parametrize("soaking", [False, True])
 @pytest.mark.parametrize(
-    ("journey", "state", "store", "terms", "made", "left"),
+    ("operation", "state", "store", "terms", "made", "left"),
     [
         ("rotate_token", required(CURRENT), KEPT, OLD, Step.CLIENT_CUTOVER, "stage, rotate, verify_both, promote"),
         ("rotate_token", rotating(CURRENT, PENDING), STAGED, OLD, Step.CLIENT_CUTOVER, "verify_both, promote"),
@@ -539,13 +541,13 @@ def test_what_is_left_after_tasks(
     ],
 )
 def test_a_change_by_others_during_the_tasks_is_refused(
-    journey: str, state: State, store: Store, terms: Terms, made: Step, left: str, soaking: bool
+    operation: str, state: State, store: Store, terms: Terms, made: Step, left: str, soaking: bool
 ) -> None:
     """What leads to the cutover would have to be made again, and the clients have moved to what was there before."""
-    with pytest.raises(NoWay) as refusal:
-        go(journey, state, store, replace(terms, cutover=made, soaking=soaking))
+    with pytest.raises(CannotProceed) as refusal:
+        go(operation, state, store, replace(terms, cutover=made, soaking=soaking))
     assert str(refusal.value) == (
-        f"my-group: {journey} has stopped: during the client cutover somebody else changed the group or its secret, "
+        f"my-group: {operation} has stopped: during the client cutover somebody else changed the group or its secret, "
         f"or its nodes can't be asked any more, and these steps remain again: {left}. None of them is made now. Run "
         "this again: it plans anew, and gives the clients another cutover."
     )
@@ -580,7 +582,7 @@ def test_up_to_a_client_cutover(steps: tuple[Step, ...], soaking: bool, made: St
     )
 
 
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("turn", CUTOVERS)
 def test_every_client_cutover_is_one(turn: Step) -> None:
     steps = (Step.STAGE, turn, Step.SET)
     assert up_to_cutover(steps, soaking=False) == (Step.STAGE,)
@@ -590,11 +592,11 @@ def test_every_client_cutover_is_one(turn: Step) -> None:
 # --- The monitor ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("journey", "state", "store", "terms", "steps"), WAYS)
-def test_where_the_monitor_is(journey: str, state: State, store: Store, terms: Terms, steps: str) -> None:
+@pytest.mark.parametrize(("operation", "state", "store", "terms", "steps"), WAYS)
+def test_where_the_monitor_is(operation: str, state: State, store: Store, terms: Terms, steps: str) -> None:
     """Right after only the new token is accepted, and before what would make it impossible to go back."""
     expected = steps.replace("set verify_new_only", "set verify_new_only monitor").split()
-    assert [step.value for step in go(journey, state, store, replace(terms, monitor=True)).steps] == expected
+    assert [step.value for step in go(operation, state, store, replace(terms, monitor=True)).steps] == expected
     if "monitor" in expected:
         after = expected[expected.index("monitor") :]
         assert not {"set", "verify_new_only"} & set(after)
@@ -619,13 +621,13 @@ def test_a_staged_token_that_waits_is_told_of() -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """A world in which a journey begins, and what holds at its end.
+    """A world in which an operation begins, and what holds at its end.
 
     ``opens``: a door that was shut may be open on the way. ``heard``: the nodes answer where user groups decide.
     """
 
     name: str
-    journey: Journey
+    operation: Operation
     world: World
     goal: Callable[[World, World], bool]
     opens: bool = False
@@ -634,12 +636,12 @@ class Scene:
 
 def alone(start: World, now: World) -> bool:
     """Only the token in AWSCURRENT is accepted, and nothing is under way or left over."""
-    tidy = not {journey_model.PENDING, journey_model.MARK} & set(now.secret.at)
+    tidy = not {operation_model.PENDING, operation_model.MARK} & set(now.secret.at)
     return bool(now.truth) and now.group.slots == (now.truth,) and tidy and not _leftovers(now)
 
 
 def alone_beside_a_staged_one(start: World, now: World) -> bool:
-    kept = now.secret.value(journey_model.PENDING) == start.secret.value(journey_model.PENDING)
+    kept = now.secret.value(operation_model.PENDING) == start.secret.value(operation_model.PENDING)
     return now.group.slots == (now.truth,) and kept
 
 
@@ -650,7 +652,7 @@ def rotated(start: World, now: World) -> bool:
 
 def gone_back(start: World, now: World) -> bool:
     """To the token ``a`` in all scenes."""
-    return alone(start, now) and now.truth == "a" and journey_model.PREVIOUS not in now.secret.at
+    return alone(start, now) and now.truth == "a" and operation_model.PREVIOUS not in now.secret.at
 
 
 def with_users(start: World, now: World) -> bool:
@@ -658,7 +660,7 @@ def with_users(start: World, now: World) -> bool:
 
 
 def open_to_all(start: World, now: World) -> bool:
-    untrue = now.secret.keyed and bool(now.secret.value(journey_model.CURRENT))
+    untrue = now.secret.keyed and bool(now.secret.value(operation_model.CURRENT))
     return now.group.slots == (None,) and not _leftovers(now) and (not untrue or not start.serves(start.truth))
 
 
@@ -680,12 +682,12 @@ def _in_rbac(tokens: tuple[str, ...] = (), clients: tuple[str | None, ...] = (),
     return replace(world, **members)  # type: ignore[arg-type]
 
 
-def _bare(now: journey_model.Secret) -> journey_model.Secret:
+def _bare(now: operation_model.Secret) -> operation_model.Secret:
     return replace(now, keyed=False)
 
 
 def _rotate_scenes() -> Iterator[Scene]:
-    journey = Journey.ROTATE_TOKEN
+    operation = Operation.ROTATE_TOKEN
     for keyed in (True, False):
         kind = "json" if keyed else "bare"
         starts = {
@@ -699,18 +701,18 @@ def _rotate_scenes() -> Iterator[Scene]:
         }
         for name, world in starts.items():
             yield Scene(
-                f"rotate {name}, {kind}", journey, replace(world, secret=replace(world.secret, keyed=keyed)), rotated
+                f"rotate {name}, {kind}", operation, replace(world, secret=replace(world.secret, keyed=keyed)), rotated
             )
-    yield Scene("rotate, handed in", journey, _world("a", handed=("a", "b")), rotated)
+    yield Scene("rotate, handed in", operation, _world("a", handed=("a", "b")), rotated)
 
 
 def _enable_scenes() -> Iterator[Scene]:
-    journey = Journey.ENABLE_AUTH
+    operation = Operation.ENABLE_AUTH
     for tls in ("required", "preferred", "off"):
         plain = tls != "required"
         starts = {
-            "no secret": journey_model.Secret(),
-            "no secret, bare": journey_model.Secret(keyed=False),
+            "no secret": operation_model.Secret(),
+            "no secret, bare": operation_model.Secret(keyed=False),
             "none yet": secret(current=""),
             "staged": secret(current="", pending="t"),
             "at hand": secret(current="t"),
@@ -718,17 +720,17 @@ def _enable_scenes() -> Iterator[Scene]:
             "cleared before": secret(previous="z", current=""),
         }
         for name, kept in starts.items():
-            yield Scene(f"enable, {name}, TLS {tls}", journey, _world(None, secret=kept, tls=tls, plain=plain), alone)
+            yield Scene(f"enable, {name}, TLS {tls}", operation, _world(None, secret=kept, tls=tls, plain=plain), alone)
         yield Scene(
-            f"enable, handed in, TLS {tls}", journey, _world(None, handed=("", "t"), tls=tls, plain=plain), alone
+            f"enable, handed in, TLS {tls}", operation, _world(None, handed=("", "t"), tls=tls, plain=plain), alone
         )
         if plain:
-            yield Scene(f"TLS {tls}", Journey.ENABLE_TLS, _world(None, tls=tls, plain=True), encrypted)
-    yield Scene("enable, optional", journey, _world(None, "t", secret=secret(current="t")), alone)
+            yield Scene(f"TLS {tls}", Operation.ENABLE_TLS, _world(None, tls=tls, plain=True), encrypted)
+    yield Scene("enable, optional", operation, _world(None, "t", secret=secret(current="t")), alone)
 
 
 def _rbac_scenes() -> Iterator[Scene]:
-    journey = Journey.MIGRATE_RBAC_TO_AUTH
+    operation = Operation.MIGRATE_RBAC_TO_AUTH
     for heard in (True, False):
         told = "heard" if heard else "unheard"
         starts = {
@@ -739,7 +741,7 @@ def _rbac_scenes() -> Iterator[Scene]:
             ),
             "unwelcome": (_in_rbac(secret=secret(current="t")), alone),
             "no secret": (_in_rbac(), alone),
-            "no secret, bare": (_in_rbac(secret=journey_model.Secret(keyed=False)), alone),
+            "no secret, bare": (_in_rbac(secret=operation_model.Secret(keyed=False)), alone),
             "staged": (_in_rbac(secret=secret(current="", pending="t")), alone),
             "handed in": (_in_rbac(("t",), handed=("", "t")), alone),
         }
@@ -748,14 +750,14 @@ def _rbac_scenes() -> Iterator[Scene]:
             starts["two welcome"] = (_in_rbac(("s", "t"), secret=secret(previous="s", current="t")), alone)
             starts["welcome, another staged"] = (staged_too, alone_beside_a_staged_one)
         for name, (world, goal) in starts.items():
-            yield Scene(f"from RBAC, {name}, {told}", journey, world, goal, opens=True, heard=heard)
+            yield Scene(f"from RBAC, {name}, {told}", operation, world, goal, opens=True, heard=heard)
     for name, world in {
         "required": _world("a", secret=secret(current="a", previous="z")),
         "rotating": _world("a", "b", secret=secret(current="a", pending="b")),
         "rotating and promoted": _world("a", "b", secret=secret(previous="a", current="b")),
         "handed in": _world("a", handed=("", "a")),
     }.items():
-        yield Scene(f"to RBAC, {name}", Journey.MIGRATE_AUTH_TO_RBAC, world, with_users)
+        yield Scene(f"to RBAC, {name}", Operation.MIGRATE_AUTH_TO_RBAC, world, with_users)
 
 
 def _disable_scenes() -> Iterator[Scene]:
@@ -774,7 +776,7 @@ def _disable_scenes() -> Iterator[Scene]:
             if world:
                 yield Scene(
                     f"disable, {name}, {told}",
-                    Journey.DISABLE_ACCESS_CONTROL,
+                    Operation.DISABLE_ACCESS_CONTROL,
                     world,
                     open_to_all,
                     opens=True,
@@ -783,7 +785,7 @@ def _disable_scenes() -> Iterator[Scene]:
 
 
 def _rollback_scenes() -> Iterator[Scene]:
-    journey = Journey.ROLLBACK_TOKEN
+    operation = Operation.ROLLBACK_TOKEN
     for keyed in (True, False):
         starts = {
             "required": (_world("b", secret=secret(previous="a", current="b")), False),
@@ -813,17 +815,17 @@ def _rollback_scenes() -> Iterator[Scene]:
             kind = "json" if keyed else "bare"
             for heard in (True, False):
                 told = "heard" if heard else "unheard"
-                yield Scene(f"back, {name}, {kind}, {told}", journey, made, gone_back, opens=opens, heard=heard)
+                yield Scene(f"back, {name}, {kind}, {told}", operation, made, gone_back, opens=opens, heard=heard)
     for heard in (True, False):
         told = "heard" if heard else "unheard"
         given = _world("b", handed=("b", "a"))
-        yield Scene(f"back, handed in, {told}", journey, given, gone_back, heard=heard)
+        yield Scene(f"back, handed in, {told}", operation, given, gone_back, heard=heard)
         between = _world("a", "b", handed=("b", "a"))
-        yield Scene(f"back, rotating, handed in, {told}", journey, between, gone_back, opens=True, heard=heard)
+        yield Scene(f"back, rotating, handed in, {told}", operation, between, gone_back, opens=True, heard=heard)
 
 
 def _two_turns(scene: Scene) -> bool:
-    return scene.journey is Journey.ENABLE_AUTH and scene.world.tls != "required"
+    return scene.operation is Operation.ENABLE_AUTH and scene.world.tls != "required"
 
 
 SCENES = [*_rotate_scenes(), *_enable_scenes(), *_rbac_scenes(), *_disable_scenes(), *_rollback_scenes()]
@@ -840,20 +842,20 @@ def promises(scene: Scene, now: World) -> None:
     if current is not None and not now.handed:
         never = now.group == start.group and not start.serves(current or NONE)
         never = never or (current == start.truth and not start.serves(current or NONE))
-        bare_and_open = scene.journey is Journey.DISABLE_ACCESS_CONTROL and not now.secret.keyed
+        bare_and_open = scene.operation is Operation.DISABLE_ACCESS_CONTROL and not now.secret.keyed
         assert never or bare_and_open or now.serves(current or NONE), f"AWSCURRENT is not accepted in {where}"
     if not now.handed:
-        labelled = {now.secret.value(label) for label in now.secret.at if label != journey_model.MARK}
+        labelled = {now.secret.value(label) for label in now.secret.at if label != operation_model.MARK}
         assert now.in_force <= labelled, f"a token in force is lost in {where}"
     assert scene.opens or start.serves(NONE) or not now.serves(NONE), f"the door is open in {where}"
 
 
-def way_of(scene: Scene, world: World, phase: Phase = Phase.ALL) -> Way:
-    way = journey_model.plan(world, scene.journey, phase, heard=scene.heard)
+def way_of(scene: Scene, world: World, phase: Phase = Phase.ALL) -> StepPlan:
+    step_plan = operation_model.plan(world, scene.operation, phase, heard=scene.heard)
     # The roles have their tasks in the order of the steps, each once.
-    numbers = [ORDER.index(step) for step in way.steps]
-    assert numbers == sorted(set(numbers)), f"{scene.name}: no role makes {way.steps} in this order"
-    return way
+    numbers = [ORDER.index(step) for step in step_plan.steps]
+    assert numbers == sorted(set(numbers)), f"{scene.name}: no role makes {step_plan.steps} in this order"
+    return step_plan
 
 
 def explored(starts: set[World], run: Callable[[World], list[World]]) -> dict[World, list[World]]:
@@ -869,12 +871,12 @@ def explored(starts: set[World], run: Callable[[World], list[World]]) -> dict[Wo
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_a_journey_arrives_from_wherever_it_is_cut_off(scene: Scene) -> None:
+def test_an_operation_arrives_from_wherever_it_is_cut_off(scene: Scene) -> None:
     promises(scene, scene.world)
 
     def run(world: World) -> list[World]:
         trail = []
-        for now in journey_model.carry_out(world, scene.journey, way_of(scene, world)):
+        for now in operation_model.carry_out(world, scene.operation, way_of(scene, world)):
             promises(scene, now)
             trail.append(now)
         end = trail[-1] if trail else world
@@ -897,10 +899,10 @@ def test_begin_and_finish_arrive_however_often_either_is_cut_off(scene: Scene) -
         return trail
 
     def run(world: World, phase: Phase) -> list[World]:
-        way = way_of(scene, world, phase)
-        assert not set(way.steps) & set(TURNS)
+        step_plan = way_of(scene, world, phase)
+        assert not set(step_plan.steps) & set(CUTOVERS)
         trail = []
-        for now in journey_model.carry_out(world, scene.journey, way):
+        for now in operation_model.carry_out(world, scene.operation, step_plan):
             promises(scene, now)
             trail.append(now)
         return trail
@@ -912,8 +914,8 @@ def test_begin_and_finish_arrive_however_often_either_is_cut_off(scene: Scene) -
         # Whether the users are as they have to be is for their modules to see.
         assert not set(way_of(scene, end, Phase.BEGIN).steps) - {Step.USERS}, "a begin is repeated in vain"
         left = way_of(scene, end).steps
-        turns = [step for step in left if step in TURNS]
-        now = journey_model.take_turn(end, scene.journey, turns[0]) if turns else end
+        turns = [step for step in left if step in CUTOVERS]
+        now = operation_model.take_turn(end, scene.operation, turns[0]) if turns else end
         promises(scene, now)
         turned.add(now)
     explored(turned, finish)
@@ -925,17 +927,17 @@ def test_tasks_that_move_the_clients_lead_to_the_same_end(scene: Scene, soaking:
     """Each call plans anew, and goes up to the next client cutover; ``soaking``: a time is waited for besides."""
     world, made = scene.world, None
     for _call in range(4):
-        way = journey_model.plan(
-            world, scene.journey, Phase.ALL, heard=scene.heard, cutover=made, soaking=soaking and made is not None
+        step_plan = operation_model.plan(
+            world, scene.operation, Phase.ALL, heard=scene.heard, cutover=made, soaking=soaking and made is not None
         )
-        steps = up_to_cutover(way.steps, soaking=soaking and made is not None, made=made)
-        for now in journey_model.carry_out(world, scene.journey, replace(way, steps=steps)):
+        steps = up_to_cutover(step_plan.steps, soaking=soaking and made is not None, made=made)
+        for now in operation_model.carry_out(world, scene.operation, replace(step_plan, steps=steps)):
             promises(scene, now)
             world = now
-        if steps == way.steps:
+        if steps == step_plan.steps:
             break
-        made = way.steps[len(steps)]
-        world = journey_model.take_turn(world, scene.journey, made)
+        made = step_plan.steps[len(steps)]
+        world = operation_model.take_turn(world, scene.operation, made)
         promises(scene, world)
     else:
         pytest.fail("it stops at client cutovers for ever")
@@ -945,50 +947,52 @@ def test_tasks_that_move_the_clients_lead_to_the_same_end(scene: Scene, soaking:
 def _reached(scene: Scene) -> set[World]:
     """Return every world that a run of the scene can leave behind, wherever it is cut off."""
     return set(
-        explored({scene.world}, lambda world: list(journey_model.carry_out(world, scene.journey, way_of(scene, world))))
+        explored(
+            {scene.world}, lambda world: list(operation_model.carry_out(world, scene.operation, way_of(scene, world)))
+        )
     )
 
 
-@pytest.mark.parametrize("journey", Journey)
-def test_a_journey_goes_on_from_another_one_or_refuses(journey: Journey) -> None:
-    """Wherever a journey was cut off, none of the others breaks a promise: it refuses, or its steps can be made."""
-    opens = journey in (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL, Journey.ROLLBACK_TOKEN)
+@pytest.mark.parametrize("operation", Operation)
+def test_an_operation_goes_on_from_another_one_or_refuses(operation: Operation) -> None:
+    """Wherever an operation was cut off, none of the others breaks a promise: it refuses, or its steps can be made."""
+    opens = operation in (Operation.MIGRATE_RBAC_TO_AUTH, Operation.DISABLE_ACCESS_CONTROL, Operation.ROLLBACK_TOKEN)
     gone = refused = 0
     for world, heard in sorted({(world, s.heard) for s in SCENES for world in _reached(s)}, key=repr):
-        leaving = journey in (Journey.MIGRATE_RBAC_TO_AUTH, Journey.DISABLE_ACCESS_CONTROL)
+        leaving = operation in (Operation.MIGRATE_RBAC_TO_AUTH, Operation.DISABLE_ACCESS_CONTROL)
         if leaving and not heard and world.group.user_groups:
             continue  # then the plan names every user as one who loses, and the caller consents to that
-        if journey is Journey.DISABLE_ACCESS_CONTROL and world.theirs == frozenset() and world.group.user_groups:
+        if operation is Operation.DISABLE_ACCESS_CONTROL and world.theirs == frozenset() and world.group.user_groups:
             continue  # users of whom nothing is known: between their turn and DETACH they are accepted by no way
-        scene = Scene(f"{journey.value}", journey, world, alone, opens, heard)
+        scene = Scene(f"{operation.value}", operation, world, alone, opens, heard)
         try:
-            way = way_of(scene, world)
-        except NoWay:
+            step_plan = way_of(scene, world)
+        except CannotProceed:
             refused += 1
             continue
         gone += 1
-        for now in journey_model.carry_out(world, journey, way):
+        for now in operation_model.carry_out(world, operation, step_plan):
             promises(scene, now)
     assert gone > 0
-    assert refused > 0 or journey is Journey.ENABLE_TLS
+    assert refused > 0 or operation is Operation.ENABLE_TLS
 
 
-def test_the_journey_that_a_refusal_points_to_goes_on() -> None:
+def test_the_operation_that_a_refusal_points_to_goes_on() -> None:
     """No refusal sends a caller round in circles."""
     followed = 0
     for world, heard in sorted({(world, s.heard) for s in SCENES for world in _reached(s)}, key=repr):
-        for first in Journey:
-            journey, passed = first, [first]
+        for first in Operation:
+            operation, passed = first, [first]
             while True:
                 try:
-                    journey_model.plan(world, journey, Phase.ALL, heard=heard)
-                except NoWay as error:
+                    operation_model.plan(world, operation, Phase.ALL, heard=heard)
+                except CannotProceed as error:
                     found = re.search(r"the role (\w+)", str(error))
                     if not found or "discarded" in str(error):
                         break  # it is up to the caller
-                    journey = Journey(found[1])
-                    assert journey not in passed, f"from {world} by {passed} back to {journey}"
-                    passed.append(journey)
+                    operation = Operation(found[1])
+                    assert operation not in passed, f"from {world} by {passed} back to {operation}"
+                    passed.append(operation)
                     followed += 1
                 else:
                     break

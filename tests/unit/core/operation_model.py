@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""A world for the journeys: one group, its secret, its user groups and its clients, and what each step does to them.
+"""A world for the operations: one group, its secret, its user groups and its clients, and what each step does to them.
 
 Written from what the roles do and from elasticache-facts; AWS itself is :mod:`unit.core.aws_model`, with everything
 refused that nobody has shown. A token's name serves as its value here; the planner knows it by its staging label.
@@ -13,11 +13,17 @@ from dataclasses import dataclass, field, replace
 
 from unit.core import aws_model
 
-from ansible_collections.elasticache.auth.plugins.module_utils._core import journeys, states
-from ansible_collections.elasticache.auth.plugins.module_utils._core.journeys import Journey, Phase, Step, Store, Terms
+from ansible_collections.elasticache.auth.plugins.module_utils._core import operations, states
+from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import (
+    Operation,
+    Phase,
+    Step,
+    Store,
+    Terms,
+)
 
 CURRENT, PENDING, PREVIOUS, MARK = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", "elasticache.auth/abandoned"
-#: The user group that a journey makes, the one that lets everyone in, and one of the user's.
+#: The user group that an operation makes, the one that lets everyone in, and one of the user's.
 OWN, ANYONE, THEIRS = "own", "anyone", "theirs"
 GIVEN, GIVEN_BEFORE = "given", "previous token"
 NONE: str | None = None
@@ -120,11 +126,11 @@ class World:
 # --- What the planner sees
 
 
-def seen(world: World, journey: Journey, phase: Phase, *, heard: bool) -> tuple[states.State, Store, Terms]:
+def seen(world: World, operation: Operation, phase: Phase, *, heard: bool) -> tuple[states.State, Store, Terms]:
     """Return what the planner is told of ``world``; ``heard``: the nodes answer where user groups decide."""
     names, store = _store(world)
     group = replace(world.group, slots=tuple(names.get(slot, slot) if slot else slot for slot in world.group.slots))
-    welcome = {name for value, name in names.items() if heard and world.group.user_groups and world.serves(value)}
+    rbac_tokens = {name for value, name in names.items() if heard and world.group.user_groups and world.serves(value)}
     terms = Terms(
         phase=phase,
         tls=world.tls,
@@ -134,8 +140,9 @@ def seen(world: World, journey: Journey, phase: Phase, *, heard: bool) -> tuple[
         accept_open_access=True,
         user_group_id=OWN,
         open_user_group_id=ANYONE,
-        welcome=frozenset(welcome),
-        leftovers=journey is not Journey.MIGRATE_AUTH_TO_RBAC and (world.own or world.anyone or world.user is not None),
+        rbac_tokens=frozenset(rbac_tokens),
+        leftovers=operation is not Operation.MIGRATE_AUTH_TO_RBAC
+        and (world.own or world.anyone or world.user is not None),
     )
     return aws_model.state_of(group), store, terms
 
@@ -156,11 +163,11 @@ def _store(world: World) -> tuple[dict[str, str], Store]:
     marked = numbers.get(MARK)
     abandoned = ""
     if marked is not None:
-        abandoned = journeys.GIVEN_UP_DONE
+        abandoned = operations.GIVEN_UP_DONE
         if marked == numbers.get(CURRENT):
-            abandoned = journeys.GIVEN_UP_BEFORE
+            abandoned = operations.GIVEN_UP_BEFORE
         elif marked == numbers.get(PREVIOUS):
-            abandoned = journeys.GIVEN_UP_AFTER
+            abandoned = operations.GIVEN_UP_AFTER
     return names, Store(
         current=at[CURRENT],
         pending="" if at[PENDING] == at[CURRENT] else at[PENDING],
@@ -172,19 +179,19 @@ def _store(world: World) -> tuple[dict[str, str], Store]:
     )
 
 
-def plan(world: World, journey: Journey, phase: Phase, *, heard: bool, **terms: object) -> journeys.Way:
+def plan(world: World, operation: Operation, phase: Phase, *, heard: bool, **terms: object) -> operations.StepPlan:
     """Return what the planner says in ``world``. ``terms``: others than :func:`seen` has."""
-    state, store, found = seen(world, journey, phase, heard=heard)
-    return journeys.find_way(journey, "rg", [state], store, replace(found, **terms), str)  # type: ignore[arg-type]
+    state, store, found = seen(world, operation, phase, heard=heard)
+    return operations.plan_steps(operation, "rg", [state], store, replace(found, **terms), str)  # type: ignore[arg-type]
 
 
 # --- What the steps do: each yields the world after every single call
 
 
-def carry_out(world: World, journey: Journey, way: journeys.Way) -> Iterator[World]:
-    """Make the steps of ``way``; yields the world after each call and after each turn of the clients."""
-    for step in way.steps:
-        for after in _STEPS[step](world, journey, way.keep):
+def carry_out(world: World, operation: Operation, step_plan: operations.StepPlan) -> Iterator[World]:
+    """Make the steps of ``step_plan``; yields the world after each call and after each turn of the clients."""
+    for step in step_plan.steps:
+        for after in _STEPS[step](world, operation, step_plan.keep):
             world = _restarted(world, after)
             yield world
 
@@ -196,13 +203,13 @@ def _restarted(before: World, after: World) -> World:
     return replace(after, clients=after.clients | {after.truth or NONE})
 
 
-def take_turn(world: World, journey: Journey, step: Step) -> World:
+def take_turn(world: World, operation: Operation, step: Step) -> World:
     """The clients do what their turn asks of them."""
     if step is Step.CLIENT_CUTOVER_TLS:
         return replace(world, plain=False)
     if step is Step.CLIENT_CUTOVER_USERS:
         return world
-    if journey is Journey.DISABLE_ACCESS_CONTROL and step is Step.CLIENT_CUTOVER:
+    if operation is Operation.DISABLE_ACCESS_CONTROL and step is Step.CLIENT_CUTOVER:
         return replace(world, clients=frozenset({NONE}))
     return replace(world, clients=frozenset({world.truth or NONE}))
 
@@ -231,15 +238,15 @@ def _with_secret(world: World, changed: Secret) -> World:
     return replace(world, secret=changed)
 
 
-def _turn(step: Step) -> Callable[[World, Journey, tuple[str, ...]], Iterator[World]]:
-    def take(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
-        yield take_turn(world, journey, step)
+def _turn(step: Step) -> Callable[[World, Operation, tuple[str, ...]], Iterator[World]]:
+    def take(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
+        yield take_turn(world, operation, step)
 
     return take
 
 
-def _tls(mode: str) -> Callable[[World, Journey, tuple[str, ...]], Iterator[World]]:
-    def change(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _tls(mode: str) -> Callable[[World, Operation, tuple[str, ...]], Iterator[World]]:
+    def change(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
         if world.group != aws_model.Group():
             raise StepFailedError("no TLS member is taken with access control on")
         if (world.tls, mode) not in (("off", "preferred"), ("preferred", "required")):
@@ -249,9 +256,9 @@ def _tls(mode: str) -> Callable[[World, Journey, tuple[str, ...]], Iterator[Worl
     return change
 
 
-def _stage(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _stage(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     now = world.secret
-    if journey is Journey.ROLLBACK_TOKEN:
+    if operation is Operation.ROLLBACK_TOKEN:
         yield from _stage_previous(world)
         return
     if CURRENT not in now.at:
@@ -291,7 +298,7 @@ def _stage_previous(world: World) -> Iterator[World]:
         yield _with_secret(world, now.move(PENDING, at[PREVIOUS]))
 
 
-def _promote(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _promote(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     now, at = world.secret, world.secret.at
     if PENDING not in at:
         return
@@ -301,7 +308,7 @@ def _promote(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[
     yield _with_secret(world, now.off(PENDING))
 
 
-def _clear(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _clear(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     now, at = world.secret, world.secret.at
     if not now.keyed:
         raise StepFailedError("a bare secret can't say that there is no token")
@@ -317,7 +324,7 @@ def _clear(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[Wo
     yield _with_secret(world, now.put("", CURRENT))
 
 
-def _abandon(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _abandon(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     now, at = world.secret, world.secret.at
     if MARK not in at:
         return
@@ -329,7 +336,7 @@ def _abandon(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[
             yield _with_secret(world, now)
 
 
-def _users(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _users(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     # The role reads them by their labels now, which may have moved since the plan was made.
     by_name = {name: value for value, name in _store(world)[0].items()} if world.handed else {}
     tokens = {by_name.get(name) or world.secret.value(name) or "" for name in keep}
@@ -340,23 +347,23 @@ def _users(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[Wo
     yield replace(world, own=True)
 
 
-def _attach(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _attach(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     if not world.own:
         raise StepFailedError("there is no user group to attach")
     yield _modify(world, {"AuthTokenUpdateStrategy": "DELETE", "UserGroupIdsToAdd": [OWN]})
 
 
-def _attach_open(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _attach_open(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     world = replace(world, anyone=True)
     yield world
     yield _modify(world, {"AuthTokenUpdateStrategy": "DELETE", "UserGroupIdsToAdd": [ANYONE]})
 
 
-def _detach(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _detach(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     yield _modify(world, {"UserGroupIdsToRemove": sorted(world.group.user_groups)})
 
 
-def _clean_up(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _clean_up(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     if world.group.user_groups & {OWN, ANYONE}:
         raise StepFailedError("the user group decides still")
     for without in ({"anyone": False}, {"own": False}, {"user": None}):
@@ -366,39 +373,39 @@ def _clean_up(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator
             yield world
 
 
-def _rotate(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _rotate(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     yield from _token_call(world, world.handed[1] if world.handed else world.secret.value(PENDING), "ROTATE")
 
 
-def _rotate_current(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _rotate_current(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     yield from _token_call(world, world.truth, "ROTATE")
 
 
-def _set(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _set(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     yield from _token_call(world, world.truth, "SET")
 
 
-def _prove(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _prove(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     pending = world.handed[1] if world.handed else world.secret.value(PENDING)
     if not pending or not world.serves(pending):
         raise StepFailedError("the token in AWSPENDING is not accepted")
     yield world
 
 
-def _prove_alone(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _prove_alone(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     if world.group.slots != (world.truth,):
         raise StepFailedError(f"{world.group} accepts more, or other, than {world.truth}")
     yield world
 
 
-def _monitor(world: World, journey: Journey, keep: tuple[str, ...]) -> Iterator[World]:
+def _monitor(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     if world.group.slots != (world.truth,):
         raise StepFailedError(f"{world.group} still accepts others, whom nobody would miss")
     yield world
 
 
-_STEPS: Mapping[Step, Callable[[World, Journey, tuple[str, ...]], Iterator[World]]] = {
-    **{step: _turn(step) for step in journeys.TURNS},
+_STEPS: Mapping[Step, Callable[[World, Operation, tuple[str, ...]], Iterator[World]]] = {
+    **{step: _turn(step) for step in operations.CUTOVERS},
     Step.PREFER_TLS: _tls("preferred"),
     Step.REQUIRE_TLS: _tls("required"),
     Step.PROMOTE_PENDING: _promote,
