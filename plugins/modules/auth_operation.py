@@ -625,10 +625,10 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Inquiry
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.change_run import Inquiry
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import MONITOR_SPEC, monitoring
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish, finish_targets
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_targets, finish
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import CUTOVERS, Operation, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
@@ -801,7 +801,7 @@ def in_targets(module: AnsibleAWSModule) -> None:
     if module.check_mode:
         names = map(str, targets) if len(targets) > 1 else [""]
         diff = [one for name, groups in zip(names, fared, strict=True) for one in diff_of_plans(groups, name)]
-    finish_targets(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
+    exit_with_targets(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
 def main() -> None:

@@ -293,8 +293,8 @@ outcomes:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.tokens import (

@@ -209,10 +209,10 @@ outcomes:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Order
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.change import bring_about
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.change_run import Order
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import Change, finish
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.place import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.strategies import order_for
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import collect
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of

@@ -38,7 +38,7 @@ from integration.scenes import (
 from waiting import PATIENCE, wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import carry_out
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Case
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.change_run import ChangeRun
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import lifecycle, records
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import modify as modifying
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
@@ -346,7 +346,7 @@ class TestManyGroups:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
 
-        def late(clients: Clients, case: Case, entry: Entry | None) -> Entry | None:
+        def late(clients: Clients, case: ChangeRun, entry: Entry | None) -> Entry | None:
             if case.progress.id == taken and not until:
                 other()
                 until.append(cutover() or 0)
@@ -371,7 +371,7 @@ class TestManyGroups:
         monkeypatch.setattr(records, "_READ_COUNTS_FOR", 0.0)
         taken, record, theirs = self.GROUPS[-1], carry_out._record, list[str]()
 
-        def late(clients: Clients, case: Case, entry: Entry | None) -> Entry | None:
+        def late(clients: Clients, case: ChangeRun, entry: Entry | None) -> Entry | None:
             if case.progress.id == taken and not theirs:
                 emulator.faults({"kind": "halt", "action": MODIFY, "id": taken})
                 process = start(emulator, "auth_operation", rotation(emulator, replication_group_ids=[taken]))

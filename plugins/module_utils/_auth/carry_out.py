@@ -26,8 +26,8 @@ from .._core.explain import describe_all
 from .._core.states import Call, CallKind, State, apply
 from .._data_plane.probe import as_evidence
 from .._fan_out import fan_out
-from .case import Case, Order
-from .look import ask, conclude_case
+from .change_run import ChangeRun, Order
+from .look import ask, conclude_run
 from .observe import Observation
 from .outcome import shown_evidence, shown_states
 from .staleness import Sent
@@ -37,55 +37,55 @@ from .tokens import TokenSet, label
 _NODES_GRACE = 30.0
 
 
-def act(clients: Clients, order: Order, cases: Mapping[str, Case]) -> list[str]:
+def act(clients: Clients, order: Order, runs: Mapping[str, ChangeRun]) -> list[str]:
     """Make the planned call on every group; return those to look at again, because it may have been made or not, or
     because somebody else has changed the group since it was planned for.
     """
 
     def work(key: str) -> bool:
-        return _act_on(clients, order, cases[key])
+        return _act_on(clients, order, runs[key])
 
-    results = fan_out(cases, work)
+    results = fan_out(runs, work)
     again = []
     for key, result in results.items():
         if isinstance(result, Exception):
-            cases[key].fail(str(result) if isinstance(result, AuthError) else f"{key}: {result}")
+            runs[key].fail(str(result) if isinstance(result, AuthError) else f"{key}: {result}")
         elif result:
             again.append(key)
     return again
 
 
-def _act_on(clients: Clients, order: Order, case: Case) -> bool:
+def _act_on(clients: Clients, order: Order, run: ChangeRun) -> bool:
     """Write ahead and call. Returns whether to look again.
 
     Raises :class:`AuthError` where AWS refuses, or could not be asked whether the group is as it was planned for.
     """
-    if case.seen is None or case.plan is None:
+    if run.seen is None or run.plan is None:
         return False
-    group, call, expected = case.seen.group, case.plan.calls[0], case.plan.after
+    group, call, expected = run.seen.group, run.plan.calls[0], run.plan.after
     # First the queue, then the record: it says when the call was announced, and until when clients have time.
     turn = clients.turn(modify.ACTION)
-    before = _entry(case, case.belief, None)
-    case.entry = _entry(case, case.belief, call)
-    if case.entry and order.soak > 0 and call.kind is not CallKind.SET:
+    before = _entry(run, run.belief, None)
+    run.entry = _entry(run, run.belief, call)
+    if run.entry and order.soak > 0 and call.kind is not CallKind.SET:
         # Whoever goes on from here, however soon: clients have no less than this time.
-        case.entry = replace(case.entry, cutover_until=int(time.time() + order.soak))
-    announced = case.entry or _without_call(case.seen.entry)
+        run.entry = replace(run.entry, cutover_until=int(time.time() + order.soak))
+    announced = run.entry or _without_call(run.seen.entry)
     ahead = None
     if order.record and announced:
         try:
-            ahead = _record(clients, case, announced)
+            ahead = _record(clients, run, announced)
         except Exception as error:
             if isinstance(error, ChangedSince) or classify(error) is Kind.BUSY:
-                _overtaken(case, before, error)
+                _overtaken(run, before, error)
                 return True
             text = explain(error, "elasticache:AddTagsToResource", clients.region)
             raise AuthError(
                 f"{group.id}: the record could not be written ahead of {call.kind.name}, so that is not called. {text} "
                 "Without the record (record: false) a run that is cut off can't be told from one that never was."
             ) from error
-    earlier, called_at, as_seen = case.sent, case.called_at, case.progress.after
-    unknown = shown_states(case.seen.belief.states | expected, group)
+    earlier, called_at, as_seen = run.sent, run.called_at, run.progress.after
+    unknown = shown_states(run.seen.belief.states | expected, group)
     attempted = float("-inf")
 
     def check() -> None:
@@ -94,10 +94,10 @@ def _act_on(clients: Clients, order: Order, case: Case) -> bool:
     def make() -> None:
         nonlocal attempted
         now, attempted = time.time(), time.monotonic()
-        case.progress.after = unknown  # until it is seen
-        case.called_at = called_at or now
-        case.sent, case.refused, case.expected = Sent(call, group.token_date, now), None, expected
-        modify.modify(clients, group, call, case.tokens.values)
+        run.progress.after = unknown  # until it is seen
+        run.called_at = called_at or now
+        run.sent, run.refused, run.expected = Sent(call, group.token_date, now), None, expected
+        modify.modify(clients, group, call, run.tokens.values)
 
     try:
         clients.paced(modify.ACTION, make, check=check, turn=turn)
@@ -107,18 +107,18 @@ def _act_on(clients: Clients, order: Order, case: Case) -> bool:
         if not unmade and classify(error) is Kind.AMBIGUOUS:
             return True
         if busy and earlier:
-            case.sent = earlier  # which may be what it is busy with
+            run.sent = earlier  # which may be what it is busy with
             return True
-        case.sent, case.refused, case.called_at, case.progress.after = None, ahead, called_at, as_seen
+        run.sent, run.refused, run.called_at, run.progress.after = None, ahead, called_at, as_seen
         if busy:
-            _overtaken(case, before, error)
+            _overtaken(run, before, error)
             return True
-        against = _speaks_against(case, call, error)
-        left = _left_by_refusal(case, call, error)
+        against = _speaks_against(run, call, error)
+        left = _left_by_refusal(run, call, error)
         if left:
-            case.seen, case.progress.after = replace(case.seen, belief=Belief(left)), shown_states(left, group)
+            run.seen, run.progress.after = replace(run.seen, belief=Belief(left)), shown_states(left, group)
         if order.record and ahead:
-            _take_back(clients, case, before, disproved=bool(left))
+            _take_back(clients, run, before, disproved=bool(left))
         if isinstance(error, AuthError):
             raise
         text = explain(error, f"elasticache:{modify.ACTION}", clients.region)
@@ -126,13 +126,13 @@ def _act_on(clients: Clients, order: Order, case: Case) -> bool:
     return False
 
 
-def _overtaken(case: Case, before: record.Entry | None, error: Exception) -> None:
+def _overtaken(run: ChangeRun, before: record.Entry | None, error: Exception) -> None:
     """Take note that somebody else is at work on the group: what was planned for it is planned anew."""
-    if case.seen is None:
+    if run.seen is None:
         return
-    case.entry, case.overtaken = before, case.seen.group.token_date or ""
+    run.entry, run.overtaken = before, run.seen.group.token_date or ""
     if isinstance(error, ChangedSince):
-        case.progress.warnings.append(f"{error} It is planned anew.")
+        run.progress.warnings.append(f"{error} It is planned anew.")
 
 
 def _without_call(entry: record.Entry | None) -> record.Entry | None:
@@ -144,7 +144,7 @@ def _without_call(entry: record.Entry | None) -> record.Entry | None:
     return replace(entry, call=None) if entry is not None and entry.call else None
 
 
-def _take_back(clients: Clients, case: Case, before: record.Entry | None, *, disproved: bool) -> None:
+def _take_back(clients: Clients, run: ChangeRun, before: record.Entry | None, *, disproved: bool) -> None:
     """Say in the record that the call which AWS refused was not made. The refusal is what the user must hear of.
 
     It speaks against what was assumed: then the earlier record is put back, if that was none of an assumption too. Of
@@ -152,21 +152,21 @@ def _take_back(clients: Clients, case: Case, before: record.Entry | None, *, dis
     """
     if disproved:
         before = None
-    elif case.seen and (before is None or before.assumed):
-        earlier = case.seen.earlier or case.seen.entry
+    elif run.seen and (before is None or before.assumed):
+        earlier = run.seen.earlier or run.seen.entry
         before = None if earlier is None or earlier.assumed else earlier
     try:
-        _record(clients, case, before)
+        _record(clients, run, before)
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", clients.region)
-        case.progress.warnings.append(f"{case.progress.id}: the record still names the refused call. {text}")
+        run.progress.warnings.append(f"{run.progress.id}: the record still names the refused call. {text}")
 
 
-def _left_by_refusal(case: Case, call: Call, error: Exception) -> frozenset[State]:
+def _left_by_refusal(run: ChangeRun, call: Call, error: Exception) -> frozenset[State]:
     """Return the states that are left when AWS refuses a SET that is right by the record, and no node was heard; none
     where it tells nothing. The date that a call on record was to move may have been moved by somebody else.
     """
-    seen = case.seen
+    seen = run.seen
     if seen is None or call.kind is not CallKind.SET or not is_about_state(error):
         return frozenset()
     if seen.heard or seen.belief.assumed or not seen.belief.recorded:
@@ -175,14 +175,14 @@ def _left_by_refusal(case: Case, call: Call, error: Exception) -> frozenset[Stat
     return frozenset(state for state in possible if apply(state, call) is None)
 
 
-def _speaks_against(case: Case, call: Call, error: Exception) -> str:
+def _speaks_against(run: ChangeRun, call: Call, error: Exception) -> str:
     """Say what AWS's refusal tells of a state that was assumed, or on record; empty where it tells nothing."""
-    belief = case.belief
-    if disproved := _left_by_refusal(case, call, error):
+    belief = run.belief
+    if disproved := _left_by_refusal(run, call, error):
         return f" So the record is wrong, and not kept. It may be {describe_all(disproved, label)}."
-    if case.seen is None or belief is None or not belief.assumed or not is_about_state(error):
+    if run.seen is None or belief is None or not belief.assumed or not is_about_state(error):
         return ""
-    others = case.seen.unassumed.states if case.seen.unassumed else case.seen.belief.states
+    others = run.seen.unassumed.states if run.seen.unassumed else run.seen.belief.states
     left = [state for state in others if apply(state, call) is None]
     may_be = f" It may be {describe_all(left, label)}." if left else ""
     return (
@@ -191,17 +191,17 @@ def _speaks_against(case: Case, call: Call, error: Exception) -> str:
     )
 
 
-def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> None:
+def arrive(clients: Clients, order: Order, runs: Mapping[str, ChangeRun], deadline: float) -> None:
     """Wait for the groups on which a call was made, prove that they arrived, and write that down."""
-    called = {key: case for key, case in cases.items() if case.sent and not case.progress.error and case.seen}
+    called = {key: run for key, run in runs.items() if run.sent and not run.progress.error and run.seen}
     sent: dict[str, Sent] = {}
-    for key, case in called.items():
-        if case.sent is None:
+    for key, run in called.items():
+        if run.sent is None:
             continue
-        note_sent(key, case)
-        sent[key] = case.sent
-        if not order.wait and case.plan:
-            case.progress.msg = f"{key}: will become {describe_all(case.plan.after, label)}."
+        note_sent(key, run)
+        sent[key] = run.sent
+        if not order.wait and run.plan:
+            run.progress.msg = f"{key}: will become {describe_all(run.plan.after, label)}."
     if not order.wait or not sent:
         return
     arrived = {}
@@ -219,11 +219,11 @@ def arrive(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: 
         fan_out(arrived, work)
 
 
-def note_sent(key: str, case: Case) -> None:
+def note_sent(key: str, run: ChangeRun) -> None:
     """Put the call that was made, or may have been, among those that are told."""
-    if case.sent is not None:
-        case.progress.changed = True
-        case.progress.api_calls.append(modify.shown(key, case.sent.call))
+    if run.sent is not None:
+        run.progress.changed = True
+        run.progress.api_calls.append(modify.shown(key, run.sent.call))
 
 
 def _wait(clients: Clients, order: Order, sent: Mapping[str, Sent], deadline: float) -> dict[str, Waited]:
@@ -238,39 +238,39 @@ def _wait(clients: Clients, order: Order, sent: Mapping[str, Sent], deadline: fl
     return ended
 
 
-def _prove(clients: Clients, order: Order, cases: Mapping[str, Case], groups: Mapping[str, Group]) -> None:
+def _prove(clients: Clients, order: Order, runs: Mapping[str, ChangeRun], groups: Mapping[str, Group]) -> None:
     """Ask the nodes whether what the API calls done is done; they get a while to agree."""
     pending = dict(groups)
     give_up = time.monotonic() + _NODES_GRACE
     while pending:
-        told = ask(clients, order, {key: cases[key] for key in pending}, pending.values())
+        told = ask(clients, order, {key: runs[key] for key in pending}, pending.values())
         for key, group in list(pending.items()):
-            case = cases[key]
-            seen = conclude_case(order, case, group, case.entry, told.get(key, ()))
-            doubt = _doubt(order, case, seen)
+            run = runs[key]
+            seen = conclude_run(order, run, group, run.entry, told.get(key, ()))
+            doubt = _doubt(order, run, seen)
             if doubt and time.monotonic() < give_up:
                 continue
             del pending[key]
-            case.progress.duration = time.monotonic() - case.begun
+            run.progress.duration = time.monotonic() - run.begun
             if isinstance(seen, Observation):
-                case.seen = seen
-                case.progress.evidence = shown_evidence(group, seen.belief, seen.answers)
-                case.progress.after = shown_states(seen.belief.states, group)
-                case.progress.msg = f"{key}: now {describe_all(seen.belief.states, label)}."
+                run.seen = seen
+                run.progress.evidence = shown_evidence(group, seen.belief, seen.answers)
+                run.progress.after = shown_states(seen.belief.states, group)
+                run.progress.msg = f"{key}: now {describe_all(seen.belief.states, label)}."
             if doubt:
-                case.fail(doubt)
+                run.fail(doubt)
             else:
-                case.done_at = time.time()
+                run.done_at = time.time()
         if pending:
             clients.pause(1.0)
 
 
-def _doubt(order: Order, case: Case, seen: Observation | AuthError) -> str:
+def _doubt(order: Order, run: ChangeRun, seen: Observation | AuthError) -> str:
     """Say what speaks against the group having arrived; empty where nothing does."""
     if isinstance(seen, AuthError):
         return str(seen)
     told = as_evidence(seen.answers)
-    wanted = order.wish(seen.group.id, case.tokens).token
+    wanted = order.wish(seen.group.id, run.tokens).token
     if not seen.belief.drift and (told is None or told.tokens.get(wanted) is not Answer.REFUSED):
         return ""
     return (
@@ -280,51 +280,51 @@ def _doubt(order: Order, case: Case, seen: Observation | AuthError) -> str:
     )
 
 
-def write_cutovers(clients: Clients, cases: Mapping[str, Case], seconds: float, *, take_over: bool) -> None:
+def write_cutovers(clients: Clients, runs: Mapping[str, ChangeRun], seconds: float, *, take_over: bool) -> None:
     """Put on record that clients have so many ``seconds`` from now on, so that no other run cuts that short.
 
     What another run has put on record lasts longer where it is later, but with ``take_over``. A failure is a warning.
     """
 
     def work(key: str) -> None:
-        case = cases[key]
-        entry = _entry(case, case.seen.belief, None) if case.seen else None
-        if case.seen is None or entry is None:
+        run = runs[key]
+        entry = _entry(run, run.seen.belief, None) if run.seen else None
+        if run.seen is None or entry is None:
             return
-        before = 0 if take_over else case.seen.cutover_until
+        before = 0 if take_over else run.seen.cutover_until
         entry = replace(entry, cutover_until=max(int(time.time() + seconds), before))
         try:
-            _record(clients, case, entry)
+            _record(clients, run, entry)
         except Exception as error:  # pylint: disable=broad-exception-caught
             text = explain(error, "elasticache:AddTagsToResource", clients.region)
-            case.progress.warnings.append(
+            run.progress.warnings.append(
                 f"{key}: the end of the client cutover could not be recorded, so another run may end it early. {text}"
             )
             return
-        case.seen = replace(case.seen, entry=entry, recorded=frozenset(case.recorded))
+        run.seen = replace(run.seen, entry=entry, recorded=frozenset(run.recorded))
 
-    fan_out(cases, work)
+    fan_out(runs, work)
 
 
-def _write_down(clients: Clients, case: Case) -> None:
+def _write_down(clients: Clients, run: ChangeRun) -> None:
     """Record what is in force now. A failure is a warning: the call written ahead tells as much to the next run."""
-    if case.seen is None or case.progress.error:
+    if run.seen is None or run.progress.error:
         return
-    entry = _entry(case, case.seen.belief, None)
+    entry = _entry(run, run.seen.belief, None)
     if entry is None:
         return
     try:
-        _record(clients, case, entry)
+        _record(clients, run, entry)
     except Exception as error:  # pylint: disable=broad-exception-caught
         text = explain(error, "elasticache:AddTagsToResource", clients.region)
-        case.progress.warnings.append(f"{case.progress.id}: the record was not brought up to date. {text}")
+        run.progress.warnings.append(f"{run.progress.id}: the record was not brought up to date. {text}")
         return
-    case.seen = replace(case.seen, recorded=frozenset(case.recorded))  # for who goes on from there
+    run.seen = replace(run.seen, recorded=frozenset(run.recorded))  # for who goes on from there
 
 
-def _entry(case: Case, belief: Belief | None, call: Call | None) -> record.Entry | None:
+def _entry(run: ChangeRun, belief: Belief | None, call: Call | None) -> record.Entry | None:
     """Return what to write down, in token names; nothing where the state is not certain."""
-    return _entry_of(case.seen, belief, call) if case.seen and belief else None
+    return _entry_of(run.seen, belief, call) if run.seen and belief else None
 
 
 def _entry_of(seen: Observation, belief: Belief, call: Call | None) -> record.Entry | None:
@@ -334,7 +334,7 @@ def _entry_of(seen: Observation, belief: Belief, call: Call | None) -> record.En
     return record.Entry(state, call, seen.group.token_date, int(time.time()), assumed=belief.assumed)
 
 
-def _record(clients: Clients, case: Case, entry: record.Entry | None) -> record.Entry | None:
+def _record(clients: Clients, run: ChangeRun, entry: record.Entry | None) -> record.Entry | None:
     """Write ``entry`` (``None``: that nothing is known), its tokens by reference, and return it so.
 
     Raises botocore's exceptions, and :class:`ChangedSince` where another run has changed the group, or written a
@@ -342,10 +342,10 @@ def _record(clients: Clients, case: Case, entry: record.Entry | None) -> record.
 
     A token that the record names already keeps that name, and names that came from a record are references.
     """
-    if case.seen is None:
+    if run.seen is None:
         return None
-    referring = entry and _referring(case.seen, case.tokens, entry)
-    _write(clients, case.seen.group, referring, case.recorded)
+    referring = entry and _referring(run.seen, run.tokens, entry)
+    _write(clients, run.seen.group, referring, run.recorded)
     return referring
 
 

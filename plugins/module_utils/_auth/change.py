@@ -18,7 +18,7 @@ from .._core.errors import AuthError
 from .._core.explain import clock
 from .._core.states import CallKind
 from .carry_out import act, arrive, note_sent
-from .case import Case, Order
+from .change_run import ChangeRun, Order
 from .decide import decide, predict
 from .look import look
 from .observe import Observation
@@ -43,15 +43,15 @@ def bring_about(
     begun = time.monotonic()
     deadline = begun + order.timeout
     clients.groups_at_once = max(clients.groups_at_once, len(tokens))
-    cases = {}
+    runs = {}
     for key, given in tokens.items():
-        case = Case(Change(key), given if isinstance(given, TokenSet) else TokenSet(), begun)
-        case.known = known.get(key) if known else None
+        run = ChangeRun(Change(key), given if isinstance(given, TokenSet) else TokenSet(), begun)
+        run.known = known.get(key) if known else None
         if isinstance(given, AuthError):
-            case.fail(str(given))
-        cases[key] = case
+            run.fail(str(given))
+        runs[key] = run
 
-    under_way = {key: case for key, case in cases.items() if not case.progress.error}
+    under_way = {key: run for key, run in runs.items() if not run.progress.error}
     for dummy in range(_MAX_ROUNDS):
         if not under_way:
             break
@@ -59,63 +59,65 @@ def bring_about(
             under_way, delayed = _round(clients, order, under_way, deadline)
             deadline += delayed
         except AuthError as error:
-            if not any(case.sent for case in cases.values()):
+            if not any(run.sent for run in runs.values()):
                 raise
             # Groups have been changed: whatever stops us now, the caller must hear of that.
-            for key, case in under_way.items():
-                if not case.progress.error and (case.sent or not case.plan or case.plan.calls):
-                    if not case.progress.api_calls:
-                        note_sent(key, case)
-                    case.fail(f"{key}: {error}")
-            return _progress(cases, begun)
-    for key, case in under_way.items():
-        note_sent(key, case)
-        case.fail(
+            for key, run in under_way.items():
+                if not run.progress.error and (run.sent or not run.plan or run.plan.calls):
+                    if not run.progress.api_calls:
+                        note_sent(key, run)
+                    run.fail(f"{key}: {error}")
+            return _progress(runs, begun)
+    for key, run in under_way.items():
+        note_sent(key, run)
+        run.fail(
             f"{key}: AWS was busy with it, or the connection broke, at each of {_MAX_ROUNDS} tries. Run this again."
         )
-    return _progress(cases, begun)
+    return _progress(runs, begun)
 
 
-def _round(clients: Clients, order: Order, cases: Mapping[str, Case], deadline: float) -> tuple[dict[str, Case], float]:
+def _round(
+    clients: Clients, order: Order, runs: Mapping[str, ChangeRun], deadline: float
+) -> tuple[dict[str, ChangeRun], float]:
     """Look, decide, act and wait; return the groups to look at again, and for how many seconds they queued and rested.
 
     Raises :class:`AuthError`.
     """
-    look(clients, order, cases, deadline)
-    decide(order, cases)
-    acting = {key: case for key, case in cases.items() if case.plan and case.plan.calls}
+    look(clients, order, runs, deadline)
+    decide(order, runs)
+    acting = {key: run for key, run in runs.items() if run.plan and run.plan.calls}
     if order.check_mode:
         predict(acting)
         return {}, 0.0
     resting = _resting(order, acting)
     begun = time.monotonic()
-    again = act(clients, order, {key: case for key, case in acting.items() if key not in resting})
+    again = act(clients, order, {key: run for key, run in acting.items() if key not in resting})
     queued = time.monotonic() - begun
     again += resting
-    arrive(clients, order, {key: case for key, case in cases.items() if key not in again}, deadline + queued)
+    arrive(clients, order, {key: run for key, run in runs.items() if key not in again}, deadline + queued)
     rested = _rest(clients, order, {key: acting[key] for key in resting}, resting)
     return {key: acting[key] for key in again if not acting[key].progress.error}, queued + rested
 
 
-def _resting(order: Order, cases: Mapping[str, Case]) -> dict[str, int]:
+def _resting(order: Order, runs: Mapping[str, ChangeRun]) -> dict[str, int]:
     """Return the groups whose SET has to wait, as it would end the client cutover of another run early, and until when.
 
     With ``take_over`` it has not, and that is told.
     """
     now = time.time()
     ends = {
-        key: case.seen.cutover_until
-        for key, case in cases.items()
-        if case.seen and case.seen.cutover_until > now and case.plan and case.plan.calls[0].kind is CallKind.SET
+        key: run.seen.cutover_until
+        for key, run in runs.items()
+        if run.seen and run.seen.cutover_until > now and run.plan and run.plan.calls[0].kind is CallKind.SET
     }
     if not order.take_over:
         return ends
     for key, until in ends.items():
-        cases[key].progress.warnings.append(f"{key}: {_cutover(until)} is ended early, by SET.")
+        runs[key].progress.warnings.append(f"{key}: {_cutover(until)} is ended early, by SET.")
     return {}
 
 
-def _rest(clients: Clients, order: Order, cases: Mapping[str, Case], ends: Mapping[str, int]) -> float:
+def _rest(clients: Clients, order: Order, runs: Mapping[str, ChangeRun], ends: Mapping[str, int]) -> float:
     """Wait until all client cutovers are over, say so, and return for how many seconds."""
     if not ends:
         return 0.0
@@ -124,14 +126,14 @@ def _rest(clients: Clients, order: Order, cases: Mapping[str, Case], ends: Mappi
         while (left := max(ends.values()) - time.time()) > 0:
             clients.pause(left)
     rested = time.monotonic() - begun
-    for key, case in cases.items():
+    for key, run in runs.items():
         try:
             if order.rested:
                 order.rested()
         except AuthError as error:
-            case.fail(str(error))
+            run.fail(str(error))
             continue
-        case.progress.warnings.append(
+        run.progress.warnings.append(
             f"{key}: SET was made {rested:.0f} s later, after {_cutover(ends[key])}. take_over: true ends it early."
         )
     return rested
@@ -141,12 +143,12 @@ def _cutover(until: int) -> str:
     return f"the client cutover of another run, which lasts until {clock(until)}"
 
 
-def _progress(cases: Mapping[str, Case], begun: float) -> list[Change]:
+def _progress(runs: Mapping[str, ChangeRun], begun: float) -> list[Change]:
     changes = []
-    for case in cases.values():
-        case.progress.duration = case.progress.duration or time.monotonic() - begun
-        if isinstance(case.progress, Change):
-            case.progress.called_at, case.progress.done_at = case.called_at, case.done_at
-            case.progress.seen, case.progress.overtaken = case.seen, case.overtaken is not None
-            changes.append(case.progress)
+    for run in runs.values():
+        run.progress.duration = run.progress.duration or time.monotonic() - begun
+        if isinstance(run.progress, Change):
+            run.progress.called_at, run.progress.done_at = run.called_at, run.done_at
+            run.progress.seen, run.progress.overtaken = run.seen, run.overtaken is not None
+            changes.append(run.progress)
     return changes

@@ -14,48 +14,48 @@ from .._core.explain import describe_all, refusal
 from .._core.plan import NoPlan, Plan, Wish, force_plan, make_plan
 from .._core.states import Call, CallKind, Mode, State
 from .._core.tokens import in_force_violations, rule_violations
-from .case import Case, Order
+from .change_run import ChangeRun, Order
 from .outcome import shown_states
 from .tokens import TokenSet, invalid, label
 
 
-def decide(order: Order, cases: Mapping[str, Case]) -> None:
+def decide(order: Order, runs: Mapping[str, ChangeRun]) -> None:
     """Plan for every group; where there is no plan, say why."""
-    for key, case in cases.items():
-        if case.progress.error or case.seen is None:
+    for key, run in runs.items():
+        if run.progress.error or run.seen is None:
             continue
-        wish = order.wish(key, case.tokens)
-        group = case.seen.group
-        if case.overtaken not in (None, group.token_date or ""):
+        wish = order.wish(key, run.tokens)
+        group = run.seen.group
+        if run.overtaken not in (None, group.token_date or ""):
             # What the caller said of the state, and insisted on, was about the one before someone else changed it.
             order_now = replace(order, assume_state=None, force=False)
         else:
             order_now = order
-        case.belief, plan = _plan(order_now, case.seen.belief, wish, case.expected if _shows(case) else None)
+        run.belief, plan = _plan(order_now, run.seen.belief, wish, run.expected if _shows(run) else None)
         if isinstance(plan, NoPlan):
-            message = refusal(key, plan, wish, label, _settling(order_now, case, wish))
-            if plan.uncertain or case.progress.drift:
-                message = " ".join(filter(None, (message, case.seen.told_by_nodes())))
-            if case.progress.drift:
+            message = refusal(key, plan, wish, label, _settling(order_now, run, wish))
+            if plan.uncertain or run.progress.drift:
+                message = " ".join(filter(None, (message, run.seen.told_by_nodes())))
+            if run.progress.drift:
                 message += (
                     " The token was changed by someone else since this collection last did (drift):"
                     f" AuthTokenLastModifiedDate is {group.token_date}."
                 )
-            case.fail(message + (_never_in_force(case.tokens) if group.auth_token_enabled else ""))
+            run.fail(message + (_never_in_force(run.tokens) if group.auth_token_enabled else ""))
             continue
-        if problem := _not_taken(key, plan.calls, case.tokens):
-            case.fail(problem)
+        if problem := _not_taken(key, plan.calls, run.tokens):
+            run.fail(problem)
             continue
         if plan.calls and order.planned_for and (words := group.changed_since(order.planned_for)):
-            case.overtaken = group.token_date or ""
-            case.progress.warnings.append(f"{key}: {words}, other than when it was planned for. It is planned anew.")
+            run.overtaken = group.token_date or ""
+            run.progress.warnings.append(f"{key}: {words}, other than when it was planned for. It is planned anew.")
             continue
-        case.plan = plan
+        run.plan = plan
         if not plan.calls:
-            case.progress.after = shown_states(plan.after, group)
-            case.progress.msg = f"{key}: already {describe_all(plan.after, label)}."
-        if case.progress.drift and not case.progress.changed:
-            case.progress.warnings.append(
+            run.progress.after = shown_states(plan.after, group)
+            run.progress.msg = f"{key}: already {describe_all(plan.after, label)}."
+        if run.progress.drift and not run.progress.changed:
+            run.progress.warnings.append(
                 f"{key}: its token was changed by someone else, at {group.token_date}, since this collection last did."
             )
 
@@ -76,20 +76,20 @@ def _never_in_force(tokens: TokenSet) -> str:
     return "".join(f" Note that {label(name)} can't be in force: {'; '.join(why)}." for name, why in wrong.items())
 
 
-def predict(cases: Mapping[str, Case]) -> None:
+def predict(runs: Mapping[str, ChangeRun]) -> None:
     """Fill in what would be done, and to what end: in check mode alone is that told."""
-    for key, case in cases.items():
-        if case.plan is None or case.seen is None:
+    for key, run in runs.items():
+        if run.plan is None or run.seen is None:
             continue
-        case.progress.after = shown_states(case.plan.after, case.seen.group)
-        case.progress.changed = True
-        case.progress.api_calls = [modify.shown(key, call) for call in case.plan.calls]
-        case.progress.msg = f"{key}: would become {describe_all(case.plan.after, label)}."
+        run.progress.after = shown_states(run.plan.after, run.seen.group)
+        run.progress.changed = True
+        run.progress.api_calls = [modify.shown(key, call) for call in run.plan.calls]
+        run.progress.msg = f"{key}: would become {describe_all(run.plan.after, label)}."
 
 
-def _shows(case: Case) -> bool:
+def _shows(run: ChangeRun) -> bool:
     """Whether a call that may have been made shows: then it is not made again, however little else is known."""
-    return case.sent is not None and case.seen is not None and not case.sent.lack(case.seen.group)
+    return run.sent is not None and run.seen is not None and not run.sent.lack(run.seen.group)
 
 
 def _plan(order: Order, belief: Belief, wish: Wish, arrived: frozenset[State] | None) -> tuple[Belief, Plan | NoPlan]:
@@ -122,15 +122,15 @@ def _word_helps(order: Order, belief: Belief, wish: Wish) -> bool:
     return any(isinstance(plan, Plan) and plan.calls for plan in plans)
 
 
-def _settling(order: Order, case: Case, wish: Wish) -> list[str]:
+def _settling(order: Order, run: ChangeRun, wish: Wish) -> list[str]:
     """What would settle an uncertainty here, as phrases."""
-    seen = case.seen
+    seen = run.seen
     ways = []
     if order.probing.mode == "never":
         ways.append("use probe: auto, so that the nodes are asked")
     elif seen is not None and not seen.heard:
         ways.append("run where the nodes can be reached, so that they are asked")
-    if not case.tokens.complete:
+    if not run.tokens.complete:
         ways.append(
             "name every other token that may be in force in known_auth_tokens ([] where there is none) or "
             "previous_auth_tokens"

@@ -21,7 +21,7 @@ from .._core import record
 from .._core.errors import AuthError
 from .._data_plane.probe import NodeAnswer, Reach
 from .._fan_out import fan_out
-from .case import Case, Inquiry
+from .change_run import ChangeRun, Inquiry
 from .observe import (
     Observation,
     SecondaryGroup,
@@ -38,33 +38,33 @@ from .staleness import outlast, written
 _MOMENT = 20.0
 
 
-def look(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline: float) -> None:
+def look(clients: Clients, inquiry: Inquiry, runs: Mapping[str, ChangeRun], deadline: float) -> None:
     """Observe every group, once nothing is under way there: a change that is, is joined and not repeated."""
-    for case in cases.values():
-        case.seen = case.plan = None
-    groups = _settled_groups(clients, inquiry, cases, deadline)
-    groups = {key: group for key, group in groups.items() if not _is_known(cases[key], group)}
+    for run in runs.values():
+        run.seen = run.plan = None
+    groups = _settled_groups(clients, inquiry, runs, deadline)
+    groups = {key: group for key, group in groups.items() if not _is_known(runs[key], group)}
     recorded = read_records(clients, groups.values()) if inquiry.record else {}
-    _observe(clients, inquiry, cases, groups, recorded, deadline)
+    _observe(clients, inquiry, runs, groups, recorded, deadline)
     if inquiry.record and len(groups) > READ_SINGLY:
         # Tags read in bulk may be behind. A record that is missing there is asked for where it could settle anything.
-        unsettled = [groups[key] for key in groups if not recorded.get(key) and _open(cases[key])]
+        unsettled = [groups[key] for key in groups if not recorded.get(key) and _open(runs[key])]
         found = read_records(clients, unsettled, singly=True)
-        _observe(clients, inquiry, cases, {key: groups[key] for key, entry in found.items() if entry}, found, deadline)
+        _observe(clients, inquiry, runs, {key: groups[key] for key, entry in found.items() if entry}, found, deadline)
 
 
-def _open(case: Case) -> bool:
+def _open(run: ChangeRun) -> bool:
     """Whether it is still open what the group accepts, or only some of its nodes have said so."""
-    if case.seen is None or not case.seen.group.auth_token_enabled:
+    if run.seen is None or not run.seen.group.auth_token_enabled:
         return False
-    everywhere = all(answer.reach is Reach.ANSWERED for answer in case.seen.answers) and case.seen.answers
-    return case.seen.belief.certain is None or not everywhere
+    everywhere = all(answer.reach is Reach.ANSWERED for answer in run.seen.answers) and run.seen.answers
+    return run.seen.belief.certain is None or not everywhere
 
 
 def _observe(
     clients: Clients,
     inquiry: Inquiry,
-    cases: Mapping[str, Case],
+    runs: Mapping[str, ChangeRun],
     groups: Mapping[str, Group],
     recorded: Mapping[str, record.Entry | None],
     deadline: float,
@@ -73,95 +73,97 @@ def _observe(
     groups = dict(groups)
     for key, found in recorded.items():
         if found is not None:
-            cases[key].recorded.add(found)
-    entries = {key: recorded.get(key) or cases[key].entry for key in groups}
-    entries = {key: _without_refused(entry, cases[key].refused) for key, entry in entries.items()}
+            runs[key].recorded.add(found)
+    entries = {key: recorded.get(key) or runs[key].entry for key in groups}
+    entries = {key: _without_refused(entry, runs[key].refused) for key, entry in entries.items()}
     withdrawn = {key: entry for key, entry in entries.items() if entry != recorded.get(key)}
-    entries |= _withdraw(clients, cases, groups, withdrawn)
-    fresh = outlast(clients, groups, {key: cases[key].sent or written(entries[key]) for key in groups})
-    groups |= _settled_groups(clients, inquiry, {key: cases[key] for key in fresh}, deadline) if fresh else {}
-    groups = {key: group for key, group in groups.items() if not cases[key].progress.error}
-    told = ask(clients, inquiry, cases, groups.values())
+    entries |= _withdraw(clients, runs, groups, withdrawn)
+    fresh = outlast(clients, groups, {key: runs[key].sent or written(entries[key]) for key in groups})
+    groups |= _settled_groups(clients, inquiry, {key: runs[key] for key in fresh}, deadline) if fresh else {}
+    groups = {key: group for key, group in groups.items() if not runs[key].progress.error}
+    told = ask(clients, inquiry, runs, groups.values())
     for key, group in groups.items():
-        case = cases[key]
-        seen = conclude_case(inquiry, case, group, entries.get(key), told.get(key, ()))
+        run = runs[key]
+        seen = conclude_run(inquiry, run, group, entries.get(key), told.get(key, ()))
         if isinstance(seen, AuthError):
-            case.fail(str(seen))
+            run.fail(str(seen))
             continue
-        case.seen = seen
-        progress = case.progress
+        run.seen = seen
+        progress = run.progress
         progress.evidence = shown_evidence(group, seen.belief, seen.answers)
         progress.after = shown_states(seen.belief.states, group)
         progress.before = progress.before or progress.after
         progress.drift = progress.drift or seen.belief.drift
 
 
-def _is_known(case: Case, group: Group) -> bool:
+def _is_known(run: ChangeRun, group: Group) -> bool:
     """Take over what was seen a moment ago, where AWS shows the group unchanged: any change would have moved its date.
 
     It counts once: whoever has to look again has reason to.
     """
-    known, case.known = case.known, None
+    known, run.known = run.known, None
     if known is None or known.group != group or not group.auth_token_enabled:
         return False
-    case.seen = known
-    case.recorded |= known.recorded
-    case.progress.evidence = shown_evidence(group, known.belief, known.answers)
-    case.progress.after = shown_states(known.belief.states, group)
-    case.progress.before = case.progress.before or case.progress.after
-    case.progress.drift = case.progress.drift or known.belief.drift
+    run.seen = known
+    run.recorded |= known.recorded
+    run.progress.evidence = shown_evidence(group, known.belief, known.answers)
+    run.progress.after = shown_states(known.belief.states, group)
+    run.progress.before = run.progress.before or run.progress.after
+    run.progress.drift = run.progress.drift or known.belief.drift
     return True
 
 
 def ask(
-    clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], groups: Iterable[Group]
+    clients: Clients, inquiry: Inquiry, runs: Mapping[str, ChangeRun], groups: Iterable[Group]
 ) -> dict[str, tuple[NodeAnswer, ...]]:
     """Ask the nodes of those groups about which they have anything to add: a token hides its state, RBAC does not."""
-    tokens = {key: case.tokens for key, case in cases.items()}
+    tokens = {key: run.tokens for key, run in runs.items()}
     return probe_groups(clients, [group for group in groups if group.auth_token_enabled], tokens, inquiry.probing)
 
 
-def conclude_case(
-    inquiry: Inquiry, case: Case, group: Group, entry: record.Entry | None, told: Iterable[NodeAnswer]
+def conclude_run(
+    inquiry: Inquiry, run: ChangeRun, group: Group, entry: record.Entry | None, told: Iterable[NodeAnswer]
 ) -> Observation | AuthError:
     probing = inquiry.probing if group.auth_token_enabled else replace(inquiry.probing, mode="auto")
     try:
-        return replace(conclude(group, case.tokens, entry, told, probing), recorded=frozenset(case.recorded))
+        return replace(conclude(group, run.tokens, entry, told, probing), recorded=frozenset(run.recorded))
     except AuthError as error:
         return error
 
 
-def _settled_groups(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], deadline: float) -> dict[str, Group]:
+def _settled_groups(
+    clients: Clients, inquiry: Inquiry, runs: Mapping[str, ChangeRun], deadline: float
+) -> dict[str, Group]:
     # Of groups that were seen a moment ago another part of the run may have had a look since.
-    recent = all(case.known for case in cases.values())
-    found = require_all(clients, cases, oldest=time.monotonic() - (_MOMENT if recent else 0.0))
+    recent = all(run.known for run in runs.values())
+    found = require_all(clients, runs, oldest=time.monotonic() - (_MOMENT if recent else 0.0))
     groups: dict[str, Group] = {}
     busy: dict[str, Lack] = {}
     for key, group in found.items():
         if isinstance(group, AuthError):
-            cases[key].fail(str(group))
+            runs[key].fail(str(group))
         elif group.is_secondary and (inquiry.kinds or inquiry.changes_access):
-            cases[key].fail(SecondaryGroup(group))  # before it is waited for, or anything is made of what it shows
+            runs[key].fail(SecondaryGroup(group))  # before it is waited for, or anything is made of what it shows
         elif group.settled:
             groups[key] = group
         elif inquiry.wait:
             busy[key] = settled
-        elif cases[key].sent:
+        elif runs[key].sent:
             # The connection broke, but the call is being carried out: that is all that was asked for.
-            cases[key].progress.changed = True
-            cases[key].progress.msg = f"{key}: the change is under way ({group.pending})."
+            runs[key].progress.changed = True
+            runs[key].progress.msg = f"{key}: the change is under way ({group.pending})."
         else:
-            cases[key].fail(_refuse_busy(group))
+            runs[key].fail(_refuse_busy(group))
     if busy:
         known = [group for group in found.values() if isinstance(group, Group)]
         waited = wait_for(clients, busy, timeout=deadline - time.monotonic(), delay=inquiry.delay, known=known)
         for key, end in waited.items():
             if end.error or end.group is None:
-                cases[key].fail(end.error)
+                runs[key].fail(end.error)
             else:
                 groups[key] = end.group
-    _check(clients, inquiry, cases, groups)
-    return {key: group for key, group in groups.items() if not cases[key].progress.error}
+    _check(clients, inquiry, runs, groups)
+    return {key: group for key, group in groups.items() if not runs[key].progress.error}
 
 
 class BusyGroup(AuthError):
@@ -184,7 +186,7 @@ def _refuse_busy(group: Group) -> AuthError:
     return BusyGroup(group)
 
 
-def _check(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], groups: Mapping[str, Group]) -> None:
+def _check(clients: Clients, inquiry: Inquiry, runs: Mapping[str, ChangeRun], groups: Mapping[str, Group]) -> None:
     versions = engine_versions(clients, groups.values()) if inquiry.kinds else {}
     wanted = {key: inquiry.user_groups_of(key) for key in groups}
     user_groups = describe_user_groups(clients, itertools.chain(*wanted.values())) if inquiry.user_groups else {}
@@ -197,7 +199,7 @@ def _check(clients: Clients, inquiry: Inquiry, cases: Mapping[str, Case], groups
             if set(wanted[key]) - set(group.user_group_ids):
                 check_attachable(group, wanted[key], user_groups)
         except AuthError as error:
-            cases[key].fail(str(error))
+            runs[key].fail(str(error))
 
 
 def _without_refused(entry: record.Entry | None, refused: record.Entry | None) -> record.Entry | None:
@@ -210,7 +212,7 @@ def _without_refused(entry: record.Entry | None, refused: record.Entry | None) -
 
 def _withdraw(
     clients: Clients,
-    cases: Mapping[str, Case],
+    runs: Mapping[str, ChangeRun],
     groups: Mapping[str, Group],
     entries: Mapping[str, record.Entry | None],
 ) -> dict[str, record.Entry]:
@@ -218,19 +220,19 @@ def _withdraw(
 
     Returns the records that turn out to be newer ones of other runs, which stay: tags read in bulk may be behind.
     """
-    refused = {key: entry for key, entry in entries.items() if entry is not None and cases[key].refused}
+    refused = {key: entry for key, entry in entries.items() if entry is not None and runs[key].refused}
     newer: dict[str, record.Entry] = {}
 
     def work(key: str) -> None:
         now = records.entry_in(records.read_singly(clients, [groups[key]])[key])
-        if now is not None and now != cases[key].refused:
+        if now is not None and now != runs[key].refused:
             newer[key] = now
-            cases[key].recorded.add(now)
+            runs[key].recorded.add(now)
         else:
             records.write(clients, groups[key], refused[key])
 
     for key, result in fan_out(refused, work).items():
         if isinstance(result, Exception):
             text = explain(result, "elasticache:AddTagsToResource", clients.region)
-            cases[key].progress.warnings.append(f"{key}: the record still names the refused call. {text}")
+            runs[key].progress.warnings.append(f"{key}: the record still names the refused call. {text}")
     return newer

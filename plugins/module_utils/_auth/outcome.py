@@ -14,7 +14,7 @@ from ansible.module_utils.common.warnings import warn
 from .._aws.groups import Group
 from .._core.evidence import Belief
 from .._core.explain import describe
-from .._core.masking import Mask
+from .._core.redaction import Redactor
 from .._core.states import State
 from .._data_plane.probe import NodeAnswer
 from .._stop import stop_of_process
@@ -92,7 +92,7 @@ def shown_states(states: Iterable[State], group: Group) -> dict[str, Any]:
     }
 
 
-def standing(after: Mapping[str, Any]) -> str:
+def current_state_of(after: Mapping[str, Any]) -> str:
     """Return where a group stands, of what :func:`shown_states` returned for it."""
     text = " or ".join(after["possible_states"])
     return text if after["mode"] else f"unknown: {text}"
@@ -148,7 +148,7 @@ def summary(outcomes: Sequence[Outcome], verb: str) -> str:
     return f"{changed} of {len(outcomes)} groups {verb}."
 
 
-def finish(
+def exit_with_outcomes(
     module: Any,
     progress: Iterable[Progress],
     *,
@@ -161,12 +161,12 @@ def finish(
 
     ``diff``: Ansible's diff where it is not that of :func:`diff_of`.
     """
-    mask = Mask(module.no_log_values)
-    outcomes = _outcomes(mask, progress)
-    _finish(module, mask, [outcomes], {"outcomes": outcomes, **mask(more)}, verb, diff)
+    redact = Redactor(module.no_log_values)
+    outcomes = _outcomes(redact, progress)
+    _exit(module, redact, [outcomes], {"outcomes": outcomes, **redact(more)}, verb, diff)
 
 
-def finish_targets(
+def exit_with_targets(
     module: Any,
     targets: Iterable[Iterable[Progress]],
     *,
@@ -174,25 +174,25 @@ def finish_targets(
     diff: list[dict[str, Any]] | None,
     **more: Any,
 ) -> None:
-    """End the module with the outcomes by place, as :func:`finish` does: a group's id is one in its place only."""
-    mask = Mask(module.no_log_values)
-    told = [_outcomes(mask, progress) for progress in targets]
-    _finish(module, mask, told, {"targets": [{"outcomes": outcomes} for outcomes in told], **mask(more)}, verb, diff)
+    """End the module with the outcomes by place, as :func:`exit_with_outcomes` does: a group's id is one in its place only."""
+    redact = Redactor(module.no_log_values)
+    told = [_outcomes(redact, progress) for progress in targets]
+    _exit(module, redact, told, {"targets": [{"outcomes": outcomes} for outcomes in told], **redact(more)}, verb, diff)
 
 
-def _outcomes(mask: Mask, progress: Iterable[Progress]) -> dict[str, Outcome]:
+def _outcomes(redact: Redactor, progress: Iterable[Progress]) -> dict[str, Outcome]:
     outcomes = {}
     # One after the other: where the caller hands them over, none of a thousand is there twice.
     for one in progress:
-        outcomes[one.id] = mask(one.outcome())
+        outcomes[one.id] = redact(one.outcome())
         for warning in one.warnings:
-            warn(mask(warning))  # not module.warn: amazon.aws passes that to exit_json once more, which is deprecated
+            warn(redact(warning))  # not module.warn: amazon.aws passes that to exit_json once more, which is deprecated
     return outcomes
 
 
-def _finish(
+def _exit(
     module: Any,
-    mask: Mask,
+    redact: Redactor,
     targets: Sequence[Mapping[str, Outcome]],
     told: Mapping[str, Any],
     verb: str,
@@ -203,12 +203,12 @@ def _finish(
         "changed": any(outcome["changed"] for outcome in outcomes),
         "msg": summary(outcomes, verb),
         **told,
-        **mask({"invocation": {"module_args": module.params}}),
+        **redact({"invocation": {"module_args": module.params}}),
     }
     if module._diff:  # pylint: disable=protected-access
-        result["diff"] = [one for place in targets for one in diff_of(place)] if diff is None else mask(diff)
+        result["diff"] = [one for place in targets for one in diff_of(place)] if diff is None else redact(diff)
     # What is masked already Ansible need not look for.
-    module.no_log_values.difference_update(mask.values)
+    module.no_log_values.difference_update(redact.values)
     failed = any(outcome["failed"] for outcome in outcomes) and not module.params.get("continue_on_error")
     # Whoever goes on with the other groups must not take a run that was ended for one that came to its end.
     if failed or stop_of_process().reason:

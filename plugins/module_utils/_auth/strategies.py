@@ -10,7 +10,7 @@ from typing import Any
 
 from .._core.plan import Consent, Wish, WishKind
 from .._core.states import CallKind
-from .case import Order
+from .change_run import Order
 from .tokens import TokenSet
 
 ROTATE, SET, DELETE = "rotate", "set", "delete"

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 
 from .._core.errors import AuthError
 from .._core.evidence import Answer, Probe
-from .._core.masking import Mask
 from .._core.nodes import Node
 from .._core.one_line import one_line
+from .._core.redaction import Redactor
 from .._fan_out import fan_out
 from .exchange import Exchange, ExchangeError
 
@@ -126,7 +126,7 @@ def probe_node(node: Node, credentials: Mapping[str, Credential], transport: Tra
 
 def _told(error: Exception, credentials: Mapping[str, Credential]) -> str:
     """Return what went wrong, in one line. A node may repeat in it what it was sent, or write what it likes."""
-    text = str(Mask(credential.password for credential in credentials.values())(str(error)))
+    text = str(Redactor(credential.password for credential in credentials.values())(str(error)))
     return one_line(text, _MAX_ERROR)
 
 

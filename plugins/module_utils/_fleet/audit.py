@@ -12,8 +12,8 @@ from typing import Any
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 
 from .._auth import options
+from .._auth.common_errors import with_role
 from .._auth.observe import Probing
-from .._auth.place import with_role
 from .._aws.accounts import assume_role
 from .._aws.clients import Clients
 from .._aws.errors import explain

@@ -18,8 +18,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from .._auth.common_errors import for_each, with_role
 from .._auth.failures_monitor import Count, counting
-from .._auth.place import for_each, with_role
 from .._aws import modify, records, secrets
 from .._aws.accounts import clients_of
 from .._aws.clients import Clients

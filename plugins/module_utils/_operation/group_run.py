@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._auth.observe import Observation
-from .._auth.outcome import Outcome, shown_states, standing
+from .._auth.outcome import Outcome, current_state_of, shown_states
 from .._auth.tokens import TokenSet
 from .._core import record
 from .._core.errors import AuthError
@@ -120,7 +120,7 @@ class GroupRun(Planned):
         self.seen, self.kept = seen, kept
 
     def _now(self, after: dict[str, Any]) -> None:
-        self.after, self.current_state = after, standing(after)
+        self.after, self.current_state = after, current_state_of(after)
 
 
 def _possible(shown: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._auth.case import Case, Inquiry
+from .._auth.change_run import ChangeRun, Inquiry
 from .._auth.failures_monitor import Monitoring
 from .._auth.look import BusyGroup, look
 from .._auth.observe import Observation, SecondaryGroup, check_preconditions, engine_versions, probe_groups
@@ -263,7 +263,7 @@ def _seen(
             planned[key].secondary = one if isinstance(one, SecondaryGroup) else None
         else:
             planned[key].secret, planned[key].kept = one.store.name, one
-            cases[key] = Case(planned[key], one.tokens, begun)
+            cases[key] = ChangeRun(planned[key], one.tokens, begun)
     inquiry = replace(request.inquiry, changes_access=request.operation is not Operation.ENABLE_TLS)
     look(clients, inquiry, cases, begun + inquiry.timeout)
     for key, case in cases.items():

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._auth.carry_out import put_on_record, write_cutovers
-from .._auth.case import Case, Order
 from .._auth.change import bring_about
+from .._auth.change_run import ChangeRun, Order
+from .._auth.common_errors import error_of_group, with_role
 from .._auth.failures_monitor import Count, monitor_all
 from .._auth.observe import Observation, probe_groups
 from .._auth.outcome import Progress
-from .._auth.place import told_by, with_role
 from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
 from .._auth.strategies import DELETE, ROTATE, SET, order_for
 from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
@@ -149,7 +149,7 @@ class _Ending:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> bool:
         services, group = self.services, self.group
         if isinstance(error, AuthError):
-            group.error, group.common = told_by(group.id, error, services.ids, services.role), error
+            group.error, group.common = error_of_group(group.id, error, services.ids, services.role), error
         elif isinstance(error, Exception):
             # What was done so far is told all the same; the error's own words may hold anything.
             group.error = f"{group.id}: the module met an error that it does not know, {type(error).__name__}."
@@ -379,9 +379,9 @@ class _Steps:
         group = self.group
         if group.seen is None or Step.SET not in group.remaining_steps:
             return
-        case = Case(group, group.kept.tokens, time.monotonic(), seen=group.seen, recorded=set(group.seen.recorded))
-        write_cutovers(self.clients, {group.id: case}, soak, take_over=self.services.request.take_over)
-        group.seen = case.seen
+        run = ChangeRun(group, group.kept.tokens, time.monotonic(), seen=group.seen, recorded=set(group.seen.recorded))
+        write_cutovers(self.clients, {group.id: run}, soak, take_over=self.services.request.take_over)
+        group.seen = run.seen
 
     def _monitor(self, step: Step) -> None:
         """Look for clients that are refused; where there are too many, accept the token again that they may have."""

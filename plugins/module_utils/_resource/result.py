@@ -26,7 +26,7 @@ def diff_of(progress: Progress) -> dict[str, Any]:
     }
 
 
-def finish(module: Any, what: str, outcome: Outcome) -> None:
+def exit_with_result(module: Any, what: str, outcome: Outcome) -> None:
     """End the module with what happened, and what Describe shows as ``what``."""
     progress = outcome.progress
     for warning in progress.warnings:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.case import Inquiry
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.change_run import Inquiry
 from ansible_collections.elasticache.auth.plugins.module_utils._core import record, states
 from ansible_collections.elasticache.auth.plugins.module_utils._core.evidence import UNKNOWN_TOKENS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation, Phase

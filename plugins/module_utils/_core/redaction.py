@@ -19,7 +19,7 @@ WHOLE, PART = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "********"
 SHORTEST = 16
 
 
-class Mask:
+class Redactor:
     """Masks values of :data:`SHORTEST` characters and more, wherever they stand."""
 
     def __init__(self, values: Iterable[str]) -> None:

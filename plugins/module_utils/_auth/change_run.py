@@ -66,7 +66,7 @@ class Order(Inquiry):
 
 
 @dataclass
-class Case:
+class ChangeRun:
     """One group under way.
 
     ``known`` is what was seen of it a moment ago; ``belief`` is what the plan was made from, ``entry`` what was

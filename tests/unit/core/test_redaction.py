@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject as Drawing
 
-from ansible_collections.elasticache.auth.plugins.module_utils._core.masking import PART, SHORTEST, WHOLE, Mask
+from ansible_collections.elasticache.auth.plugins.module_utils._core.redaction import PART, SHORTEST, WHOLE, Redactor
 
 A, B = "alpha-token-0123456789", "bravo-token-0123456789"
 #: Few characters, so that values share beginnings, contain each other and overlap.
@@ -37,11 +37,11 @@ filler = st.text(LETTERS + "-", max_size=20)
     ],
 )
 def test_masks(value: Any, masked: Any) -> None:
-    assert Mask([A, B])(value) == masked
+    assert Redactor([A, B])(value) == masked
 
 
 def test_a_number() -> None:
-    assert Mask(["1234567890123456"])({"a": 1234567890123456, "b": 91234567890123456, "c": 12}) == {
+    assert Redactor(["1234567890123456"])({"a": 1234567890123456, "b": 91234567890123456, "c": 12}) == {
         "a": WHOLE,
         "b": WHOLE,
         "c": 12,
@@ -50,13 +50,13 @@ def test_a_number() -> None:
 
 def test_one_within_another_and_overlapping_ones() -> None:
     long = f"x{A}y"
-    assert Mask([A, long])(f"<{long}> <{A}>") == f"<{PART}> <{PART}>"
+    assert Redactor([A, long])(f"<{long}> <{A}>") == f"<{PART}> <{PART}>"
     first, second = "a" * 10 + "b" * 10, "b" * 10 + "c" * 10
-    assert Mask([first, second])(f"<{'a' * 10}{'b' * 10}{'c' * 10}>") == f"<{PART}>"
+    assert Redactor([first, second])(f"<{'a' * 10}{'b' * 10}{'c' * 10}>") == f"<{PART}>"
 
 
 def test_short_values_are_left_to_ansible() -> None:
-    mask = Mask([A, "short"])
+    mask = Redactor([A, "short"])
     assert mask.values == {A}
     assert mask("short") == "short"
 
@@ -67,7 +67,7 @@ def test_nothing_that_is_masked_is_left(found: set[str], between: list[str], dat
     drawn = data.draw(st.lists(st.sampled_from(sorted(found)))) if found else []
     parts = [*between, *drawn]
     text = "".join(data.draw(st.permutations(parts)))
-    masked = Mask(found)({"text": text})["text"]
+    masked = Redactor(found)({"text": text})["text"]
     assert not [value for value in found if value in masked]
     if not [value for value in found if value in text]:
         assert masked == text
@@ -79,4 +79,4 @@ def test_it_masks_what_ansible_masks(found: set[str], data: Drawing) -> None:
     words = st.sampled_from([*sorted(found), "x", "-", "group"])
     texts = data.draw(st.lists(st.lists(words, max_size=6).map(" ".join)))
     result = {"texts": texts, "number": 7, "none": None}
-    assert Mask(found)(result) == json.loads(json.dumps(remove_values(result, found)))
+    assert Redactor(found)(result) == json.loads(json.dumps(remove_values(result, found)))

@@ -31,10 +31,10 @@ def for_each(
     except AuthError as error:
         if not params["continue_on_error"]:
             raise
-        return [failed(key, told_by(key, error, ids, params.get("assume_role_arn"))) for key in ids]
+        return [failed(key, error_of_group(key, error, ids, params.get("assume_role_arn"))) for key in ids]
 
 
-def told_by(key: str, error: AuthError, ids: Sequence[str], role: str | None) -> str:
+def error_of_group(key: str, error: AuthError, ids: Sequence[str], role: str | None) -> str:
     """Return an error of all groups in the words of one: some are told of the group at which they were met."""
     text = str(error)
     for one in ids:
