@@ -118,7 +118,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth import opti
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
-from ansible_collections.elasticache.auth.plugins.module_utils._fleet.audit import Place, look
+from ansible_collections.elasticache.auth.plugins.module_utils._fleet.audit import AuditTarget, look_at_targets
 
 #: The role that this module is part of.
 ROLE = "audit"
@@ -141,7 +141,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     targets = [
-        Place(
+        AuditTarget(
             region=given["region"],
             role=given["assume_role_arn"],
             known=tuple(given["known"]),
@@ -153,7 +153,7 @@ def main() -> None:
     ]
     try:
         options.check_lists(module)
-        seen = look(Clients(module), targets, options.probing(module.params))
+        seen = look_at_targets(Clients(module), targets, options.probing(module.params))
     except AuthError as error:
         module.fail_json(msg=for_role(str(error), ROLE))
     incomplete = [for_role(text, ROLE) for text in seen.incomplete]

@@ -125,7 +125,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_mo
     monitor_all,
     monitoring,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_outcomes
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 
@@ -146,7 +146,7 @@ def main() -> None:
             lambda key, error: Monitored(key, error=error),
             lambda: monitor_all(clients_of(module), ids, how, check_mode=module.check_mode),
         )
-        finish(module, monitored, verb="had to be changed")
+        exit_with_outcomes(module, monitored, verb="had to be changed")
     except AuthError as error:
         module.fail_json(msg=str(error))
 

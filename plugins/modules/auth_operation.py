@@ -628,7 +628,10 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth import opti
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.change_run import Inquiry
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import MONITOR_SPEC, monitoring
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_targets, finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import (
+    exit_with_outcomes,
+    exit_with_targets,
+)
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import CUTOVERS, Operation, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Mode
@@ -784,7 +787,7 @@ def here(module: AnsibleAWSModule) -> None:
     groups = for_each(module.params, ids, lambda key, error: GroupRun(key, error=error), go)
     diff = diff_of_plans(groups) if module.check_mode else None
     cutovers = [] if request.plans_only else stopped_at(module.params, groups)
-    finish(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
+    exit_with_outcomes(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
 def in_targets(module: AnsibleAWSModule) -> None:

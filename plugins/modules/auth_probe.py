@@ -151,7 +151,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_outcomes
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.probing import (
     GroupProbe,
     check_credentials,
@@ -205,7 +205,7 @@ def main() -> None:
                 hide=module.no_log_values.add,
             ),
         )
-        finish(module, probes, verb="had to be changed")
+        exit_with_outcomes(module, probes, verb="had to be changed")
     except AuthError as error:
         module.fail_json(msg=str(error))
 

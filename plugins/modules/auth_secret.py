@@ -294,7 +294,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_outcomes
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.tokens import (
@@ -404,7 +404,7 @@ def main() -> None:
             lambda: bring_secrets_about(clients_of(module), order, hide=module.no_log_values.add),
         )
         verb = "would be changed" if module.check_mode else "changed"
-        finish(module, progress, verb=verb, diff=label_diff(progress))
+        exit_with_outcomes(module, progress, verb=verb, diff=label_diff(progress))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

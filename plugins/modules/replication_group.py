@@ -432,12 +432,12 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.settings imp
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import (
     Manner,
-    Outcome,
+    Reconciled,
     reconcile,
     remove,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.replication_groups import Ending, GroupSpec
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import exit_with_result
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.wanted import Wanted, wanted_of, with_token
 
 
@@ -455,7 +455,7 @@ def manner_of(module: AnsibleAWSModule) -> Manner:
     )
 
 
-def act(module: AnsibleAWSModule) -> Outcome:
+def act(module: AnsibleAWSModule) -> Reconciled:
     """Do what the options ask for. Raises AuthError for options that don't go together."""
     params, clients = module.params, clients_of(module)
     manner, wanted = manner_of(module), wanted_of(params)
@@ -494,7 +494,7 @@ def main() -> None:
     )
     try:
         options.check_lists(module)
-        finish(module, "replication_group", act(module))
+        exit_with_result(module, "replication_group", act(module))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -212,7 +212,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth import opti
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.change import bring_about
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.change_run import Order
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import Change, finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import Change, exit_with_outcomes
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.strategies import order_for
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import collect
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
@@ -293,7 +293,7 @@ def main() -> None:
             return bring_about(clients, order, tokens)
 
         changes = for_each(module.params, ids, lambda key, error: Change(key, error=error), change)
-        finish(module, changes)
+        exit_with_outcomes(module, changes)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -208,7 +208,7 @@ outcomes:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_outcomes
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.tokens import collect
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
@@ -237,7 +237,7 @@ def main() -> None:
             raise AuthError("replication_group_ids is needed with a token: name the groups whose nodes may get it.")
         tokens = collect(clients, params, ids or (), hide=module.no_log_values.add, needed=False)
         progress, facts = gather(clients, ids, tokens, options.probing(params), record=params["record"])
-        finish(module, progress, verb="looked at", replication_groups=facts)
+        exit_with_outcomes(module, progress, verb="looked at", replication_groups=facts)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

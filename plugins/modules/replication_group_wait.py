@@ -103,7 +103,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_outcomes
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.waiting import Wait, wait_until_settled
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
@@ -137,7 +137,7 @@ def main() -> None:
                 check_mode=module.check_mode,
             ),
         )
-        finish(module, waits, verb="had to be changed")
+        exit_with_outcomes(module, waits, verb="had to be changed")
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -321,15 +321,15 @@ from ansible_collections.elasticache.auth.plugins.module_utils._resource import 
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac import checked_id, checked_ids
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import (
     Manner,
-    Outcome,
+    Reconciled,
     reconcile,
     remove,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import exit_with_result
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.users import UserSpec
 
 
-def act(module: AnsibleAWSModule) -> Outcome:
+def act(module: AnsibleAWSModule) -> Reconciled:
     """Do what the options ask for. Raises AuthError for options that don't go together."""
     params, clients, hide = module.params, clients_of(module), module.no_log_values.add
     for secret in user_wanted.secrets_in(params["access_string"]):
@@ -389,7 +389,7 @@ def main() -> None:
     )
     try:
         options.check_lists(module)
-        finish(module, "user", act(module))
+        exit_with_result(module, "user", act(module))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

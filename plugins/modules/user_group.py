@@ -181,11 +181,11 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac import checked_id, checked_ids
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.reconcile import (
     Manner,
-    Outcome,
+    Reconciled,
     reconcile,
     remove,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import finish
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.result import exit_with_result
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.user_groups import (
     UserGroupSpec,
     WantedUserGroup,
@@ -193,7 +193,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._resource.user_gr
 )
 
 
-def act(module: AnsibleAWSModule) -> Outcome:
+def act(module: AnsibleAWSModule) -> Reconciled:
     """Do what the options ask for. Raises AuthError for options that don't go together."""
     params, clients = module.params, clients_of(module)
     options.check_waiting(params)
@@ -230,7 +230,7 @@ def main() -> None:
     )
     try:
         options.check_lists(module)
-        finish(module, "user_group", act(module))
+        exit_with_result(module, "user_group", act(module))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -27,8 +27,8 @@ from .._core.states import Call, CallKind, State, apply
 from .._data_plane.probe import as_evidence
 from .._fan_out import fan_out
 from .change_run import ChangeRun, Order
-from .look import ask, conclude_run
 from .observe import Observation
+from .observe_groups import ask, conclude_run
 from .outcome import shown_evidence, shown_states
 from .staleness import Sent
 from .tokens import TokenSet, label

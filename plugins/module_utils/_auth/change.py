@@ -20,8 +20,8 @@ from .._core.states import CallKind
 from .carry_out import act, arrive, note_sent
 from .change_run import ChangeRun, Order
 from .decide import decide, predict
-from .look import look
 from .observe import Observation
+from .observe_groups import observe_groups
 from .outcome import Change
 from .tokens import TokenSet
 
@@ -83,7 +83,7 @@ def _round(
 
     Raises :class:`AuthError`.
     """
-    look(clients, order, runs, deadline)
+    observe_groups(clients, order, runs, deadline)
     decide(order, runs)
     acting = {key: run for key, run in runs.items() if run.plan and run.plan.calls}
     if order.check_mode:

@@ -24,7 +24,7 @@ _SECRET_MEMBERS = ("AuthToken",)
 
 
 @dataclass(frozen=True)
-class Step:
+class ResourceCall:
     """One call. ``options`` are those whose difference it ends; ``parameters`` may hold a token: no ``repr``."""
 
     action: str
@@ -39,34 +39,36 @@ class Step:
         }
 
 
-def creation(group_id: str, members: Mapping[str, Any], options: Iterable[str]) -> Step:
+def creation(group_id: str, members: Mapping[str, Any], options: Iterable[str]) -> ResourceCall:
     """Return the call that makes the group."""
-    return Step(CREATE, {"ReplicationGroupId": group_id, **members}, tuple(options))
+    return ResourceCall(CREATE, {"ReplicationGroupId": group_id, **members}, tuple(options))
 
 
-def modification(group_id: str, members: Mapping[str, Any], options: Iterable[str], *, immediately: bool) -> Step:
+def modification(
+    group_id: str, members: Mapping[str, Any], options: Iterable[str], *, immediately: bool
+) -> ResourceCall:
     """Return a call that changes the group; ``immediately`` also takes along what waits for the maintenance window."""
     parameters = {"ReplicationGroupId": group_id, "ApplyImmediately": immediately, **members}
-    return Step(MODIFY, parameters, tuple(options))
+    return ResourceCall(MODIFY, parameters, tuple(options))
 
 
-def deletion(group_id: str, *, final_snapshot: str | None, retain_primary: bool) -> Step:
+def deletion(group_id: str, *, final_snapshot: str | None, retain_primary: bool) -> ResourceCall:
     """Return the call that ends the group."""
     parameters: dict[str, Any] = {"ReplicationGroupId": group_id}
     if final_snapshot:
         parameters["FinalSnapshotIdentifier"] = final_snapshot
     if retain_primary:
         parameters["RetainPrimaryCluster"] = True
-    return Step(DELETE, parameters)
+    return ResourceCall(DELETE, parameters)
 
 
-def tagging(arn: str, *, add: Mapping[str, str], remove: Iterable[str]) -> list[Step]:
+def tagging(arn: str, *, add: Mapping[str, str], remove: Iterable[str]) -> list[ResourceCall]:
     """Return the calls that change the tags, none where nothing is to be changed."""
     steps = []
     if add:
-        steps.append(Step(ADD_TAGS, {"ResourceName": arn, "Tags": as_tags(add)}, ("tags",)))
+        steps.append(ResourceCall(ADD_TAGS, {"ResourceName": arn, "Tags": as_tags(add)}, ("tags",)))
     if keys := sorted(remove):
-        steps.append(Step(REMOVE_TAGS, {"ResourceName": arn, "TagKeys": keys}, ("tags",)))
+        steps.append(ResourceCall(REMOVE_TAGS, {"ResourceName": arn, "TagKeys": keys}, ("tags",)))
     return steps
 
 
@@ -75,7 +77,7 @@ def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def perform(clients: Clients, group_id: str, step: Step, *, check: Callable[[], object]) -> None:
+def perform(clients: Clients, group_id: str, step: ResourceCall, *, check: Callable[[], object]) -> None:
     """Make the call, again while AWS throttles it; ``check`` is called before each attempt.
 
     Raises botocore's exceptions, what ``check`` raises, and :class:`AuthError` for what this botocore doesn't know.

@@ -17,7 +17,7 @@ from .._fan_out import fan_out
 from .clients import Clients
 from .errors import Kind, classify, explain
 from .groups import Group
-from .lifecycle import Step, as_tags
+from .lifecycle import ResourceCall, as_tags
 from .users import ACTIVE, SINGLY, pages
 
 CREATE, MODIFY, DELETE = "CreateUserGroup", "ModifyUserGroup", "DeleteUserGroup"
@@ -105,29 +105,29 @@ def sweep_user_groups(clients: Clients) -> Iterator[UserGroup]:
 # --- Calls ----------------------------------------------------------------------------------------------------------
 
 
-def creation(group_id: str, engine: str, user_ids: Iterable[str], tags: Mapping[str, str]) -> Step:
+def creation(group_id: str, engine: str, user_ids: Iterable[str], tags: Mapping[str, str]) -> ResourceCall:
     """Return the call that makes the user group."""
     parameters: dict[str, Any] = {"UserGroupId": group_id, "Engine": engine}
     if users := list(user_ids):
         parameters["UserIds"] = users
     if tags:
         parameters["Tags"] = as_tags(tags)
-    return Step(CREATE, parameters, ("engine", "user_ids"))
+    return ResourceCall(CREATE, parameters, ("engine", "user_ids"))
 
 
-def modification(group_id: str, *, engine: str | None, add: Iterable[str], remove: Iterable[str]) -> Step:
+def modification(group_id: str, *, engine: str | None, add: Iterable[str], remove: Iterable[str]) -> ResourceCall:
     """Return the call that changes the user group. All of it is one call: a ``default`` takes another one's place."""
     given = {"Engine": engine, "UserIdsToAdd": list(add), "UserIdsToRemove": list(remove)}
     members = {name: value for name, value in given.items() if value}
     options = ["engine"] if engine else []
     if len(members) > len(options):
         options.append("user_ids")
-    return Step(MODIFY, {"UserGroupId": group_id, **members}, tuple(options))
+    return ResourceCall(MODIFY, {"UserGroupId": group_id, **members}, tuple(options))
 
 
-def deletion(group_id: str) -> Step:
+def deletion(group_id: str) -> ResourceCall:
     """Return the call that ends the user group."""
-    return Step(DELETE, {"UserGroupId": group_id})
+    return ResourceCall(DELETE, {"UserGroupId": group_id})
 
 
 # --- Attaching ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from .._core.access_strings import canonical
 from .._fan_out import fan_out
 from .clients import Clients
 from .errors import Kind, classify
-from .lifecycle import Step, as_tags
+from .lifecycle import ResourceCall, as_tags
 from .modify import MASK
 from .tags import tags_in_bulk, tags_of
 
@@ -151,7 +151,7 @@ def _tags_of(clients: Clients, arn: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class UserStep(Step):
+class UserCall(ResourceCall):
     """A call on a user; passwords are masked where it is shown."""
 
     def shown(self) -> dict[str, Any]:
@@ -180,17 +180,17 @@ def members(
 
 def creation(
     user_id: str, name: str, given: Mapping[str, Any], tags: Mapping[str, str], options: Iterable[str]
-) -> UserStep:
+) -> UserCall:
     """Return the call that makes the user; ``options`` are those that it carries."""
     parameters = {"UserId": user_id, "UserName": name, **given}
-    return UserStep(CREATE, {**parameters, **({"Tags": as_tags(tags)} if tags else {})}, tuple(options))
+    return UserCall(CREATE, {**parameters, **({"Tags": as_tags(tags)} if tags else {})}, tuple(options))
 
 
-def modification(user_id: str, given: Mapping[str, Any], options: Iterable[str]) -> UserStep:
+def modification(user_id: str, given: Mapping[str, Any], options: Iterable[str]) -> UserCall:
     """Return the call that changes the user; ``options`` are those whose difference it ends."""
-    return UserStep(MODIFY, {"UserId": user_id, **given}, tuple(options))
+    return UserCall(MODIFY, {"UserId": user_id, **given}, tuple(options))
 
 
-def deletion(user_id: str) -> UserStep:
+def deletion(user_id: str) -> UserCall:
     """Return the call that ends the user."""
-    return UserStep(DELETE, {"UserId": user_id})
+    return UserCall(DELETE, {"UserId": user_id})

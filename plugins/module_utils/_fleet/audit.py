@@ -26,7 +26,7 @@ from .survey import Scope, survey
 
 
 @dataclass(frozen=True)
-class Place:
+class AuditTarget:
     """What to look at in one region of one account.
 
     ``region`` and ``role`` are empty for those of the caller. ``known``: ids of groups whose facts are at hand, and
@@ -51,39 +51,39 @@ class Seen:
     incomplete: list[str] = field(default_factory=list)
 
 
-def look(home: Clients, targets: Sequence[Place], probing: Probing) -> Seen:
+def look_at_targets(home: Clients, targets: Sequence[AuditTarget], probing: Probing) -> Seen:
     """Look at every place. What can't be looked at is told in ``incomplete``, and stops nothing else."""
-    roles = list(dict.fromkeys(place.role for place in targets if place.role))
+    roles = list(dict.fromkeys(target.role for target in targets if target.role))
     assumed = fan_out(roles, lambda role: assume_role(home, role))
 
-    def one(place: Place) -> Seen:
-        credentials = assumed.get(place.role)
+    def look_at(target: AuditTarget) -> Seen:
+        credentials = assumed.get(target.role)
         if isinstance(credentials, Exception):
             raise credentials
-        return _look(home.elsewhere(region=place.region or None, credentials=credentials), place, probing)
+        return _look_at(home.elsewhere(region=target.region or None, credentials=credentials), target, probing)
 
     seen = Seen()
-    for place, found in fan_out(targets, one).items():
+    for target, found in fan_out(targets, look_at).items():
         if isinstance(found, Exception):
-            seen.incomplete.append(with_role(_why(found), place.role))
+            seen.incomplete.append(with_role(_why(found), target.role))
             continue
         seen.groups += found.groups
         seen.users += found.users
-        seen.incomplete += [with_role(text, place.role) for text in found.incomplete]
+        seen.incomplete += [with_role(text, target.role) for text in found.incomplete]
     seen.incomplete = list(dict.fromkeys(seen.incomplete))
     return seen
 
 
-def _look(clients: Clients, place: Place, probing: Probing) -> Seen:
+def _look_at(clients: Clients, target: AuditTarget, probing: Probing) -> Seen:
     seen = Seen()
-    known = list(place.known)
-    if place.find:
-        ids = options.group_ids(place.ids) if place.ids else []
+    known = list(target.known)
+    if target.find:
+        ids = options.group_ids(target.ids) if target.ids else []
         found = survey(clients, Scope(ids=tuple(ids)))
-        there = {str(one["replication_group_id"]).lower() for one in found}
+        there = {str(look_at["replication_group_id"]).lower() for look_at in found}
         seen.incomplete += [f"{key}: there is no such group in {clients.region}." for key in ids if key not in there]
-        seen.groups += [_as_host(one) for one in found]
-        known += [str(one["replication_group_id"]) for one in found if not one["serverless"]]
+        seen.groups += [_as_host(look_at) for look_at in found]
+        known += [str(look_at["replication_group_id"]) for look_at in found if not look_at["serverless"]]
     if known and probing.mode != "never":
         try:
             progress, facts = gather(clients, known, {}, probing, record=True)
@@ -91,9 +91,9 @@ def _look(clients: Clients, place: Place, probing: Probing) -> Seen:
             seen.incomplete.append(str(error))  # what was found so far is told all the same
         else:
             seen.groups += facts
-            seen.incomplete += [f"{clients.region}: {one.error}" for one in progress if one.error]
-    has_rbac = any(one.get(f"{PREFIX}user_group_ids") for one in seen.groups)
-    if place.users or (place.users is None and has_rbac):
+            seen.incomplete += [f"{clients.region}: {look_at.error}" for look_at in progress if look_at.error]
+    has_rbac = any(look_at.get(f"{PREFIX}user_group_ids") for look_at in seen.groups)
+    if target.users or (target.users is None and has_rbac):
         try:
             seen.users += [camel_dict_to_snake_dict(user.raw) for user in sweep_users(clients)]
         except Exception as error:

@@ -64,7 +64,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Place:
+class SurveyTarget:
     """A region of an account: of the credentials' own, or of the role's."""
 
     region: str
@@ -100,7 +100,7 @@ class Fleet:
 
     facts: tuple[Facts, ...] = ()
     failures: tuple[Failure, ...] = ()
-    places: tuple[Place, ...] = field(default=(), compare=False)
+    places: tuple[SurveyTarget, ...] = field(default=(), compare=False)
 
 
 def survey_fleet(
@@ -134,15 +134,15 @@ def survey_fleet(
                 failures.append(Failure(None, key, f"{_why(answer)} Or name the regions."))
             else:
                 named[key] = answer
-    places = [Place(region, key) for key, some in named.items() for region in some]
+    places = [SurveyTarget(region, key) for key, some in named.items() for region in some]
 
-    def look(place: Place) -> list[Facts]:
-        return survey(accounts[place.role_arn].elsewhere(region=place.region), scope, role_arn=place.role_arn)
+    def survey_target(target: SurveyTarget) -> list[Facts]:
+        return survey(accounts[target.role_arn].elsewhere(region=target.region), scope, role_arn=target.role_arn)
 
     by_arn: dict[str, Facts] = {}
-    for place, found in fan_out(places, look).items():
+    for target, found in fan_out(places, survey_target).items():
         if isinstance(found, Exception):
-            failures.append(Failure(place.region, place.role_arn, _why(found)))
+            failures.append(Failure(target.region, target.role_arn, _why(found)))
             continue
         for facts in found:
             by_arn.setdefault(facts["arn"], facts)

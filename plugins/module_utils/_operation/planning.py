@@ -14,8 +14,8 @@ from typing import Any
 
 from .._auth.change_run import ChangeRun, Inquiry
 from .._auth.failures_monitor import Monitoring
-from .._auth.look import BusyGroup, look
 from .._auth.observe import Observation, SecondaryGroup, check_preconditions, engine_versions, probe_groups
+from .._auth.observe_groups import BusyGroup, observe_groups
 from .._auth.outcome import Outcome, Progress
 from .._auth.token_rules import check_compared, check_sent
 from .._auth.tokens import TokenSet, label
@@ -265,7 +265,7 @@ def _seen(
             planned[key].secret, planned[key].kept = one.store.name, one
             cases[key] = ChangeRun(planned[key], one.tokens, begun)
     inquiry = replace(request.inquiry, changes_access=request.operation is not Operation.ENABLE_TLS)
-    look(clients, inquiry, cases, begun + inquiry.timeout)
+    observe_groups(clients, inquiry, cases, begun + inquiry.timeout)
     for key, case in cases.items():
         planned[key].secondary = case.failure if isinstance(case.failure, SecondaryGroup) else None
         planned[key].busy = isinstance(case.failure, BusyGroup)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.groups import ChangedSince
-from .._aws.lifecycle import Step, tagging
+from .._aws.lifecycle import ResourceCall, tagging
 from .._aws.tags import reserved
 from .._aws.user_groups import UserGroup
 from .._aws.users import DELETING, SINGLY, User, read_tags
@@ -57,7 +57,7 @@ class RbacSpec(Spec[W, R]):
         tags = asked(self, lambda: read_tags(self.clients, [current.arn])[current.arn], "ListTagsForResource", hint)
         return dict(tags)
 
-    def ahead(self, _step: Step, current: R | None) -> None:
+    def ahead(self, _step: ResourceCall, current: R | None) -> None:
         """Look at the tags once more, too: the record of a user's passwords is one of them."""
         if self.tags is None or current is None:
             return
@@ -65,7 +65,7 @@ class RbacSpec(Spec[W, R]):
         if self.needs_tags(current) and self._read_tags(current) != self.tags:
             raise ChangedSince(f"{self.id}: its tags were changed by someone else.")
 
-    def tagging(self, current: R) -> list[Step]:
+    def tagging(self, current: R) -> list[ResourceCall]:
         """Return the calls that make the tags as wanted."""
         if self.wanted.tags is None or self.tags is None:
             return []

@@ -23,7 +23,7 @@ from .._aws import lifecycle
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, code_of, explain, is_connection_error, is_denied, words_of
 from .._aws.groups import ChangedSince, Group
-from .._aws.lifecycle import Step
+from .._aws.lifecycle import ResourceCall
 from .._aws.tags import RESERVED
 from .._aws.user_groups import UserGroup
 from .._aws.users import User
@@ -47,7 +47,7 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Reconciled:
     """What happened, and what Describe shows of the resource (in check mode: would), empty where there is none.
 
     ``planned_calls``: in check mode, all calls that would be made, the record's among them.
@@ -55,7 +55,7 @@ class Outcome:
 
     progress: Progress
     raw: Mapping[str, Any]
-    planned_calls: Sequence[Step] = ()
+    planned_calls: Sequence[ResourceCall] = ()
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Spec(abc.ABC, Generic[W, R]):
     # --- Planning
 
     @abc.abstractmethod
-    def plan(self, current: R | None) -> list[Step]:
+    def plan(self, current: R | None) -> list[ResourceCall]:
         """Return the calls that are left. Raises :class:`AuthError` for whatever AWS would refuse."""
 
     @abc.abstractmethod
@@ -182,7 +182,7 @@ class Spec(abc.ABC, Generic[W, R]):
         """Raise :class:`AuthError` where AWS would refuse to delete it; warn of what goes with it."""
 
     @abc.abstractmethod
-    def deletion(self) -> Step:
+    def deletion(self) -> ResourceCall:
         """Return the call that deletes it."""
 
     # --- Calling
@@ -195,14 +195,14 @@ class Spec(abc.ABC, Generic[W, R]):
         if _describe(self) != seen:
             raise ChangedSince(f"{self.id}: it was changed by someone else.")
 
-    def ahead(self, step: Step, current: R | None) -> None:
+    def ahead(self, step: ResourceCall, current: R | None) -> None:
         """Do what has to be done before a call. Raises :class:`ChangedSince` where it must be planned anew."""
 
-    def accompanying(self, _step: Step, _current: R | None) -> tuple[list[Step], list[Step]]:
+    def accompanying(self, _step: ResourceCall, _current: R | None) -> tuple[list[ResourceCall], list[ResourceCall]]:
         """Return the calls that :meth:`ahead` makes before a call, and :meth:`done` after it."""
         return [], []
 
-    def done(self, step: Step, current: R | None) -> None:
+    def done(self, step: ResourceCall, current: R | None) -> None:
         """Do what has to be done when a call has been carried out."""
 
     def overtaken(self) -> None:
@@ -211,18 +211,18 @@ class Spec(abc.ABC, Generic[W, R]):
     def refused(self, current: R | None) -> None:
         """Do what has to be done when AWS has refused a call for good."""
 
-    def passes(self, error: BaseException, step: Step) -> bool:
+    def passes(self, error: BaseException, step: ResourceCall) -> bool:
         """Whether a refusal may be another one's doing, so that AWS has to be asked how things are."""
         code = code_of(error)
         gone = step.action == self.delete and "NotFound" in code
         there = step.action == self.create and "AlreadyExists" in code
         return gone or there or classify(error) is Kind.BUSY
 
-    def lacking(self, step: Step, current: R) -> set[str]:
+    def lacking(self, step: ResourceCall, current: R) -> set[str]:
         """Return the options whose difference a call ends, but that AWS shows as they were."""
         return set(self.differing(current)) & set(step.options)
 
-    def shown_otherwise(self, _step: Step, options: set[str]) -> str:
+    def shown_otherwise(self, _step: ResourceCall, options: set[str]) -> str:
         """Judge options that AWS took a while ago and shows as they were. Returns what is waited for, in words."""
         self.put_off |= options
         self.warn(
@@ -256,30 +256,30 @@ class Spec(abc.ABC, Generic[W, R]):
             self.progress.warnings.append(warning)
 
 
-def reconcile(spec: Spec[Any, Any]) -> Outcome:
+def reconcile(spec: Spec[Any, Any]) -> Reconciled:
     """Create it, or change what differs. What goes wrong is in the outcome's ``progress.error``."""
     return _guarded(spec, _present)
 
 
-def remove(spec: Spec[Any, Any]) -> Outcome:
+def remove(spec: Spec[Any, Any]) -> Reconciled:
     """Delete it, or join its deletion. What goes wrong is in the outcome's ``progress.error``."""
     return _guarded(spec, _absent)
 
 
-def _guarded(spec: Spec[Any, Any], work: Callable[[Spec[Any, Any]], Sequence[Step]]) -> Outcome:
-    planned: Sequence[Step] = ()
+def _guarded(spec: Spec[Any, Any], work: Callable[[Spec[Any, Any]], Sequence[ResourceCall]]) -> Reconciled:
+    planned: Sequence[ResourceCall] = ()
     try:
         planned = work(spec)
     except AuthError as error:
         spec.progress.error = str(error)
     spec.progress.duration = time.monotonic() - spec.begun
-    return Outcome(spec.progress, spec.raw, planned)
+    return Reconciled(spec.progress, spec.raw, planned)
 
 
 # --- Present --------------------------------------------------------------------------------------------------------
 
 
-def _present(spec: Spec[Any, R]) -> Sequence[Step]:
+def _present(spec: Spec[Any, R]) -> Sequence[ResourceCall]:
     for _dummy in range(_MAX_ROUNDS):
         current = _look(spec)
         if current is not None and spec.pending(current):
@@ -338,9 +338,9 @@ def asked(spec: Spec[Any, Any], question: Callable[[], Any], action: str, hint: 
         raise AuthError(f"{spec.id}: {explain(error, f'elasticache:{action}', spec.clients.region)}{hint}") from error
 
 
-def _predict(spec: Spec[Any, R], current: R | None, planned: Sequence[Step]) -> list[Step]:
+def _predict(spec: Spec[Any, R], current: R | None, planned: Sequence[ResourceCall]) -> list[ResourceCall]:
     options = {option for step in planned for option in step.options}
-    progress, calls = spec.progress, list[Step]()
+    progress, calls = spec.progress, list[ResourceCall]()
     progress.changed = bool(planned)
     progress.api_calls = [step.shown() for step in planned]
     for step in planned:
@@ -385,7 +385,7 @@ def _leave_busy(spec: Spec[Any, R], current: R) -> None:
     spec.progress.msg = f"{spec.id}: as wanted, but a change is under way ({spec.pending(current)})."
 
 
-def _leave(spec: Spec[Any, R], current: R | None, planned: Sequence[Step]) -> None:
+def _leave(spec: Spec[Any, R], current: R | None, planned: Sequence[ResourceCall]) -> None:
     """Without ``wait``, tell what is under way and what is still to be called."""
     done = {option for step in planned[:1] for option in step.options}
     rest = {option for step in planned[1:] for option in step.options} - done
@@ -400,7 +400,7 @@ def _leave(spec: Spec[Any, R], current: R | None, planned: Sequence[Step]) -> No
         )
 
 
-def _act(spec: Spec[Any, R], step: Step, current: R | None) -> bool:
+def _act(spec: Spec[Any, R], step: ResourceCall, current: R | None) -> bool:
     """Make the call. Returns whether it was made for certain; if not, ask again. Raises where AWS refuses it."""
     try:
         spec.ahead(step, current)
@@ -432,7 +432,7 @@ def _act(spec: Spec[Any, R], step: Step, current: R | None) -> bool:
     return True
 
 
-def _tags_hint(step: Step) -> str:
+def _tags_hint(step: ResourceCall) -> str:
     """Say what a creation needs for the tags that it carries."""
     keys = [tag["Key"] for tag in step.parameters.get("Tags", ())]
     if any(key.startswith(RESERVED) for key in keys):
@@ -440,7 +440,7 @@ def _tags_hint(step: Step) -> str:
     return " With tags it needs elasticache:AddTagsToResource, too." if keys else ""
 
 
-def _note(spec: Spec[Any, Any], step: Step) -> None:
+def _note(spec: Spec[Any, Any], step: ResourceCall) -> None:
     """Put the call among those that were made, once though it be repeated."""
     spec.sent = spec.progress.changed = True
     spec.making = spec.making or step.action == spec.create
@@ -449,7 +449,7 @@ def _note(spec: Spec[Any, Any], step: Step) -> None:
         spec.progress.api_calls.append(shown)
 
 
-def _arrive(spec: Spec[Any, R], step: Step) -> R | None:
+def _arrive(spec: Spec[Any, R], step: ResourceCall) -> R | None:
     """Wait until what the call does is done, and return what has become of it.
 
     Right after the call AWS may show it as it was before, or not at all. What can't be seen at all, a password, counts
@@ -548,7 +548,7 @@ def _listed(options: Collection[str]) -> str:
 # --- Absent ---------------------------------------------------------------------------------------------------------
 
 
-def _absent(spec: Spec[Any, Any]) -> Sequence[Step]:
+def _absent(spec: Spec[Any, Any]) -> Sequence[ResourceCall]:
     progress, manner = spec.progress, spec.manner
     for _dummy in range(_MAX_ROUNDS):
         current = _describe(spec)

@@ -15,7 +15,7 @@ from .._auth.tokens import TokenSet
 from .._aws import groups, lifecycle, records, settings
 from .._aws.errors import explain
 from .._aws.groups import Group, describe_groups, describe_members
-from .._aws.lifecycle import Step
+from .._aws.lifecycle import ResourceCall
 from .._aws.readings import Shown, log_delivery_troubles
 from .._aws.waiting import wait_for
 from .._core import record
@@ -108,7 +108,7 @@ class GroupSpec(Spec[Wanted, Group]):
 
     # --- Planning
 
-    def plan(self, current: Group | None) -> list[Step]:
+    def plan(self, current: Group | None) -> list[ResourceCall]:
         """Return the calls that are left."""
         if current is None:
             check_creation(self.wanted)
@@ -144,7 +144,7 @@ class GroupSpec(Spec[Wanted, Group]):
         """Return the settings that a creation does not take."""
         return {name for name in self.wanted.settings if not settings.BY_OPTION[name].create}
 
-    def deletion(self) -> Step:
+    def deletion(self) -> ResourceCall:
         """Return DeleteReplicationGroup."""
         ending = self.ending
         return lifecycle.deletion(self.id, final_snapshot=ending.final_snapshot, retain_primary=ending.retain_primary)
@@ -162,18 +162,18 @@ class GroupSpec(Spec[Wanted, Group]):
         """Hold the token against the evidence anew."""
         self.token_checked = False
 
-    def lacking(self, step: Step, current: Group) -> set[str]:
+    def lacking(self, step: ResourceCall, current: Group) -> set[str]:
         """Return what the call does and is not done; what a creation does not do is planned for when it has ended."""
         return set() if step.action == self.create else super().lacking(step, current)
 
-    def shown_otherwise(self, step: Step, options: set[str]) -> str:
+    def shown_otherwise(self, step: ResourceCall, options: set[str]) -> str:
         """Wait on for what is to be done at once; the rest is put off until the maintenance window."""
         if step.parameters.get("ApplyImmediately"):
             return f"it is available, but {', '.join(sorted(options))} is not as wanted yet"
         self.put_off |= options
         return ""
 
-    def done(self, step: Step, current: Group | None) -> None:
+    def done(self, step: ResourceCall, current: Group | None) -> None:
         """Complete the record that the creation carried."""
         if step.action == self.create:
             self.created = True

@@ -11,7 +11,7 @@ from ansible.module_utils.common.dict_transformations import camel_dict_to_snake
 from ansible.module_utils.common.warnings import warn
 
 from .._auth.outcome import Progress
-from .reconcile import Outcome
+from .reconcile import Reconciled
 
 
 def diff_of(progress: Progress) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def diff_of(progress: Progress) -> dict[str, Any]:
     }
 
 
-def exit_with_result(module: Any, what: str, outcome: Outcome) -> None:
+def exit_with_result(module: Any, what: str, outcome: Reconciled) -> None:
     """End the module with what happened, and what Describe shows as ``what``."""
     progress = outcome.progress
     for warning in progress.warnings:

@@ -12,7 +12,7 @@ from typing import Any
 from .._auth.observe import check_preconditions
 from .._aws import settings
 from .._aws.groups import OFF, PREFERRED, REQUIRED, Group
-from .._aws.lifecycle import Step, as_tags, creation, modification, tagging
+from .._aws.lifecycle import ResourceCall, as_tags, creation, modification, tagging
 from .._aws.readings import Shown, version_of
 from .._core.errors import AuthError
 from .._core.record import TAG_KEY
@@ -28,7 +28,7 @@ TLS_MOVES: Mapping[tuple[str, str], Mapping[str, Any]] = {
 }
 
 
-def creation_step(wanted: Wanted, record: str | None) -> Step:
+def creation_step(wanted: Wanted, record: str | None) -> ResourceCall:
     """Return the call that makes the group, with its token in it; ``record`` is the value of the record's tag."""
     members = settings.creation_members(wanted.settings) | dict(TLS_AT_CREATION[wanted.tls])
     given = [*wanted.settings]
@@ -43,7 +43,7 @@ def creation_step(wanted: Wanted, record: str | None) -> Step:
     return creation(wanted.id, members, given)
 
 
-def steps(wanted: Wanted, shown: Shown) -> list[Step]:
+def steps(wanted: Wanted, shown: Shown) -> list[ResourceCall]:
     """Return the calls, in order, that make the group as wanted; none where it is.
 
     Each leaves the group in a state from which the next is taken. What AWS would refuse together goes alone:

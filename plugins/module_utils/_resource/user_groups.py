@@ -12,7 +12,7 @@ from typing import Any
 from .._aws import user_groups, users
 from .._aws.errors import code_of
 from .._aws.groups import describe_groups
-from .._aws.lifecycle import Step
+from .._aws.lifecycle import ResourceCall
 from .._aws.user_groups import UserGroup
 from .._aws.users import DEFAULT_NAME, DELETING, NO_PASSWORD, User, describe_users
 from .._core.errors import AuthError
@@ -130,7 +130,7 @@ class UserGroupSpec(RbacSpec[WantedUserGroup, UserGroup]):
         """Ask AWS for the user group."""
         return user_groups.find_user_group(self.clients, self.id)
 
-    def passes(self, error: BaseException, step: Step) -> bool:
+    def passes(self, error: BaseException, step: ResourceCall) -> bool:
         """Take the refusals that come of what someone else did to the members meanwhile, too."""
         raced = code_of(error) == "InvalidParameterValue" and "member of user group" in str(error)
         gone = step.action == user_groups.MODIFY and code_of(error) in ("UserNotFound", "UserGroupNotFound")
@@ -153,7 +153,7 @@ class UserGroupSpec(RbacSpec[WantedUserGroup, UserGroup]):
         }
         return [name for name, differs in differing.items() if differs and name not in self.put_off]
 
-    def plan(self, current: UserGroup | None) -> list[Step]:
+    def plan(self, current: UserGroup | None) -> list[ResourceCall]:
         """Return the calls that are left."""
         wanted = self.wanted
         if current is None:
@@ -277,7 +277,7 @@ class UserGroupSpec(RbacSpec[WantedUserGroup, UserGroup]):
                 "take it back to a token with elasticache.auth.replication_group_auth, first."
             )
 
-    def deletion(self) -> Step:
+    def deletion(self) -> ResourceCall:
         """Return DeleteUserGroup."""
         return user_groups.deletion(self.id)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify
-from .._aws.lifecycle import Step, as_tags, tagging
+from .._aws.lifecycle import ResourceCall, as_tags, tagging
 from .._aws.tags import RESERVED
 from .._aws.users import PASSWORD, User
 from .._core import record
@@ -101,7 +101,7 @@ def recorded(passwords: Iterable[str]) -> str:
     return " ".join([_VERSION, *map(record.reference, passwords)])
 
 
-def record_calls(arn: str, value: str | None) -> list[Step]:
+def record_calls(arn: str, value: str | None) -> list[ResourceCall]:
     """Return the calls that :func:`write_record` makes."""
     return tagging(
         arn, add={TAG_KEY: value} if value is not None else {}, remove=() if value is not None else [TAG_KEY]

@@ -16,7 +16,7 @@ from .._auth.observe import ask_nodes
 from .._aws import users
 from .._aws.errors import explain
 from .._aws.groups import OFF, Group, describe_groups
-from .._aws.lifecycle import Step
+from .._aws.lifecycle import ResourceCall
 from .._aws.user_groups import UserGroup, find_user_groups
 from .._aws.users import DEFAULT_NAME, IAM, NO_PASSWORD, PASSWORD, User
 from .._aws.waiting import settled, wait_for
@@ -94,7 +94,7 @@ class UserSpec(RbacSpec[WantedUser, User]):
         }
         return [name for name, differs in differing.items() if differs and name not in self.put_off]
 
-    def plan(self, current: User | None) -> list[Step]:
+    def plan(self, current: User | None) -> list[ResourceCall]:
         """Return the calls that are left."""
         wanted = self.wanted
         if current is None:
@@ -107,7 +107,7 @@ class UserSpec(RbacSpec[WantedUser, User]):
         found = [name for name in self.differing(current) if name != "passwords"]
         if self._passwords_due(current):
             found.append("passwords")
-        planned: list[Step] = list(self.tagging(current))
+        planned: list[ResourceCall] = list(self.tagging(current))
         if found:
             if current.id == users.AWS_USER:
                 raise AuthError(fixed(current.id))
@@ -299,7 +299,7 @@ class UserSpec(RbacSpec[WantedUser, User]):
             )
         return group
 
-    def ahead(self, step: Step, current: User | None) -> None:
+    def ahead(self, step: ResourceCall, current: User | None) -> None:
         """Put on record that the passwords are about to be changed, or take the record of them away."""
         super().ahead(step, current)
         if self.is_ahead or self.tags is None or current is None or not self._on_record(step):
@@ -313,11 +313,11 @@ class UserSpec(RbacSpec[WantedUser, User]):
             return
         self.is_ahead = True
 
-    def _on_record(self, step: Step) -> bool:
+    def _on_record(self, step: ResourceCall) -> bool:
         """Whether a call changes what the record is about."""
         return self.recording and step.action == users.MODIFY and "AuthenticationMode" in step.parameters
 
-    def accompanying(self, step: Step, current: User | None) -> tuple[list[Step], list[Step]]:
+    def accompanying(self, step: ResourceCall, current: User | None) -> tuple[list[ResourceCall], list[ResourceCall]]:
         """Return the calls that write the record ahead of a change of the passwords, and after it."""
         if self.tags is None or current is None or not self._on_record(step):
             return [], []
@@ -325,7 +325,7 @@ class UserSpec(RbacSpec[WantedUser, User]):
             return record_calls(current.arn, CHANGING), record_calls(current.arn, self.wanted.record)
         return (record_calls(current.arn, None) if TAG_KEY in self.tags else []), []
 
-    def done(self, step: Step, current: User | None) -> None:
+    def done(self, step: ResourceCall, current: User | None) -> None:
         """Complete the record, and have the nodes prove the passwords, if they were set."""
         if "AuthenticationMode" not in step.parameters:
             return
@@ -429,6 +429,6 @@ class UserSpec(RbacSpec[WantedUser, User]):
         ends = f" Its clients of {', '.join(caches)} are disconnected and refused." if caches else ""
         self.warn(f"AWS takes the deleted user out of its user groups {', '.join(self.group_ids)}.{ends}")
 
-    def deletion(self) -> Step:
+    def deletion(self) -> ResourceCall:
         """Return DeleteUser."""
         return users.deletion(self.id)

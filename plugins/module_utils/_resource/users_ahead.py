@@ -14,10 +14,10 @@ from typing import Any
 
 from .._aws import user_groups, users
 from .._aws.clients import Clients
-from .._aws.lifecycle import Step as Call
+from .._aws.lifecycle import ResourceCall as Call
 from .._aws.users import ACTIVE, AWS_USER, DEFAULT_NAME, User
 from .._core.errors import AuthError
-from .reconcile import Manner, Outcome, Spec, reconcile
+from .reconcile import Manner, Reconciled, Spec, reconcile
 from .user_groups import REDIS, UserGroupSpec, wanted_user_group
 from .user_wanted import ALWAYS, wanted_user
 from .users import UserSpec
@@ -112,7 +112,7 @@ def open_calls(clients: Clients, manner: Manner, group_id: str, user_group_id: s
     return [_shown(call) for call in _planned(spec).planned_calls]
 
 
-def _planned(spec: Spec[Any, Any]) -> Outcome:
+def _planned(spec: Spec[Any, Any]) -> Reconciled:
     outcome = reconcile(spec)
     if outcome.progress.error:
         raise AuthError(outcome.progress.error)

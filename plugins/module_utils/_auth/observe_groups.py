@@ -38,7 +38,7 @@ from .staleness import outlast, written
 _MOMENT = 20.0
 
 
-def look(clients: Clients, inquiry: Inquiry, runs: Mapping[str, ChangeRun], deadline: float) -> None:
+def observe_groups(clients: Clients, inquiry: Inquiry, runs: Mapping[str, ChangeRun], deadline: float) -> None:
     """Observe every group, once nothing is under way there: a change that is, is joined and not repeated."""
     for run in runs.values():
         run.seen = run.plan = None
