@@ -39,8 +39,8 @@ class ActionModule(ActionBase):
         if not reports:
             return result | {"changed": False, "skipped": True, "msg": "There is no replication group."}
         return result | {
-            "changed": any(one["changed"] for one in reports),
-            "failed": any(one["failed"] for one in reports),
-            "msg": untrusted([one["line"] for one in reports]),
+            "changed": any(report["changed"] for report in reports),
+            "failed": any(report["failed"] for report in reports),
+            "msg": untrusted([report["line"] for report in reports]),
             "_ansible_verbose_always": True,
         }

@@ -97,14 +97,14 @@ def _missing(variables: Mapping[str, Any]) -> list[str]:
 def _targets(facts: Iterable[Mapping[str, Any]], probe: bool, users: bool) -> list[dict[str, Any]]:
     """Return where AWS is to be asked about groups that are known already: for their nodes' answers, and for users."""
     targets: dict[tuple[str, str], dict[str, Any]] = {}
-    for one in facts:
-        region, role = (str(one.get(f"{PREFIX}{name}") or "") for name in ("region", "assume_role_arn"))
+    for group in facts:
+        region, role = (str(group.get(f"{PREFIX}{name}") or "") for name in ("region", "assume_role_arn"))
         place = targets.setdefault(
             (region, role), {"region": region, "assume_role_arn": role, "known": [], "users": False}
         )
-        place["users"] = place["users"] or (users and bool(one.get(f"{PREFIX}user_group_ids")))
-        if probe and not one.get(f"{PREFIX}serverless"):
-            place["known"].append(str(one["replication_group_id"]))
+        place["users"] = place["users"] or (users and bool(group.get(f"{PREFIX}user_group_ids")))
+        if probe and not group.get(f"{PREFIX}serverless"):
+            place["known"].append(str(group["replication_group_id"]))
     return [place for place in targets.values() if place["known"] or place["users"]]
 
 
@@ -124,4 +124,4 @@ class FilterModule:
             "audit_groups": audit_groups,
             "audit_sources": audit_sources,
         }
-        return {name: returning_untrusted(one) for name, one in filters.items()}
+        return {name: returning_untrusted(function) for name, function in filters.items()}

@@ -282,7 +282,9 @@ class InventoryModule(AWSInventoryBase):
     def _check_options(self, config: Mapping[str, Any]) -> None:
         """Refuse an option that there is not, and what is no boolean: Ansible would pass over it, or make it false."""
         known = {
-            alias for name, one in self.option_definitions.items() for alias in (name, *(one.get("aliases") or ()))
+            alias
+            for name, definition in self.option_definitions.items()
+            for alias in (name, *(definition.get("aliases") or ()))
         }
         for name in config:
             if name not in known:
@@ -369,22 +371,22 @@ class InventoryModule(AWSInventoryBase):
         for group in (GROUPS, SERVERLESS):
             self.inventory.add_group(group)
         known = self.inventory.groups["all"].get_vars().get(FAILURES) or []
-        self.inventory.set_variable("all", FAILURES, [*known, *(untrusted(one.as_dict()) for one in failures)])
+        self.inventory.set_variable("all", FAILURES, [*known, *(untrusted(failure.as_dict()) for failure in failures)])
         # All are named before the first one is added: Ansible keeps what was there before an error.
         arns: dict[str, str] = {}
         hosts = []
         for found in facts:
-            one = {**found, "auth_token_age_days": token_age_days(found)}
-            if selection.includes(one):
-                variables = host_variables(one)
-                host = self._name(one, variables)
+            found_facts = {**found, "auth_token_age_days": token_age_days(found)}
+            if selection.includes(found_facts):
+                variables = host_variables(found_facts)
+                host = self._name(found_facts, variables)
                 if host in arns:
                     raise AnsibleParserError(
-                        f"hostname: {arns[host]} and {one['arn']} would both be the host {host}. Leave hostname out, "
+                        f"hostname: {arns[host]} and {found_facts['arn']} would both be the host {host}. Leave hostname out, "
                         "or put elasticache_region and elasticache_account_id into it."
                     )
-                arns[host] = one["arn"]
-                hosts.append((host, SERVERLESS if one["serverless"] else GROUPS, variables))
+                arns[host] = found_facts["arn"]
+                hosts.append((host, SERVERLESS if found_facts["serverless"] else GROUPS, variables))
         for host, group, variables in hosts:
             self._add(host, group, variables)
 

@@ -370,7 +370,7 @@ def groups_in(given: Any) -> list[dict[str, Any]]:
             given = json.loads(given)
         except ValueError as error:
             raise AuthError(f"groups: the text is not JSON: {error}.") from error
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+    if not isinstance(given, list) or not all(isinstance(group, dict) for group in given):
         raise AuthError("groups: it is not a list of dictionaries. Give one for each group, with its facts.")
     return given
 
@@ -432,7 +432,7 @@ def main() -> None:
     except AuthError as error:
         module.fail_json(msg=str(error))
 
-    failed = [document.failed_condition(one) for one in report.failed]
+    failed = [document.failed_condition(condition) for condition in report.failed]
     result: dict[str, Any] = {
         "changed": any(file["changed"] for file in files),
         "counts": document.counts(report.counts),
@@ -450,7 +450,7 @@ def main() -> None:
     if failed:
         written = " The files tell all of it." if files else ""
         many = f"{len(report.audited)} group{'s' * (len(report.audited) != 1)}"
-        told = "; ".join(one["msg"] for one in failed)
+        told = "; ".join(condition["msg"] for condition in failed)
         module.fail_json(msg=f"The audit of {many} fails on {told}.{written}", **result)
     module.exit_json(msg=summary(report.counts), **result)
 

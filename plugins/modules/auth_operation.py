@@ -709,15 +709,17 @@ def request_of(module: AnsibleAWSModule) -> OperationRequest:
 def cutovers_of(module: AnsibleAWSModule, target: Target) -> dict[str, Cutover]:
     """Return the client cutovers that tasks have made, of the groups there. Raises AuthError for what is no cutover."""
     found: dict[str, Cutover] = {}
-    for number, one in enumerate(module.params["after_cutover"] or ()):
-        key = str(one["replication_group_id"]).strip().lower()
-        role = one["assume_role_arn"] or module.params["assume_role_arn"]
-        there = replace(target, region=one["region"] or module.region, role=role)
-        if one["stage"] not in {cutover.value for cutover in CUTOVERS}:
+    for number, given in enumerate(module.params["after_cutover"] or ()):
+        key = str(given["replication_group_id"]).strip().lower()
+        role = given["assume_role_arn"] or module.params["assume_role_arn"]
+        there = replace(target, region=given["region"] or module.region, role=role)
+        if given["stage"] not in {cutover.value for cutover in CUTOVERS}:
             names = ", ".join(cutover.value for cutover in CUTOVERS)
-            raise AuthError(f"after_cutover[{number}].stage: {one['stage']} is no client cutover. There are: {names}.")
+            raise AuthError(
+                f"after_cutover[{number}].stage: {given['stage']} is no client cutover. There are: {names}."
+            )
         if key in target.ids and there.is_at(target):
-            found[key] = Cutover(Step(one["stage"]), one["secret_version_id"] or "")
+            found[key] = Cutover(Step(given["stage"]), given["secret_version_id"] or "")
     return found
 
 
@@ -752,12 +754,12 @@ def progress_at(path: str | None) -> ProgressSink:
 def targets_of(module: AnsibleAWSModule) -> list[Target]:
     """Return the targets that are given. Raises AuthError for groups that can't be meant so."""
     targets: list[Target] = []
-    for number, one in enumerate(module.params["targets"]):
+    for number, given in enumerate(module.params["targets"]):
         option = f"targets[{number}].replication_group_ids"
         target = Target(
-            ids=options.group_ids(one["replication_group_ids"], option=option),
-            region=one["region"] or module.region,
-            role=one["assume_role_arn"] or module.params["assume_role_arn"],
+            ids=options.group_ids(given["replication_group_ids"], option=option),
+            region=given["region"] or module.region,
+            role=given["assume_role_arn"] or module.params["assume_role_arn"],
         )
         there = {key for other in targets if other.is_at(target) for key in other.ids}
         twice = sorted(there.intersection(target.ids))
@@ -800,10 +802,10 @@ def in_targets(module: AnsibleAWSModule) -> None:
     diff, cutovers = None, []
     if not request.plans_only:
         given = zip(module.params["targets"], fared, strict=True)
-        cutovers = [one for target, groups in given for one in stopped_at(target, groups)]
+        cutovers = [cutover for target, groups in given for cutover in stopped_at(target, groups)]
     if module.check_mode:
         names = map(str, targets) if len(targets) > 1 else [""]
-        diff = [one for name, groups in zip(names, fared, strict=True) for one in diff_of_plans(groups, name)]
+        diff = [entry for name, groups in zip(names, fared, strict=True) for entry in diff_of_plans(groups, name)]
     exit_with_targets(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 

@@ -332,7 +332,7 @@ def order_of(module: AnsibleAWSModule) -> SecretOrder:
             raise AuthError(f"{option} is that of a secret to be created, and goes with create: true.")
     if params["version_ids"] is not None and params["state"] != "promoted":
         raise AuthError(f"version_ids goes with state: promoted, not with {params['state']}.")
-    versions = {str(key).strip().lower(): str(one or "") for key, one in (params["version_ids"] or {}).items()}
+    versions = {str(key).strip().lower(): str(version or "") for key, version in (params["version_ids"] or {}).items()}
     ids = options.group_ids(params["replication_group_ids"])
     unknown = sorted(set(versions) - set(ids))
     if unknown:

@@ -132,13 +132,13 @@ from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac im
 
 def find(clients: Clients, ids: list[str] | None) -> tuple[list[UserGroup], list[str]]:
     """Return the user groups, and the ids of which there is none. Raises AuthError."""
-    wanted = [checked_id(one, "user_group_ids", "user group") for one in ids or ()]
+    wanted = [checked_id(key, "user_group_ids", "user group") for key in ids or ()]
     try:
         found = list(sweep_user_groups(clients)) if ids is None else list(find_user_groups(clients, wanted).values())
     except Exception as error:
         raise AuthError(explain(error, "elasticache:DescribeUserGroups", clients.region)) from error
     there = {group.id for group in found}
-    return sorted(found, key=lambda group: group.id), [one for one in dict.fromkeys(wanted) if one not in there]
+    return sorted(found, key=lambda group: group.id), [key for key in dict.fromkeys(wanted) if key not in there]
 
 
 def main() -> None:
@@ -157,8 +157,8 @@ def main() -> None:
         shown = [camel_dict_to_snake_dict(group.raw) for group in found]
         if params["include_tags"]:
             tags = tags_of(clients, [group.arn for group in found])
-            for group, one in zip(found, shown, strict=True):
-                one["tags"] = tags[group.arn]
+            for group, facts in zip(found, shown, strict=True):
+                facts["tags"] = tags[group.arn]
         module.exit_json(changed=False, user_groups=shown, missing=missing)
     except AuthError as error:
         module.fail_json(msg=str(error))

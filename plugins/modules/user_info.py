@@ -142,7 +142,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._resource.rbac im
 
 def find(clients: Clients, ids: list[str] | None, names: list[str] | None) -> tuple[list[User], list[str]]:
     """Return the users, and what there is none of. Raises AuthError."""
-    wanted = None if ids is None else list(dict.fromkeys(checked_id(one, "user_ids", "user") for one in ids))
+    wanted = None if ids is None else list(dict.fromkeys(checked_id(key, "user_ids", "user") for key in ids))
     try:
         found = list(sweep_users(clients)) if wanted is None else list(describe_users(clients, wanted).values())
     except Exception as error:
@@ -151,7 +151,7 @@ def find(clients: Clients, ids: list[str] | None, names: list[str] | None) -> tu
         found = [user for user in found if user.name in names]
     there = {user.name for user in found} if names is not None else {user.id for user in found}
     found.sort(key=lambda user: user.id)
-    return found, [one for one in dict.fromkeys(names if names is not None else wanted or ()) if one not in there]
+    return found, [name for name in dict.fromkeys(names if names is not None else wanted or ()) if name not in there]
 
 
 def main() -> None:
@@ -172,8 +172,8 @@ def main() -> None:
         shown = [camel_dict_to_snake_dict(user.raw) for user in found]
         if params["include_tags"]:
             tags = tags_of(clients, [user.arn for user in found])
-            for user, one in zip(found, shown, strict=True):
-                one["tags"] = tags[user.arn]
+            for user, facts in zip(found, shown, strict=True):
+                facts["tags"] = tags[user.arn]
         module.exit_json(changed=False, users=shown, missing=missing)
     except AuthError as error:
         module.fail_json(msg=str(error))

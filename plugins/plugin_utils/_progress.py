@@ -87,7 +87,7 @@ def drawn_bar(through: int, groups: int, length: int) -> str:
 
 def fit(text: str, columns: int) -> str:
     """Return ``text`` in at most so many columns: what is none or two of them, or moves the cursor, becomes ``?``."""
-    plain = "".join(one if " " <= one <= "~" else "?" for one in text)
+    plain = "".join(character if " " <= character <= "~" else "?" for character in text)
     if len(plain) <= columns:
         return plain
     return f"{plain[: columns - 3]}..." if columns > 3 else plain[: max(columns, 0)]

@@ -248,9 +248,9 @@ class RoleOperation:
         for place in plan.get("targets") or ():
             for key, outcome in place["outcomes"].items():
                 users = [
-                    f"{one['user_name']} ({one['access_string']})"
-                    for one in outcome["users"]
-                    if not one["retains_access"]
+                    f"{user['user_name']} ({user['access_string']})"
+                    for user in outcome["users"]
+                    if not user["retains_access"]
                 ]
                 if users and set(REMOVING_USER_GROUPS) & set(outcome["planned_steps"]):
                     text = f"{key}: these users stop working when its user groups are taken away: {', '.join(users)}"

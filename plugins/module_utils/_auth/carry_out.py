@@ -229,9 +229,9 @@ def note_sent(key: str, run: ChangeRun) -> None:
 def _wait(clients: Clients, order: Order, sent: Mapping[str, Sent], deadline: float) -> dict[str, Waited]:
     """Wait for the calls to have been carried out; in the time that the last of them needs at least, nobody looks."""
     kind = next(iter(sent.values())).call.kind.value
-    lacks: dict[str, Lack] = {key: one.lack for key, one in sent.items()}
+    lacks: dict[str, Lack] = {key: call.lack for key, call in sent.items()}
     begun = time.time()
-    after = max(one.at for one in sent.values()) + clients.known.least(kind) - begun
+    after = max(call.at for call in sent.values()) + clients.known.least(kind) - begun
     ended = wait_for(clients, lacks, timeout=deadline - time.monotonic(), delay=order.delay, after=after)
     for key, end in ended.items():
         clients.known.learn(kind, None if end.lacking is None else begun + end.lacking - sent[key].at)

@@ -37,8 +37,8 @@ def for_each(
 def error_of_group(key: str, error: AuthError, ids: Sequence[str], role: str | None) -> str:
     """Return an error of all groups in the words of one: some are told of the group at which they were met."""
     text = str(error)
-    for one in ids:
-        text = text.removeprefix(f"{one}: ")
+    for group_id in ids:
+        text = text.removeprefix(f"{group_id}: ")
     return f"{key}: {with_role(text, role)}"
 
 

@@ -118,7 +118,7 @@ def _assuming(order: Order, belief: Belief, wish: Wish, mode: Mode) -> Belief | 
 def _word_helps(order: Order, belief: Belief, wish: Wish) -> bool:
     """Whether there is a state that, named in O(assume_state), would settle what is to be called."""
     beliefs = (_assuming(order, belief, wish, mode) for mode in {state.mode for state in belief.states})
-    plans = (make_plan(one, wish, kinds=order.kinds, max_calls=1) for one in beliefs if one is not None)
+    plans = (make_plan(belief, wish, kinds=order.kinds, max_calls=1) for belief in beliefs if belief is not None)
     return any(isinstance(plan, Plan) and plan.calls for plan in plans)
 
 

@@ -93,10 +93,10 @@ def monitor_all(
             counted_of[key].members = tuple(node.cache_cluster_id for node in found.nodes)
             if not counted_of[key].members:
                 counted_of[key].error = f"{key}: it has no node to monitor; its status is {found.status}."
-    monitored = [one for one in counted_of.values() if not one.error]
+    monitored = [group for group in counted_of.values() if not group.error]
     if check_mode:
-        for one in monitored:
-            one.msg = f"{one.id}: would be monitored for {how.duration:g} s."
+        for group in monitored:
+            group.msg = f"{group.id}: would be monitored for {how.duration:g} s."
         return list(counted_of.values())
     _monitor(clients, monitored, how, count or counting(clients))
     return list(counted_of.values())
@@ -112,22 +112,22 @@ def _monitor(clients: Clients, monitored: Sequence[Monitored], how: Monitoring, 
         return count(members, first, how.period, within)
 
     while True:
-        left = [one for one in monitored if not one.error]
+        left = [group for group in monitored if not group.error]
         if not left:
             return
         remaining = how.duration - (time.monotonic() - begun)
         within = max(remaining, how.poll_interval)
         trouble, passing = _look(clients, left, functools.partial(counted, within), is_first=is_first)
         elapsed = time.monotonic() - begun
-        for one in left:
-            one.duration = elapsed
+        for group in left:
+            group.duration = elapsed
             # Trouble that may pass is told only at the end: until then there is another look.
             if trouble and (not passing or remaining <= 0):
-                one.error = f"{one.id}: it can't be told whether clients are refused: {trouble}"
-            elif one.failures is not None and one.failures > how.max_failures:
-                one.error = _exceeded(one.id, one.failures, how.max_failures)
+                group.error = f"{group.id}: it can't be told whether clients are refused: {trouble}"
+            elif group.failures is not None and group.failures > how.max_failures:
+                group.error = _exceeded(group.id, group.failures, how.max_failures)
             elif remaining <= 0:
-                one.msg = f"{one.id}: {_counted(one.failures)} in {elapsed:.0f} s, limit {how.max_failures}."
+                group.msg = f"{group.id}: {_counted(group.failures)} in {elapsed:.0f} s, limit {how.max_failures}."
         if remaining <= 0:
             return
         is_first = False
@@ -143,14 +143,14 @@ def _look(
     is_first: bool,
 ) -> tuple[str, bool]:
     """Count anew for these groups; returns what went wrong, and whether it may pass by itself."""
-    members = [member for one in monitored for member in one.members]
+    members = [member for group in monitored for member in group.members]
     try:
         counts = count(members)
     except Exception as error:  # pylint: disable=broad-exception-caught
         passing = classify(error) in (Kind.THROTTLED, Kind.AMBIGUOUS) or (not is_first and is_connection_error(error))
         return explain(error, _ACTION, clients.region), passing
-    for one in monitored:
-        one.failures = sum(counts[member] for member in one.members)
+    for group in monitored:
+        group.failures = sum(counts[member] for member in group.members)
     return "", True
 
 

@@ -183,9 +183,9 @@ def exit_with_targets(
 def _outcomes(redact: Redactor, progress: Iterable[Progress]) -> dict[str, Outcome]:
     outcomes = {}
     # One after the other: where the caller hands them over, none of a thousand is there twice.
-    for one in progress:
-        outcomes[one.id] = redact(one.outcome())
-        for warning in one.warnings:
+    for group in progress:
+        outcomes[group.id] = redact(group.outcome())
+        for warning in group.warnings:
             warn(redact(warning))  # not module.warn: amazon.aws passes that to exit_json once more, which is deprecated
     return outcomes
 
@@ -206,7 +206,7 @@ def _exit(
         **redact({"invocation": {"module_args": module.params}}),
     }
     if module._diff:  # pylint: disable=protected-access
-        result["diff"] = [one for place in targets for one in diff_of(place)] if diff is None else redact(diff)
+        result["diff"] = [entry for place in targets for entry in diff_of(place)] if diff is None else redact(diff)
     # What is masked already Ansible need not look for.
     module.no_log_values.difference_update(redact.values)
     failed = any(outcome["failed"] for outcome in outcomes) and not module.params.get("continue_on_error")

@@ -82,17 +82,17 @@ def probe_all(
             tried[key] = read
     told = ask_nodes(clients, [groups[key] for key in tried], tried, probing)
     for key, answers in told.items():
-        one = probes[key]
-        one.evidence = shown_evidence(groups[key], None, answers)
+        probe = probes[key]
+        probe.evidence = shown_evidence(groups[key], None, answers)
         missing = unreachable(key, answers)
-        one.error = untrusted(key, answers) or (f"{missing}." if missing else "")
-        one.error = one.error or ("" if answers else f"{key}: it has no node.")
-        if not one.error:
-            one.answers = summarize(answers, tried[key])
-            one.error = unmet(key, one.answers, expect)
-            one.msg = f"{key}: {', '.join(f'{name} {answer}' for name, answer in one.answers.items())}."
-    for one in probes.values():
-        one.duration = time.monotonic() - begun
+        probe.error = untrusted(key, answers) or (f"{missing}." if missing else "")
+        probe.error = probe.error or ("" if answers else f"{key}: it has no node.")
+        if not probe.error:
+            probe.answers = summarize(answers, tried[key])
+            probe.error = unmet(key, probe.answers, expect)
+            probe.msg = f"{key}: {', '.join(f'{name} {answer}' for name, answer in probe.answers.items())}."
+    for probe in probes.values():
+        probe.duration = time.monotonic() - begun
     return list(probes.values())
 
 

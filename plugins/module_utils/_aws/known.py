@@ -77,7 +77,7 @@ class Shared(Generic[T]):
             found = ask()
             with self._changing:
                 # What was seen singly since this was asked for is newer.
-                self._amended = {key: one for key, one in self._amended.items() if one[0] > begun}
+                self._amended = {key: amended for key, amended in self._amended.items() if amended[0] > begun}
                 found = {**found, **{key: thing for key, (_at, thing) in self._amended.items()}}
                 self._begun, self._found = begun, found
         return found

@@ -126,7 +126,7 @@ def port(shown: Shown) -> int | None:
 
 def replicas(shown: Shown) -> int | None:
     """Return the replicas of each node group, ``None`` where they differ."""
-    counts = {len(one.get("NodeGroupMembers") or ()) - 1 for one in shown.raw.get("NodeGroups") or ()}
+    counts = {len(node_group.get("NodeGroupMembers") or ()) - 1 for node_group in shown.raw.get("NodeGroups") or ()}
     return counts.pop() if len(counts) == 1 else None
 
 
@@ -134,11 +134,11 @@ def node_groups(shown: Shown) -> list[dict[str, Any]]:
     """Return the node groups, as far as node_group_configuration names what lasts."""
     return [
         {
-            "node_group_id": one.get("NodeGroupId"),
-            "slots": one.get("Slots"),
-            "replica_count": len(one.get("NodeGroupMembers") or ()) - 1,
+            "node_group_id": node_group.get("NodeGroupId"),
+            "slots": node_group.get("Slots"),
+            "replica_count": len(node_group.get("NodeGroupMembers") or ()) - 1,
         }
-        for one in shown.raw.get("NodeGroups") or ()
+        for node_group in shown.raw.get("NodeGroups") or ()
     ]
 
 
@@ -146,7 +146,7 @@ def node_groups_same(wanted: list[Mapping[str, Any]], current: list[Mapping[str,
     """Compare what lasts: a node group's number of replicas and its slots. Zones move when a replica takes over."""
     if len(wanted) != len(current):
         return False
-    by_id = {one["node_group_id"]: one for one in current}
+    by_id = {setting["node_group_id"]: setting for setting in current}
     for place, goal in enumerate(wanted):
         now = by_id.get(goal.get("node_group_id"), current[place]) if goal.get("node_group_id") else current[place]
         if any(goal.get(name) not in (None, now[name]) for name in ("replica_count", "slots")):
@@ -168,8 +168,8 @@ _NODE_GROUP_MEMBERS = {
 def node_group_members(wanted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return NodeGroupConfiguration."""
     return [
-        {member: one[name] for name, member in _NODE_GROUP_MEMBERS.items() if one.get(name) is not None}
-        for one in wanted
+        {member: node_group[name] for name, member in _NODE_GROUP_MEMBERS.items() if node_group.get(name) is not None}
+        for node_group in wanted
     ]
 
 
@@ -209,18 +209,20 @@ def topic(name: str) -> Callable[[Shown], Any]:
 def log_deliveries(shown: Shown) -> list[dict[str, Any]]:
     """Return the log deliveries in the option's form, those that are being changed as they will be."""
     pending = (shown.raw.get("PendingModifiedValues") or {}).get("LogDeliveryConfigurations") or ()
-    by_type = {one["LogType"]: one for one in (*(shown.raw.get("LogDeliveryConfigurations") or ()), *pending)}
+    by_type = {
+        delivery["LogType"]: delivery for delivery in (*(shown.raw.get("LogDeliveryConfigurations") or ()), *pending)
+    }
     return [_log_delivery(by_type[log_type]) for log_type in sorted(by_type)]
 
 
-def _log_delivery(one: Mapping[str, Any]) -> dict[str, Any]:
-    details = one.get("DestinationDetails") or {}
+def _log_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
+    details = delivery.get("DestinationDetails") or {}
     return {
-        "log_type": one["LogType"],
-        "destination_type": one.get("DestinationType"),
+        "log_type": delivery["LogType"],
+        "destination_type": delivery.get("DestinationType"),
         "log_group": (details.get("CloudWatchLogsDetails") or {}).get("LogGroup"),
         "delivery_stream": (details.get("KinesisFirehoseDetails") or {}).get("DeliveryStream"),
-        "log_format": one.get("LogFormat"),
+        "log_format": delivery.get("LogFormat"),
     }
 
 
@@ -228,7 +230,7 @@ def log_deliveries_to_change(
     wanted: Iterable[Mapping[str, Any]], current: Iterable[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """Return those of the wanted log deliveries that differ. Log types that aren't named stay as they are."""
-    by_type = {one["log_type"]: one for one in current}
+    by_type = {setting["log_type"]: setting for setting in current}
 
     def differs(goal: Mapping[str, Any]) -> bool:
         now = by_type.get(goal["log_type"])
@@ -249,18 +251,18 @@ def log_delivery_members(wanted: Iterable[Mapping[str, Any]]) -> list[dict[str, 
     return list(map(_log_delivery_member, wanted))
 
 
-def _log_delivery_member(one: Mapping[str, Any]) -> dict[str, Any]:
-    if not one["enabled"]:
-        return {"LogType": one["log_type"], "Enabled": False}
-    if one["destination_type"] == "cloudwatch-logs":
-        details = {"CloudWatchLogsDetails": {"LogGroup": one["log_group"]}}
+def _log_delivery_member(delivery: Mapping[str, Any]) -> dict[str, Any]:
+    if not delivery["enabled"]:
+        return {"LogType": delivery["log_type"], "Enabled": False}
+    if delivery["destination_type"] == "cloudwatch-logs":
+        details = {"CloudWatchLogsDetails": {"LogGroup": delivery["log_group"]}}
     else:
-        details = {"KinesisFirehoseDetails": {"DeliveryStream": one["delivery_stream"]}}
+        details = {"KinesisFirehoseDetails": {"DeliveryStream": delivery["delivery_stream"]}}
     return {
-        "LogType": one["log_type"],
-        "DestinationType": one["destination_type"],
+        "LogType": delivery["log_type"],
+        "DestinationType": delivery["destination_type"],
         "DestinationDetails": details,
-        "LogFormat": one["log_format"],
+        "LogFormat": delivery["log_format"],
         "Enabled": True,
     }
 
@@ -268,10 +270,10 @@ def _log_delivery_member(one: Mapping[str, Any]) -> dict[str, Any]:
 def log_delivery_troubles(group: Group) -> list[str]:
     """Return warnings about log deliveries that do not work: AWS says so nowhere but in the description."""
     return [
-        f"{group.id}: the delivery of the {one['LogType']} fails: "
-        f"{one_line(one.get('Message') or 'AWS does not say why', 500)}"
-        for one in group.raw.get("LogDeliveryConfigurations") or ()
-        if one.get("Status") == "error"
+        f"{group.id}: the delivery of the {delivery['LogType']} fails: "
+        f"{one_line(delivery.get('Message') or 'AWS does not say why', 500)}"
+        for delivery in group.raw.get("LogDeliveryConfigurations") or ()
+        if delivery.get("Status") == "error"
     ]
 
 

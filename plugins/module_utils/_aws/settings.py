@@ -102,8 +102,8 @@ def differences(shown: Shown, wanted: Mapping[str, Any], *, immediately: bool) -
         if setting.same(goal, current) or (not immediately and setting.awaited(shown, goal)):
             continue
         found.append(Difference(setting, goal, current))
-    if any(one.setting.option == "engine" for one in found):
-        have = {one.setting.option for one in found}
+    if any(difference.setting.option == "engine" for difference in found):
+        have = {difference.setting.option for difference in found}
         for option in {"engine_version", "cache_parameter_group_name"} & set(wanted) - have:
             setting = BY_OPTION[option]
             found.append(Difference(setting, wanted[option], setting.read(shown) if setting.read else None))
@@ -113,16 +113,16 @@ def differences(shown: Shown, wanted: Mapping[str, Any], *, immediately: bool) -
 def check(group_id: str, found: Iterable[Difference]) -> None:
     """Raise :class:`AuthError` for differences that AWS can't end in place: they are never passed over."""
     problems = []
-    for one in found:
-        setting = one.setting
-        is_now = "not set" if one.current in (None, "", []) else f"{one.current}"
+    for difference in found:
+        setting = difference.setting
+        is_now = "not set" if difference.current in (None, "", []) else f"{difference.current}"
         if not setting.modify:
             why = f"it is {is_now}, and AWS can't change it in place. {setting.way_out}"
-        elif problem := setting.refuse(one.wanted, one.current):
+        elif problem := setting.refuse(difference.wanted, difference.current):
             why = f"it is {is_now}. {problem}"
         else:
             continue
-        problems.append(f"{group_id}: {setting.option}: {one.wanted} is wanted, but {why}")
+        problems.append(f"{group_id}: {setting.option}: {difference.wanted} is wanted, but {why}")
     if problems:
         raise AuthError(" ".join(problems))
 
@@ -245,9 +245,9 @@ SETTINGS: tuple[Setting, ...] = (
         create="SecurityGroupIds",
         modify="SecurityGroupIds",
         read=lambda shown: [
-            one["SecurityGroupId"]
-            for one in shown.member.get("SecurityGroups") or ()
-            if one.get("Status") != "removing"
+            security_group["SecurityGroupId"]
+            for security_group in shown.member.get("SecurityGroups") or ()
+            if security_group.get("Status") != "removing"
         ],
         same=readings.set_same,
         refuse=readings.not_none_left,
@@ -257,7 +257,9 @@ SETTINGS: tuple[Setting, ...] = (
         _LIST,
         create="CacheSecurityGroupNames",
         modify="CacheSecurityGroupNames",
-        read=lambda shown: [one["CacheSecurityGroupName"] for one in shown.member.get("CacheSecurityGroups") or ()],
+        read=lambda shown: [
+            security_group["CacheSecurityGroupName"] for security_group in shown.member.get("CacheSecurityGroups") or ()
+        ],
         same=readings.set_same,
         refuse=readings.not_none_left,
     ),

@@ -95,7 +95,7 @@ class Sweep:
     def _tell(self) -> None:
         if self._watch:
             with self._lock:
-                lacks = {one.id: one.words for one in self._waiters if one.waited is None} | self._notes
+                lacks = {waiter.id: waiter.words for waiter in self._waiters if waiter.waited is None} | self._notes
             self._watch(lacks)
 
     def _run(self) -> None:
@@ -106,46 +106,52 @@ class Sweep:
                 if not self._waiters:
                     self._thread = None
                     return
-                waiters = [one for one in self._waiters if one.waited is None]
+                waiters = [waiter for waiter in self._waiters if waiter.waited is None]
             now = time.monotonic()
             if not waiters:
                 self._came.wait(1.0)  # until those that have ended are gone
                 continue
-            pause = between_looks(self._clients, len(waiters), min(one.delay for one in waiters))
-            regular = max(self._last + pause, min(one.look_at for one in waiters))
-            last_chance = min(one.deadline for one in waiters)
+            pause = between_looks(self._clients, len(waiters), min(waiter.delay for waiter in waiters))
+            regular = max(self._last + pause, min(waiter.look_at for waiter in waiters))
+            last_chance = min(waiter.deadline for waiter in waiters)
             if now < min(regular, last_chance):
                 self._came.wait(min(regular, last_chance) - now)
                 continue
             if now >= regular:
-                self._last, due = now, [one for one in waiters if min(one.look_at, one.deadline) <= now]
+                self._last, due = now, [waiter for waiter in waiters if min(waiter.look_at, waiter.deadline) <= now]
             else:
                 # What arrives just before a wait ends counts.
-                due = [one for one in waiters if one.deadline <= now]
+                due = [waiter for waiter in waiters if waiter.deadline <= now]
             try:
                 self._look(due, now)
             except BaseException as error:  # pylint: disable=broad-exception-caught
-                for one in waiters:
-                    end(one, Waited(None, "", f"{one.id}: it could not be looked at ({type(error).__name__}).", 0.0))
+                for waiter in waiters:
+                    end(
+                        waiter,
+                        Waited(None, "", f"{waiter.id}: it could not be looked at ({type(error).__name__}).", 0.0),
+                    )
 
     def _look(self, due: list[_Waiter], now: float) -> None:
         found: Mapping[str, Group] = {}
         trouble: Trouble | None = None
         try:
-            within = max(min(one.deadline for one in due) - now, _WITHIN)
-            found = describe_groups(self._clients, [one.id for one in due], within=within)
+            within = max(min(waiter.deadline for waiter in due) - now, _WITHIN)
+            found = describe_groups(self._clients, [waiter.id for waiter in due], within=within)
         except Exception as error:  # pylint: disable=broad-exception-caught
             trouble = trouble_of(error, self._clients.region, is_first=False)
         seen_at = time.monotonic()
-        for one in due:
-            elapsed = seen_at - one.begun
-            waited = judge(one.id, one.lack, found.get(one.id), trouble, elapsed, one.lacking)
+        for waiter in due:
+            elapsed = seen_at - waiter.begun
+            waited = judge(waiter.id, waiter.lack, found.get(waiter.id), trouble, elapsed, waiter.lacking)
             if isinstance(waited, Waited):
-                end(one, waited)
+                end(waiter, waited)
                 continue
-            one.words, one.lacking = waited or one.words, one.lacking if trouble else elapsed
-            if seen_at >= one.deadline:
-                end(one, given_up(one.id, found.get(one.id), trouble.words if trouble else one.words, elapsed))
+            waiter.words, waiter.lacking = waited or waiter.words, waiter.lacking if trouble else elapsed
+            if seen_at >= waiter.deadline:
+                end(
+                    waiter,
+                    given_up(waiter.id, found.get(waiter.id), trouble.words if trouble else waiter.words, elapsed),
+                )
         self._tell()
 
 

@@ -202,7 +202,9 @@ def plan_steps(
     # A user group that kept a token too few would shut clients out, and with one too many let a retired token in.
     if not obstacles and len({(step_plan.steps, frozenset(step_plan.keep)) for step_plan in step_plans}) == 1:
         return step_plans[0]
-    if not step_plans and (len(set(map(str, obstacles))) == 1 or all(isinstance(one, Drift) for one in obstacles)):
+    if not step_plans and (
+        len(set(map(str, obstacles))) == 1 or all(isinstance(obstacle, Drift) for obstacle in obstacles)
+    ):
         raise obstacles[0]
     raise CannotProceed(
         f"{group_id}: {operation.value} is refused: what the group accepts is not known, and AWS never tells. It may be "
@@ -350,7 +352,7 @@ class _Situation:
         if token not in self.terms.refused:
             return
         secret = f" of the secret {store.name}" if store.name else ""
-        accepted = " and ".join(self.label(one) for one in sorted(self.terms.rbac_tokens))
+        accepted = " and ".join(self.label(token) for token in sorted(self.terms.rbac_tokens))
         raise self.stop(
             operation,
             f"the group is {self.words}, which refuses {self.label(token)}{secret}"

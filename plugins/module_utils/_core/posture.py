@@ -157,8 +157,8 @@ def read_all(given: Iterable[Mapping[str, Any]]) -> list[Facts]:
     Raises :class:`AuthError`.
     """
     found: dict[tuple[str, str, str, bool], Facts] = {}
-    for one in given:
-        facts = read(one)
+    for group in given:
+        facts = read(group)
         found[facts.key] = _merged(found[facts.key], facts) if facts.key in found else facts
     return [found[key] for key in sorted(found)]
 
@@ -431,7 +431,7 @@ def _audit(facts: Facts, now: datetime.datetime, most: float, users: Users) -> A
             )
         )
     order = list(Kind)
-    return Audited(facts, tuple(sorted(found, key=lambda one: order.index(one.kind))), age, without)
+    return Audited(facts, tuple(sorted(found, key=lambda finding: order.index(finding.kind))), age, without)
 
 
 def _access(facts: Facts, now: datetime.datetime, without: Sequence[str] | None) -> Iterable[Finding]:
@@ -628,15 +628,15 @@ class Counts:
 
 def count(audited: Sequence[Audited]) -> Counts:
     """Count the groups; every mode, finding and severity is there, with 0 too."""
-    modes = Counter(one.facts.mode.value if one.facts.mode else NOT_KNOWN for one in audited)
-    findings = Counter(finding.kind.value for one in audited for finding in one.findings)
-    severities = Counter(one.severity.value if one.severity else FINE for one in audited)
+    modes = Counter(group.facts.mode.value if group.facts.mode else NOT_KNOWN for group in audited)
+    findings = Counter(finding.kind.value for group in audited for finding in group.findings)
+    severities = Counter(group.severity.value if group.severity else FINE for group in audited)
     return Counts(
         groups=len(audited),
-        open_doors=sum(one.has(Kind.OPEN) or one.has(Kind.OPTIONAL) for one in audited),
+        open_doors=sum(group.has(Kind.OPEN) or group.has(Kind.OPTIONAL) for group in audited),
         by_mode={name: modes[name] for name in (*(mode.value for mode in Mode), NOT_KNOWN)},
         by_finding={kind.value: findings[kind.value] for kind in Kind},
-        by_severity={name: severities[name] for name in (*(one.value for one in Severity), FINE)},
+        by_severity={name: severities[name] for name in (*(severity.value for severity in Severity), FINE)},
     )
 
 
@@ -658,11 +658,11 @@ class Condition:
     kind: Kind | None = None
     days: float | None = None
 
-    def meets(self, one: Audited) -> bool:
+    def meets(self, group: Audited) -> bool:
         """Whether a group meets it."""
         if self.days is not None:
-            return one.age_days is not None and one.age_days > self.days
-        return self.kind is not None and one.has(self.kind)
+            return group.age_days is not None and group.age_days > self.days
+        return self.kind is not None and group.has(self.kind)
 
 
 @dataclass(frozen=True)
@@ -679,9 +679,9 @@ class Failed:
         if self.missing:
             return _first(self.missing)
         names = []
-        for one in self.groups:
-            place = ", ".join(filter(None, (one.facts.region, one.facts.account_id)))
-            names.append(f"{one.facts.id} ({place})" if place else one.facts.id)
+        for group in self.groups:
+            place = ", ".join(filter(None, (group.facts.region, group.facts.account_id)))
+            names.append(f"{group.facts.id} ({place})" if place else group.facts.id)
         return _first(names)
 
 
@@ -709,6 +709,6 @@ def check(conditions: Iterable[Condition], audited: Sequence[Audited], incomplet
         if condition.kind is None and condition.days is None:
             if incomplete:
                 failed.append(Failed(condition, missing=tuple(incomplete)))
-        elif met := tuple(one for one in audited if condition.meets(one)):
+        elif met := tuple(group for group in audited if condition.meets(group)):
             failed.append(Failed(condition, met))
     return failed

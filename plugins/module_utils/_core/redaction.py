@@ -40,9 +40,9 @@ class Redactor:
                 shown = str(value)
                 return WHOLE if self._text(shown) != shown else value
             case Mapping():
-                return {key: self(one) for key, one in value.items()}
+                return {key: self(item) for key, item in value.items()}
             case Sequence() | Set():
-                return [self(one) for one in value]
+                return [self(item) for item in value]
         return value
 
     def _text(self, text: str) -> str:

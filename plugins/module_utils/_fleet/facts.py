@@ -48,10 +48,10 @@ def gather(
 
     progress, facts = [], []
     for key in found:
-        one = Progress(key, duration=time.monotonic() - begun)
-        progress.append(one)
+        seen_group = Progress(key, duration=time.monotonic() - begun)
+        progress.append(seen_group)
         if key in problems:
-            one.error = str(problems[key])
+            seen_group.error = str(problems[key])
             continue
         group = groups[key]
         seen: Observation | None = None
@@ -60,13 +60,15 @@ def gather(
                 entry = records.entry_in(tags.get(key, {}))
                 seen = conclude(group, sets[key], entry, answers.get(key, ()), probing)
             except AuthError as error:
-                one.error = str(error)
+                seen_group.error = str(error)
                 continue
-            one.drift = seen.belief.drift
-            one.before = one.after = shown_states(seen.belief.states, group)
-        one.evidence = shown_evidence(group, seen.belief if seen else None, seen.answers if seen else ())
-        one.msg = f"{key}: {', '.join(one.before['possible_states']) if one.before else group.pending}."
-        facts.append(_facts(group, members, tags.get(key), one))
+            seen_group.drift = seen.belief.drift
+            seen_group.before = seen_group.after = shown_states(seen.belief.states, group)
+        seen_group.evidence = shown_evidence(group, seen.belief if seen else None, seen.answers if seen else ())
+        seen_group.msg = (
+            f"{key}: {', '.join(seen_group.before['possible_states']) if seen_group.before else group.pending}."
+        )
+        facts.append(_facts(group, members, tags.get(key), seen_group))
     return progress, facts
 
 
@@ -78,7 +80,7 @@ def _all_groups(clients: Clients) -> Mapping[str, Group]:
 
 
 def _facts(
-    group: Group, members: Mapping[str, Mapping[str, Any]], tags: Mapping[str, str] | None, one: Progress
+    group: Group, members: Mapping[str, Mapping[str, Any]], tags: Mapping[str, str] | None, progress: Progress
 ) -> Facts:
     age = None
     if group.token_date:
@@ -92,10 +94,10 @@ def _facts(
         "description": raw.get("Description"),
         "status": group.status,
         "pending": group.pending or None,
-        "mode": (one.before or {}).get("mode"),
-        "access": one.before,
-        "evidence": one.evidence,
-        "drift": one.drift,
+        "mode": (progress.before or {}).get("mode"),
+        "access": progress.before,
+        "evidence": progress.evidence,
+        "drift": progress.drift,
         "auth_token_enabled": group.auth_token_enabled,
         "auth_token_last_modified_date": group.token_date,
         "auth_token_age_days": age,

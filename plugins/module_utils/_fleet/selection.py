@@ -72,20 +72,20 @@ class Selection:
 
     def includes(self, facts: Mapping[str, Any]) -> bool:
         """Whether a group with these facts is meant."""
-        wanted = not self.filters or any(one.passes(facts) for one in self.filters)
-        return wanted and not any(one.passes(facts) for one in self.excluding)
+        wanted = not self.filters or any(rule.passes(facts) for rule in self.filters)
+        return wanted and not any(rule.passes(facts) for rule in self.excluding)
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Patterns one of which every included id matches; none: it may be any."""
-        if not self.filters or not all(one.ids for one in self.filters):
+        if not self.filters or not all(rule.ids for rule in self.filters):
             return ()
-        return tuple(dict.fromkeys(pattern for one in self.filters for pattern in one.ids))
+        return tuple(dict.fromkeys(pattern for rule in self.filters for pattern in rule.ids))
 
     @property
     def needs_tags(self) -> bool:
         """Whether tags are among the conditions."""
-        return any(one.tags for one in (*self.filters, *self.excluding))
+        return any(rule.tags for rule in (*self.filters, *self.excluding))
 
 
 def parse_selection(filters: object, exclude_filters: object) -> Selection:
@@ -100,7 +100,7 @@ def _parse_all(option: str, given: object) -> tuple[Filter, ...]:
     if given is None or given == {}:
         return ()
     several = given if _is_list(given) else [given]
-    return tuple(_parse(option, one) for one in several)  # type: ignore[attr-defined]
+    return tuple(_parse(option, item) for item in several)  # type: ignore[attr-defined]
 
 
 def _parse(option: str, given: object) -> Filter:
@@ -137,12 +137,12 @@ def _texts(where: str, given: object) -> tuple[str, ...]:
     """Return one text or several; numbers are written out, for YAML makes numbers of ``8`` and ``1.0``."""
     several: Iterable[object] = given if _is_list(given) else [given]  # type: ignore[assignment]
     texts = []
-    for one in several:
-        if isinstance(one, bool):
+    for item in several:
+        if isinstance(item, bool):
             raise AuthError(f"{where}: YAML makes true or false of what is written there. Put it into quotes.")
-        if not isinstance(one, (str, int, float)):
-            raise AuthError(f"{where}: give a text or a list of texts, and not {_kind(one)}.")
-        texts.append(str(one))
+        if not isinstance(item, (str, int, float)):
+            raise AuthError(f"{where}: give a text or a list of texts, and not {_kind(item)}.")
+        texts.append(str(item))
     if not texts:
         raise AuthError(f"{where}: an empty list would match nothing; leave it out, or name something.")
     return tuple(texts)

@@ -146,7 +146,9 @@ def survey_fleet(
             continue
         for facts in found:
             by_arn.setdefault(facts["arn"], facts)
-    ordered = sorted(by_arn.values(), key=lambda one: (one["account_id"], one["region"], one["replication_group_id"]))
+    ordered = sorted(
+        by_arn.values(), key=lambda entry: (entry["account_id"], entry["region"], entry["replication_group_id"])
+    )
     return Fleet(tuple(ordered), tuple(failures), tuple(places))
 
 
@@ -214,10 +216,10 @@ def survey(clients: Clients, scope: Scope | None = None, *, role_arn: str | None
         its_tags = None if tags is None else tags.get(group.arn, {})
         facts.append(_of_group(group, its_tags, version, entries.get(group.id), now))
     facts += [_of_cache(cache, None if tags is None else tags.get(cache.arn, {})) for cache in caches]
-    for one in facts:
-        one["region"] = clients.region
+    for entry in facts:
+        entry["region"] = clients.region
         if role_arn:
-            one["assume_role_arn"] = role_arn
+            entry["assume_role_arn"] = role_arn
     return facts
 
 

@@ -103,7 +103,7 @@ def run_everywhere(
     regions: list[_Region] = []
     for number, target in enumerate(targets):
         # Calls to one region and account have one pace.
-        same = next((one.clients.part() for one in regions if one.target.is_at(target)), None)
+        same = next((region.clients.part() for region in regions if region.target.is_at(target)), None)
         clients = same or clients_of(module, region=target.region, role=target.role)
         params = {**module.params, "assume_role_arn": target.role, "continue_on_error": True}
         regions.append(_Region(clients, request, params, target, hide, progress, number, min(len(targets), _TARGETS)))
@@ -153,10 +153,12 @@ class _Counted:
 def _count(count: Count, asked: Sequence[_Counted]) -> dict[_Counted, Mapping[str, int]]:
     """Answer the questions of many groups, those about the same periods together."""
     found: dict[_Counted, Mapping[str, int]] = {}
-    for first, period in {(one.first, one.period) for one in asked}:
-        some = [one for one in asked if (one.first, one.period) == (first, period)]
-        counts = count([key for one in some for key in one.members], first, period, min(one.within for one in some))
-        found |= {one: {key: counts[key] for key in one.members} for one in some}
+    for first, period in {(query.first, query.period) for query in asked}:
+        some = [query for query in asked if (query.first, query.period) == (first, period)]
+        counts = count(
+            [key for query in some for key in query.members], first, period, min(query.within for query in some)
+        )
+        found |= {query: {key: counts[key] for key in query.members} for query in some}
     return found
 
 
@@ -238,7 +240,7 @@ class _Region:
         """Return the plan of each group; without ``wait`` that of one on which something is under way says so."""
         request = replace(self._request, inquiry=replace(self._request.inquiry, wait=wait))
         planned = plan_groups(self.clients, request, self.params, list(ids), hide=self._hide)
-        return {one.id: one for one in planned}
+        return {plan.id: plan for plan in planned}
 
     def _busy(self) -> set[str]:
         """Return the ids of those groups on which something is under way. Raises :class:`AuthError`."""

@@ -67,7 +67,7 @@ class Loader(Generic[K, V]):
             self._wait(asked.answered)
         except Stopped:
             with self._lock:
-                self._queue = [one for one in self._queue if one is not asked]
+                self._queue = [request for request in self._queue if request is not asked]
             raise
         if asked.error is not None:
             raise asked.error
@@ -83,15 +83,15 @@ class Loader(Generic[K, V]):
                     return
                 self._size = min(2 * self._size, _LARGEST)
             try:
-                found = self._fetch([one.key for one in batch])
-                for one in batch:
-                    one.value.append(found[one.key])
+                found = self._fetch([request.key for request in batch])
+                for request in batch:
+                    request.value.append(found[request.key])
             except BaseException as error:  # pylint: disable=broad-exception-caught
-                for one in batch:
-                    one.error = _copied(error)
+                for request in batch:
+                    request.error = _copied(error)
             finally:
-                for one in batch:
-                    one.answered.set()
+                for request in batch:
+                    request.answered.set()
 
 
 def _copied(error: BaseException) -> BaseException:

@@ -208,7 +208,7 @@ def plan_groups(
     begun = time.monotonic()
     planned = {key: Planned(key) for key in ids}
     resolved = _resolved(request, ids)
-    user_ids = {key: one for key, one in resolved.items() if isinstance(one, Ids)}
+    user_ids = {key: resolved_ids for key, resolved_ids in resolved.items() if isinstance(resolved_ids, Ids)}
     kept: dict[str, Kept | AuthError] = dict.fromkeys(ids, Kept())
     may_be_made = request.create_secret and request.operation in _FROM_NOTHING
     if request.operation is not Operation.ENABLE_TLS:
@@ -217,13 +217,13 @@ def plan_groups(
         kept |= _group_first(clients, kept, begun)
     kept |= {key: error for key, error in resolved.items() if isinstance(error, AuthError)}
     seen = _seen(clients, request, planned, kept, begun)
-    listed = {key: one for key, one in kept.items() if isinstance(one, Kept) and one.listed}
-    doubtful = [key for key, one in listed.items() if not _rests(one, seen.get(key))]
+    listed = {key: stored for key, stored in kept.items() if isinstance(stored, Kept) and stored.listed}
+    doubtful = [key for key, stored in listed.items() if not _rests(stored, seen.get(key))]
     if doubtful:
         planned |= {key: Planned(key) for key in doubtful}
         read = read_kept(clients, params, doubtful, may_be_made=may_be_made, hide=hide)
         kept |= read
-        seen = {key: one for key, one in seen.items() if key not in read}
+        seen = {key: observation for key, observation in seen.items() if key not in read}
         seen |= _seen(clients, request, planned, read, begun)
     others = _others(clients, request, seen, user_ids)
     answers = _answers(clients, request, seen)
@@ -231,13 +231,13 @@ def plan_groups(
     secret_key = (params.get("auth_token_secret") or {}).get("key")
     settings: dict[str, Setting] = {}
     for key, observation in seen.items():
-        one = kept[key]
-        if not isinstance(one, Kept):
+        stored = kept[key]
+        if not isinstance(stored, Kept):
             continue
         planned[key].seen = observation
         try:
             around = _Around(others, answers.get(key, ()), user_ids[key], secret_key, clients.region)
-            settings[key] = _plan(request, planned[key], observation, one, around)
+            settings[key] = _plan(request, planned[key], observation, stored, around)
             _check(planned[key].step_plan, observation.group, versions)
         except AuthError as error:
             _refuse(planned[key], error)
@@ -257,13 +257,13 @@ def _seen(
 ) -> dict[str, Observation]:
     """Look at the groups of which the tokens are known, and return what was seen; what went wrong is in ``planned``."""
     cases = {}
-    for key, one in kept.items():
-        if isinstance(one, AuthError):
-            planned[key].error = str(one)
-            planned[key].secondary = one if isinstance(one, SecondaryGroup) else None
+    for key, stored in kept.items():
+        if isinstance(stored, AuthError):
+            planned[key].error = str(stored)
+            planned[key].secondary = stored if isinstance(stored, SecondaryGroup) else None
         else:
-            planned[key].secret, planned[key].kept = one.store.name, one
-            cases[key] = ChangeRun(planned[key], one.tokens, begun)
+            planned[key].secret, planned[key].kept = stored.store.name, stored
+            cases[key] = ChangeRun(planned[key], stored.tokens, begun)
     inquiry = replace(request.inquiry, changes_access=request.operation is not Operation.ENABLE_TLS)
     observe_groups(clients, inquiry, cases, begun + inquiry.timeout)
     for key, case in cases.items():
@@ -275,7 +275,7 @@ def _seen(
 
 def _group_first(clients: Clients, kept: Mapping[str, Kept | AuthError], begun: float) -> dict[str, AuthError]:
     """Return what is wrong with those groups themselves whose tokens could not be read: it comes first."""
-    troubled = [key for key, one in kept.items() if isinstance(one, AuthError)]
+    troubled = [key for key, stored in kept.items() if isinstance(stored, AuthError)]
     found = require_all(clients, troubled, oldest=begun) if troubled else {}
     wrong: dict[str, AuthError] = {}
     for key, group in found.items():
@@ -407,7 +407,7 @@ def _others(
         for user_group in user_groups.values():
             wanted_users += user_group.user_ids
         users = describe_users(clients, wanted_users)
-        own = {one.user for one in ids.values()} if request.operation in WITH_USERS else set()
+        own = {own_ids.user for own_ids in ids.values()} if request.operation in WITH_USERS else set()
         beside = {key for user in users.values() if user.id in own for key in user.user_group_ids} - set(user_groups)
         return _Others({**user_groups, **find_user_groups(clients, beside)}, users)
     except Exception as error:
@@ -423,19 +423,25 @@ def _answers(
     """
     if request.operation is Operation.ENABLE_TLS:
         return {}
-    asked = [one.group for one in seen.values() if not one.group.auth_token_enabled and one.group.tls == REQUIRED]
-    tokens = {key: one.tokens if one.group.user_group_ids else TokenSet() for key, one in seen.items()}
+    asked = [
+        observation.group
+        for observation in seen.values()
+        if not observation.group.auth_token_enabled and observation.group.tls == REQUIRED
+    ]
+    tokens = {
+        key: observation.tokens if observation.group.user_group_ids else TokenSet() for key, observation in seen.items()
+    }
     return probe_groups(clients, asked, tokens, request.inquiry.probing)
 
 
 # --- Planning -------------------------------------------------------------------------------------------------------
 
 
-def _refuse(one: Planned, error: AuthError) -> None:
-    one.error, one.step_plan, one.planned_calls = str(error), StepPlan(), []
+def _refuse(group: Planned, error: AuthError) -> None:
+    group.error, group.step_plan, group.planned_calls = str(error), StepPlan(), []
 
 
-def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept, around: _Around) -> Setting:
+def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: Kept, around: _Around) -> Setting:
     """Fill in the plan of one group, and return what its calls are about. Raises :class:`AuthError`."""
     group, ids, others = seen.group, around.ids, around.others
     answers = tuple(around.answers)
@@ -443,27 +449,27 @@ def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept
     answered = probe.tokens if probe else {}
     rbac_tokens = frozenset(name for name, answer in answered.items() if answer is Answer.ACCEPTED)
     seen, contradicted = _by_word(request, seen, kept)
-    one.seen, belief = seen, seen.belief
+    planned.seen, belief = seen, seen.belief
     states = belief.states
     if request.operation is Operation.ENABLE_TLS:
         states = frozenset({min(states)})  # only the API's word on encryption counts
-    one.age = _age(group)
-    one.engine = group.engine
-    one.heard = seen.heard or any(answer.reach is Reach.ANSWERED for answer in answers)
-    one.current_state = _current_state(request, group, states)
-    one.evidence_summary = _evidence(seen, answers)
+    planned.age = _age(group)
+    planned.engine = group.engine
+    planned.heard = seen.heard or any(answer.reach is Reach.ANSWERED for answer in answers)
+    planned.current_state = _current_state(request, group, states)
+    planned.evidence_summary = _evidence(seen, answers)
     let_in = kept.store.current if kept.store.kept else kept.store.pending
-    one.users = _users(group, others, rbac_tokens, let_in) if request.operation in LEAVING_RBAC else []
-    one.open_since = _open_since(seen, states)
+    planned.users = _users(group, others, rbac_tokens, let_in) if request.operation in LEAVING_RBAC else []
+    planned.open_since = _open_since(seen, states)
     shared = _shared(group.id, ids, others) if request.operation in WITH_USERS else {}
-    made = _cutover(request.cutovers.get(one.id), one, kept)
+    made = _cutover(request.cutovers.get(planned.id), planned, kept)
     terms = Terms(
         phase=request.phase,
         cutover=made,
         soaking=bool(request.soak),
         monitor=request.monitor is not None,
         tls=group.tls,
-        age=one.age,
+        age=planned.age,
         max_token_age_days=request.max_token_age_days,
         force=request.force,
         enable_tls=request.enable_tls,
@@ -474,7 +480,7 @@ def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept
         rbac_tokens=rbac_tokens,
         refused=frozenset(name for name, answer in answered.items() if answer is Answer.REFUSED),
         losing=tuple(
-            f"{user['user_name']} ({user['access_string']})" for user in one.users if not user["retains_access"]
+            f"{user['user_name']} ({user['access_string']})" for user in planned.users if not user["retains_access"]
         ),
         # What serves others too was not made for the way, or is not for it alone any more, and stays.
         leftovers=request.operation is not Operation.MIGRATE_AUTH_TO_RBAC
@@ -483,7 +489,7 @@ def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept
     )
     settle = _settling(request, seen, kept.store, contradicted)
     try:
-        one.step_plan = plan_steps(request.operation, group.id, states, kept.store, terms, label, settle)
+        planned.step_plan = plan_steps(request.operation, group.id, states, kept.store, terms, label, settle)
     except CannotProceed as error:
         if group.auth_token_enabled:
             check_compared(group.id, request.operation, kept.store, kept.tokens)
@@ -498,24 +504,24 @@ def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept
         raise AuthError(" ".join(filter(None, told))) from None
     if any(kept.store.current in state.tokens for state in states):
         check_compared(group.id, request.operation, kept.store, kept.tokens)
-    check_sent(group.id, request.operation, one.step_plan.steps, kept.store, kept.tokens, states)
-    _check_explained(request, seen, one.step_plan)
+    check_sent(group.id, request.operation, planned.step_plan.steps, kept.store, kept.tokens, states)
+    _check_explained(request, seen, planned.step_plan)
     if belief.drift:
-        one.warnings.append(
+        planned.warnings.append(
             f"{group.id}: its token was changed by someone else, at {group.token_date}, since this collection last did."
         )
-    one.step_plan = _with_record(request.operation, one.step_plan, seen)
-    _check_shared(request.operation, one.step_plan, group.id, shared)
+    planned.step_plan = _with_record(request.operation, planned.step_plan, seen)
+    _check_shared(request.operation, planned.step_plan, group.id, shared)
     if request.operation is not Operation.MIGRATE_AUTH_TO_RBAC:
-        one.step_plan = _staying(one.step_plan, shared)
-    if Step.SET in one.step_plan.steps and seen.cutover_until > time.time():
-        one.cutover_until = seen.cutover_until
-    if Step.USERS in one.step_plan.steps:
+        planned.step_plan = _staying(planned.step_plan, shared)
+    if Step.SET in planned.step_plan.steps and seen.cutover_until > time.time():
+        planned.cutover_until = seen.cutover_until
+    if Step.USERS in planned.step_plan.steps:
         _check_users(request.operation, group, around)
-    one.staged = _staged(kept, one.step_plan, states)
+    planned.staged = _staged(kept, planned.step_plan, states)
     if kept.holds_none:
         version = one_line(kept.staged, _ID_SHOWN)
-        one.warnings.append(
+        planned.warnings.append(
             f"{group.id}: AWSPENDING of the secret {kept.store.name} is on the version {version}, which holds no "
             "token. Another tool may have begun to rotate it: find out which, and have one of them do it."
         )
@@ -523,7 +529,7 @@ def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept
     secret = kept.secret if kept.exists else None
     calls = secret_calls(
         request.operation,
-        one.step_plan.steps,
+        planned.step_plan.steps,
         group.id,
         kept.store.name,
         around.secret_key,
@@ -531,16 +537,16 @@ def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept
         creation,
         around.region,
     )
-    if Step.CLEAN_UP in one.step_plan.steps:
-        one.spared = frozenset(shared)
-        deletable = ids.without(one.spared)
-        one.warnings += [f"{one.id}: not deleted: {why}." for why in shared.values()]
+    if Step.CLEAN_UP in planned.step_plan.steps:
+        planned.spared = frozenset(shared)
+        deletable = ids.without(planned.spared)
+        planned.warnings += [f"{planned.id}: not deleted: {why}." for why in shared.values()]
         if deletable == Ids():
-            one.step_plan = replace(
-                one.step_plan, steps=tuple(step for step in one.step_plan.steps if step is not Step.CLEAN_UP)
+            planned.step_plan = replace(
+                planned.step_plan, steps=tuple(step for step in planned.step_plan.steps if step is not Step.CLEAN_UP)
             )
         else:
-            calls[Step.CLEAN_UP] = _deletions(one.step_plan, deletable, others)
+            calls[Step.CLEAN_UP] = _deletions(planned.step_plan, deletable, others)
     return Setting(
         request.operation,
         group.id,
@@ -551,16 +557,16 @@ def _plan(request: OperationRequest, one: Planned, seen: Observation, kept: Kept
         calls,
         # As carry_out does: what is not certain is not written down, but an older announcement is taken back.
         foretold=belief.certain is not None or bool(seen.entry and seen.entry.call),
-        at_once=request.soaks(one.id),
+        at_once=request.soaks(planned.id),
         made=made,
         cutover=bool(request.soak) and made in (None, Step.CLIENT_CUTOVER),
     )
 
 
-def _cutover(cutover: Cutover | None, one: Planned, kept: Kept) -> Step | None:
+def _cutover(cutover: Cutover | None, group: Planned, kept: Kept) -> Step | None:
     """Return the client cutover that tasks have made. Raises :class:`AuthError` where it was to another token."""
     if cutover and cutover.version and kept.secret:
-        check_current(one.id, kept.store.name, cutover.version, kept.current)
+        check_current(group.id, kept.store.name, cutover.version, kept.current)
     return cutover.stage if cutover else None
 
 
@@ -598,13 +604,15 @@ def _plan_calls(
     )
 
     def work(key: str) -> dict[Step, list[dict[str, Any]]]:
-        one, calls = planned[key], dict(settings[key].of_steps)
-        if Step.USERS in one.step_plan.steps:
+        plan_of_group, calls = planned[key], dict(settings[key].of_steps)
+        if Step.USERS in plan_of_group.step_plan.steps:
             # By their values: staging labels move before the user is made.
-            one.accepted = tuple(one.kept.tokens.values[name] for name in one.step_plan.keep)
-            calls[Step.USERS], warnings = users_calls(clients, manner, users_order(request, one, ids[key]))
-            one.warnings += warnings if request.check_mode else []
-        if Step.ATTACH_OPEN in one.step_plan.steps:
+            plan_of_group.accepted = tuple(
+                plan_of_group.kept.tokens.values[name] for name in plan_of_group.step_plan.keep
+            )
+            calls[Step.USERS], warnings = users_calls(clients, manner, users_order(request, plan_of_group, ids[key]))
+            plan_of_group.warnings += warnings if request.check_mode else []
+        if Step.ATTACH_OPEN in plan_of_group.step_plan.steps:
             calls[Step.ATTACH_OPEN] = open_calls(clients, manner, key, ids[key].open_user_group)
         return calls
 
@@ -616,16 +624,16 @@ def _plan_calls(
             planned[key].planned_calls = calls_of(planned[key].step_plan, replace(settings[key], of_steps=calls))
 
 
-def users_order(request: OperationRequest, one: Planned, ids: Ids) -> UsersOrder:
+def users_order(request: OperationRequest, planned: Planned, ids: Ids) -> UsersOrder:
     """Return what the user and the user group of a planned group are to be."""
     return UsersOrder(
-        one.id,
-        one.engine,
+        planned.id,
+        planned.engine,
         ids.user,
         ids.user_group,
         request.access_string,
-        tuple(name.replace("{replication_group_id}", one.id) for name in request.user_ids),
-        one.accepted,
+        tuple(name.replace("{replication_group_id}", planned.id) for name in request.user_ids),
+        planned.accepted,
     )
 
 
@@ -900,25 +908,25 @@ def _check(step_plan: StepPlan, group: Group, versions: Mapping[str, tuple[int, 
             )
 
 
-def _tell(request: OperationRequest, one: Planned) -> None:
+def _tell(request: OperationRequest, group: Planned) -> None:
     """Put the plan into words."""
-    if one.secondary and request.skip_secondaries:
-        one.error, one.msg = "", f"{one.id}: skipped: {one.secondary.why}"
+    if group.secondary and request.skip_secondaries:
+        group.error, group.msg = "", f"{group.id}: skipped: {group.secondary.why}"
         return
-    if one.error:
+    if group.error:
         return
-    one.lines = told(one.step_plan, one.planned_calls)
-    note = "".join(f" {words}" for words in (one.step_plan.note, one.staged) if words)
-    if one.cutover_until:
+    group.lines = told(group.step_plan, group.planned_calls)
+    note = "".join(f" {words}" for words in (group.step_plan.note, group.staged) if words)
+    if group.cutover_until:
         ends = "is ended early, as take_over says" if request.take_over else "is waited for; take_over: true ends it"
-        note += f" The client cutover of another run lasts until {clock(one.cutover_until)}, which {ends}."
-    cutover = any(step in CUTOVERS for step in one.step_plan.steps)
-    if not one.step_plan.steps or not (one.planned_calls or cutover):
-        one.msg = f"{one.id}: nothing to do. Current state: {one.current_state}.{note}"
+        note += f" The client cutover of another run lasts until {clock(group.cutover_until)}, which {ends}."
+    cutover = any(step in CUTOVERS for step in group.step_plan.steps)
+    if not group.step_plan.steps or not (group.planned_calls or cutover):
+        group.msg = f"{group.id}: nothing to do. Current state: {group.current_state}.{note}"
     else:
-        some = f"{len(one.planned_calls)} calls to make{', with a client cutover' if cutover else ''}"
-        one.msg = f"{one.id}: {some}. Current state: {one.current_state}.{note}"
-    one.changed = request.check_mode and bool(one.planned_calls)
+        some = f"{len(group.planned_calls)} calls to make{', with a client cutover' if cutover else ''}"
+        group.msg = f"{group.id}: {some}. Current state: {group.current_state}.{note}"
+    group.changed = request.check_mode and bool(group.planned_calls)
 
 
 def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str, Any]]:
@@ -930,16 +938,16 @@ def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str,
         {
             "prepared": "\n".join(
                 (
-                    one.id + (f" ({place})" if place else ""),
-                    f"  current state: {one.current_state or '?'}"
-                    + (f", token {one.age:.1f} days old" if one.age else ""),
-                    f"  evidence:      {one.evidence_summary or '-'}",
-                    *((f"  refused:       {one.error}",) if one.error else ()),
-                    *(f"  {line}" for line in one.lines),
-                    *(("  nothing to do",) if not one.lines and not one.error else ()),
+                    group.id + (f" ({place})" if place else ""),
+                    f"  current state: {group.current_state or '?'}"
+                    + (f", token {group.age:.1f} days old" if group.age else ""),
+                    f"  evidence:      {group.evidence_summary or '-'}",
+                    *((f"  refused:       {group.error}",) if group.error else ()),
+                    *(f"  {line}" for line in group.lines),
+                    *(("  nothing to do",) if not group.lines and not group.error else ()),
                     "",
                 )
             )
         }
-        for one in planned
+        for group in planned
     ]

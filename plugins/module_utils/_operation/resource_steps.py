@@ -67,21 +67,21 @@ def clean_up(clients: Clients, request: OperationRequest, group_id: str, ids: Id
 
 def told(progress: list[Progress]) -> Outcome:
     """Return the entry of a step that has several parts: what was called for all of them, and the last one's words."""
-    actions: list[dict[str, Any]] = [action for one in progress for action in one.api_calls]
+    actions: list[dict[str, Any]] = [action for part in progress for action in part.api_calls]
     return {
-        "changed": any(one.changed for one in progress),
+        "changed": any(part.changed for part in progress),
         "failed": bool(progress[-1].error),
         "msg": progress[-1].error or progress[-1].msg,
         "api_calls": actions,
-        "duration": round(sum(one.duration for one in progress), 3),
+        "duration": round(sum(part.duration for part in progress), 3),
     }
 
 
 def _up_to_a_failure(parts: Iterable[Progress]) -> list[Progress]:
     done: list[Progress] = []
-    for one in parts:
-        done.append(one)
-        if one.error:
+    for part in parts:
+        done.append(part)
+        if part.error:
             break
     return done
 

@@ -296,7 +296,7 @@ class _Steps:
 
     def _resources(self, step: Step, parts: list[Progress]) -> None:
         group, said = self.group, self.group.msg
-        group.warnings += [warning for one in parts for warning in one.warnings]
+        group.warnings += [warning for part in parts for warning in part.warnings]
         error = parts[-1].error
         if error:
             group.fail_at(step, error if error.startswith(f"{group.id}: ") else f"{group.id}: {error}", told(parts))

@@ -196,7 +196,7 @@ def kept_in(group_id: str, name: str, key: str | None, secret: Secret, hide: Cal
             f"{group_id}: AWSPENDING of the secret {name} is not a valid AUTH token: {'; '.join(violations)}. If no "
             "group accepts it, take it off (elasticache.auth.auth_secret with state: discarded), then repeat this."
         )
-    read = (Token(stage, one.value, one.version_id) for stage, one in stored.items())
+    read = (Token(stage, version.value, version.version_id) for stage, version in stored.items())
     tokens = distinct(None, read, complete=not _unread(secret))
     return Kept(tokens, _store(name, key, secret, stored, tokens), secret=secret)
 

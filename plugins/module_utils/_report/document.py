@@ -86,8 +86,8 @@ def failed_condition(failed: Failed) -> dict[str, Any]:
         "condition": failed.condition.text,
         "count": len(failed.groups or failed.missing),
         "groups": [
-            {"replication_group_id": one.facts.id, "region": one.facts.region, "account_id": one.facts.account_id}
-            for one in failed.groups
+            {"replication_group_id": group.facts.id, "region": group.facts.region, "account_id": group.facts.account_id}
+            for group in failed.groups
         ],
         "msg": f"{failed.condition.text}: {failed.names}",
     }
@@ -103,7 +103,7 @@ def document(report: Report) -> dict[str, Any]:
         "counts": counts(report.counts),
         "incomplete": list(report.incomplete),
         "failed_conditions": [failed_condition(failed) for failed in report.failed],
-        "groups": [_group(one) for one in report.audited],
+        "groups": [_group(group) for group in report.audited],
     }
 
 
@@ -112,8 +112,8 @@ def json_text(report: Report) -> str:
     return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
 
 
-def _group(one: Audited) -> dict[str, Any]:
-    facts = one.facts
+def _group(group: Audited) -> dict[str, Any]:
+    facts = group.facts
     return {
         "replication_group_id": facts.id,
         "account_id": facts.account_id or None,
@@ -139,12 +139,12 @@ def _group(one: Audited) -> dict[str, Any]:
         "unauthenticated_access": facts.unauthenticated_access,
         "auth_token_enabled": facts.auth_token_enabled,
         "auth_token_last_modified_date": stamp(facts.token_date) if facts.token_date else None,
-        "auth_token_age_days": whole(one.age_days),
+        "auth_token_age_days": whole(group.age_days),
         "recorded_at": stamp(facts.recorded_at) if facts.recorded_at else None,
         "user_group_ids": None if facts.user_group_ids is None else list(facts.user_group_ids),
-        "no_password_users": None if one.no_password_users is None else list(one.no_password_users),
-        "severity": one.severity.value if one.severity else None,
-        "findings": [_finding(finding) for finding in one.findings],
+        "no_password_users": None if group.no_password_users is None else list(group.no_password_users),
+        "severity": group.severity.value if group.severity else None,
+        "findings": [_finding(finding) for finding in group.findings],
     }
 
 
@@ -194,9 +194,9 @@ def csv_text(report: Report) -> str:
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for one in report.audited:
-        row = _group(one)
-        row["next_step"] = one.findings[0].next_step if one.findings else None
+    for group in report.audited:
+        row = _group(group)
+        row["next_step"] = group.findings[0].next_step if group.findings else None
         row["findings"] = [finding["finding"] for finding in row["findings"]]
         writer.writerow([cell(row[name]) for name in COLUMNS])
     return out.getvalue()
@@ -219,7 +219,7 @@ def cell(value: object) -> str:
 def lines(document_: Mapping[str, Any]) -> str:
     """Return a line a group, as Ansible's diff shows what is new in a file."""
     return "".join(
-        f"{' '.join(filter(None, (one['account_id'], one['region'], one['replication_group_id'])))}: "
-        f"{', '.join([one['mode'] or 'mode not known', *(found['finding'] for found in one['findings'])])}\n"
-        for one in document_["groups"]
+        f"{' '.join(filter(None, (group['account_id'], group['region'], group['replication_group_id'])))}: "
+        f"{', '.join([group['mode'] or 'mode not known', *(found['finding'] for found in group['findings'])])}\n"
+        for group in document_["groups"]
     )

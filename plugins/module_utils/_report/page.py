@@ -100,7 +100,7 @@ def data_of(text: str) -> dict[str, Any] | None:
 
 def _data(report: Report) -> dict[str, Any]:
     """Return what the script draws from; what is empty is left out, and each next step stands there once."""
-    steps = {finding.next_step: None for one in report.audited for finding in one.findings}
+    steps = {finding.next_step: None for group in report.audited for finding in group.findings}
     numbers = {step: number for number, step in enumerate(steps)}
     return {
         "title": report.title,
@@ -110,12 +110,12 @@ def _data(report: Report) -> dict[str, Any]:
         "failed": [[failed.condition.text, len(failed.groups), failed.names] for failed in report.failed],
         "levels": {kind.value: severity.value for kind, severity in SEVERITIES.items()},
         "next_steps": list(steps),
-        "groups": [_group(one, numbers) for one in report.audited],
+        "groups": [_group(group, numbers) for group in report.audited],
     }
 
 
-def _group(one: Audited, steps: Mapping[str, int]) -> dict[str, Any]:
-    facts = one.facts
+def _group(group: Audited, steps: Mapping[str, int]) -> dict[str, Any]:
+    facts = group.facts
     told: dict[str, Any] = {
         "id": facts.id,
         "account": facts.account_id,
@@ -136,23 +136,23 @@ def _group(one: Audited, steps: Mapping[str, int]) -> dict[str, Any]:
         "states": list(facts.possible_states),
         "evidence": list(facts.evidence),
         "date": stamp(facts.token_date) if facts.token_date else None,
-        "age": whole(one.age_days),
+        "age": whole(group.age_days),
         "recorded": stamp(facts.recorded_at) if facts.recorded_at else None,
         "userGroups": list(facts.user_group_ids or ()),
         "findings": [
             [finding.kind.value, finding.text, steps[finding.next_step], None, whole(finding.days)]
-            for finding in one.findings
+            for finding in group.findings
         ],
     }
     shown = {name: value for name, value in told.items() if value not in (None, "", [], {})}
     # An empty list says that every user needs a password, and none that nobody has looked.
-    return shown if one.no_password_users is None else {**shown, "openUsers": list(one.no_password_users)}
+    return shown if group.no_password_users is None else {**shown, "openUsers": list(group.no_password_users)}
 
 
 def lines(data: Mapping[str, Any]) -> str:
     """Return a line a group, as Ansible's diff shows what is new in a page."""
     return "".join(
-        f"{' '.join(filter(None, (one.get('account'), one.get('region'), one['id'])))}: "
-        f"{', '.join([one.get('mode', 'mode not known'), *(found[0] for found in one.get('findings', ()))])}\n"
-        for one in data["groups"]
+        f"{' '.join(filter(None, (group.get('account'), group.get('region'), group['id'])))}: "
+        f"{', '.join([group.get('mode', 'mode not known'), *(found[0] for found in group.get('findings', ()))])}\n"
+        for group in data["groups"]
     )

@@ -115,7 +115,7 @@ def checked_id(given: str, option: str, what: str) -> str:
 
 def checked_ids(given: Sequence[str] | None, option: str, what: str) -> list[str] | None:
     """Return ids in lower case, ``None`` where the option was left out. Raises :class:`AuthError` as for one."""
-    return None if given is None else [checked_id(one, option, what) for one in given]
+    return None if given is None else [checked_id(key, option, what) for key in given]
 
 
 def checked_tags(key: str, given: Mapping[str, Any] | None) -> dict[str, str] | None:

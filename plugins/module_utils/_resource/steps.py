@@ -66,10 +66,10 @@ def steps(wanted: Wanted, shown: Shown) -> list[ResourceCall]:
     if tls:
         options = ["transit_encryption_enabled", "transit_encryption_mode"]
         planned.append(modification(wanted.id, tls, options, immediately=True))
-    together = [one for one in found if not one.setting.alone]
-    for some in ([together] if together else []) + [[one] for one in found if one.setting.alone]:
+    together = [difference for difference in found if not difference.setting.alone]
+    for some in ([together] if together else []) + [[difference] for difference in found if difference.setting.alone]:
         members = settings.modification_members(some)
-        options = [one.setting.option for one in some]
+        options = [difference.setting.option for difference in some]
         planned.append(modification(wanted.id, members, options, immediately=wanted.apply_immediately))
     if access and not leaves_rbac:
         if add:
@@ -88,8 +88,8 @@ def user_group_changes(wanted: Wanted, group: Group) -> tuple[tuple[str, ...], t
             "which has every client refused that has no user. With elasticache.auth.replication_group_auth use "
             f"auth_token_update_strategy: delete and user_group_ids: [{', '.join(wanted.user_groups)}]."
         )
-    add = tuple(one for one in wanted.user_groups if one not in group.user_group_ids)
-    remove = tuple(one for one in group.user_group_ids if one not in wanted.user_groups)
+    add = tuple(user_group for user_group in wanted.user_groups if user_group not in group.user_group_ids)
+    remove = tuple(user_group for user_group in group.user_group_ids if user_group not in wanted.user_groups)
     if remove and not wanted.user_groups and not wanted.accept_open_access:
         raise AuthError(
             f"{group.id}: user_group_ids: without its user groups ({', '.join(remove)}) the group would serve anyone, "

@@ -36,8 +36,8 @@ def wanted_user_group(params: Mapping[str, Any]) -> WantedUserGroup:
     """Turn a module's options into what is wanted. Raises :class:`AuthError` for what makes no sense."""
     key = checked_id(params["user_group_id"], "user_group_id", "user group")
     given = params["user_ids"]
-    user_ids = None if given is None else [_user_id(key, one) for one in given]
-    twice = sorted({one for one in user_ids or () if (user_ids or []).count(one) > 1})
+    user_ids = None if given is None else [_user_id(key, user_id) for user_id in given]
+    twice = sorted({user_id for user_id in user_ids or () if (user_ids or []).count(user_id) > 1})
     if twice:
         raise AuthError(
             f"{key}: user_ids: {', '.join(twice)} is listed twice. AWS does not tell upper from lower case in ids."

@@ -216,9 +216,9 @@ class UserSpec(RbacSpec[WantedUser, User]):
             return False
         told = shown_by_api(current, wanted.passwords)
         findings = [told] if told else self._findings(current)
-        known = [one for one in findings if one.verdict is not Verdict.UNKNOWN]
+        known = [finding for finding in findings if finding.verdict is not Verdict.UNKNOWN]
         finding = known[0] if known else None
-        if len({one.verdict for one in known}) > 1 and not self.making:
+        if len({finding.verdict for finding in known}) > 1 and not self.making:
             self.warn(
                 "the record and the nodes contradict each other: its passwords were changed elsewhere. "
                 "The nodes count.",
@@ -229,7 +229,7 @@ class UserSpec(RbacSpec[WantedUser, User]):
             return finding.verdict is Verdict.NOT_IN_FORCE
         if wanted.update_password == ALWAYS or self.making:
             return True
-        reasons = "; ".join(one.why for one in findings) or "record is false"
+        reasons = "; ".join(finding.why for finding in findings) or "record is false"
         raise AuthError(
             f"{self.id}: whether the passwords given are in force is not known, as AWS never returns them: {reasons}. "
             "Name a replication group that has the user in probe_replication_group_id, so that its nodes are asked; or "
@@ -244,8 +244,8 @@ class UserSpec(RbacSpec[WantedUser, User]):
         return findings
 
     def _show(self, finding: Finding | None, findings: Sequence[Finding]) -> None:
-        told = finding or Finding(Verdict.UNKNOWN, "none", "; ".join(one.why for one in findings))
-        nodes = [dict(node) for one in findings for node in one.nodes]
+        told = finding or Finding(Verdict.UNKNOWN, "none", "; ".join(finding.why for finding in findings))
+        nodes = [dict(node) for finding in findings for node in finding.nodes]
         self.progress.evidence = {
             "passwords": told.verdict.value,
             "source": told.source,

@@ -51,7 +51,9 @@ def wanted_of(params: Mapping[str, Any]) -> Wanted:
         id=group_id,
         settings=given,
         tls=_tls(params),
-        user_groups=None if user_groups is None else tuple(dict.fromkeys(one.lower() for one in user_groups)),
+        user_groups=None
+        if user_groups is None
+        else tuple(dict.fromkeys(user_group.lower() for user_group in user_groups)),
         accept_open_access=bool(params.get("accept_open_access")),
         tags=None if tags is None else {str(key): "" if value is None else str(value) for key, value in tags.items()},
         purge_tags=bool(params.get("purge_tags", True)),
@@ -195,8 +197,8 @@ def _kms(dummy: Mapping[str, Any], wanted: Wanted) -> str:
 
 
 def _logs(dummy: Mapping[str, Any], wanted: Wanted) -> str:
-    types = [one["log_type"] for one in wanted.settings.get("log_delivery_configurations") or ()]
-    twice = sorted({one for one in types if types.count(one) > 1})
+    types = [delivery["log_type"] for delivery in wanted.settings.get("log_delivery_configurations") or ()]
+    twice = sorted({log_type for log_type in types if types.count(log_type) > 1})
     return f"log_delivery_configurations: {', '.join(twice)} is listed twice. Keep one of them." if twice else ""
 
 

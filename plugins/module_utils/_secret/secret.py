@@ -141,7 +141,7 @@ def bring_secrets_about(
         return progress
 
     done = fan_out(order.names, work)
-    return [one for one in done.values() if isinstance(one, SecretProgress)]
+    return [secret for secret in done.values() if isinstance(secret, SecretProgress)]
 
 
 def _request(order: SecretOrder, key: str, hide: Callable[[str], None]) -> SecretRequest:
@@ -315,11 +315,11 @@ def label_diff(progress: Iterable[SecretProgress]) -> list[dict[str, Any]]:
     """Return Ansible's diff: of each changed secret the version ids by staging label, before and after."""
     return [
         {
-            "before_header": one.secret_name,
-            "after_header": one.secret_name,
-            "before": one.before or {},
-            "after": one.after or {},
+            "before_header": secret.secret_name,
+            "after_header": secret.secret_name,
+            "before": secret.before or {},
+            "after": secret.after or {},
         }
-        for one in progress
-        if one.changed and not one.error
+        for secret in progress
+        if secret.changed and not secret.error
     ]
