@@ -382,8 +382,8 @@ class InventoryModule(AWSInventoryBase):
                 host = self._name(found_facts, variables)
                 if host in arns:
                     raise AnsibleParserError(
-                        f"hostname: {arns[host]} and {found_facts['arn']} would both be the host {host}. Leave hostname out, "
-                        "or put elasticache_region and elasticache_account_id into it."
+                        f"hostname: {arns[host]} and {found_facts['arn']} would both be the host {host}. Leave "
+                        "hostname out, or put elasticache_region and elasticache_account_id into it."
                     )
                 arns[host] = found_facts["arn"]
                 hosts.append((host, SERVERLESS if found_facts["serverless"] else GROUPS, variables))

@@ -640,16 +640,16 @@ from ansible_collections.elasticache.auth.plugins.module_utils._operation.engine
     run_everywhere,
     run_here,
 )
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_plan import diff_of_plans
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_run import GroupRun
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import (
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import check_request
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import ProgressFile, ProgressSink
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.rbac_resources import WITH_USERS
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.request import (
     NEWEST,
-    WITH_USERS,
     Cutover,
     OperationRequest,
-    check_request,
-    diff_of_plans,
 )
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import ProgressFile, ProgressSink
 
 SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
 #: What is said of groups that were changed, or in check mode would be.

@@ -19,7 +19,8 @@ from integration.scenes import A, create
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._operation import engine, progress
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import Planned, plan_groups
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_plan import Planned
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import plan_groups
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import Account
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def test_an_error_that_nobody_expects_is_its_place_s_own(fleet: Emulator, monkey
             raise KeyError(A)
         return own(clients, *arguments, **more)
 
-    monkeypatch.setattr(engine, "plan_journeys", breaks)
+    monkeypatch.setattr(engine, "plan_groups", breaks)
     ended = rotate(fleet, continue_on_error=True)
     for group, why in told(ended, "msg")[1].items():
         assert why == f"{group}: the module met an error that it does not know, KeyError."

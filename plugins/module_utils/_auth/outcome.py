@@ -174,7 +174,7 @@ def exit_with_targets(
     diff: list[dict[str, Any]] | None,
     **more: Any,
 ) -> None:
-    """End the module with the outcomes by place, as :func:`exit_with_outcomes` does: a group's id is one in its place only."""
+    """End the module with the outcomes by target, as :func:`exit_with_outcomes` does: an id is of its target."""
     redact = Redactor(module.no_log_values)
     told = [_outcomes(redact, progress) for progress in targets]
     _exit(module, redact, told, {"targets": [{"outcomes": outcomes} for outcomes in told], **redact(more)}, verb, diff)

@@ -130,10 +130,10 @@ class Store:
 class Terms:
     """What is wanted, what the caller consents to, and what else was seen of the group.
 
-    ``age``: days since the token was last changed. ``rbac_tokens``, ``refused``: the tokens that an RBAC group accepts as
-    those of the user named default, and those that it refuses. ``losing``: the names of the users that stop working
-    with RBAC. ``leftovers``: user groups or users exist that an operation makes for the way only. ``cutover``: the client
-    cutover that tasks have made since an earlier run stopped there; ``soaking``: a time is waited for besides.
+    ``age``: days since the token was last changed. ``rbac_tokens``, ``refused``: the tokens that an RBAC group accepts
+    as those of the user named default, and those that it refuses. ``losing``: the names of the users that stop working
+    with RBAC. ``leftovers``: user groups or users exist that an operation makes for the way only. ``cutover``: the
+    client cutover that tasks have made since an earlier run stopped there; ``soaking``: a time is waited for besides.
     ``monitor``: whether clients that are refused after SET are looked for.
     """
 
@@ -207,8 +207,8 @@ def plan_steps(
     ):
         raise obstacles[0]
     raise CannotProceed(
-        f"{group_id}: {operation.value} is refused: what the group accepts is not known, and AWS never tells. It may be "
-        f"{words}, and the remaining steps differ. To settle it: {settle}."
+        f"{group_id}: {operation.value} is refused: what the group accepts is not known, and AWS never tells. It may "
+        f"be {words}, and the remaining steps differ. To settle it: {settle}."
     )
 
 
@@ -230,7 +230,10 @@ def _monitored(step_plan: StepPlan, terms: Terms) -> StepPlan:
 
 
 def _in_phase(operation: Operation, group_id: str, step_plan: StepPlan, terms: Terms) -> StepPlan:
-    """Cut ``step_plan`` down to the phase that is wanted. Raises :class:`CannotProceed` for a finish before the begin has ended."""
+    """Cut ``step_plan`` down to the phase that is wanted.
+
+    Raises :class:`CannotProceed` for a finish before the begin has ended.
+    """
     cutovers_at = [number for number, step in enumerate(step_plan.steps) if step in CUTOVERS]
     if not cutovers_at:
         return step_plan
@@ -252,8 +255,8 @@ def _in_phase(operation: Operation, group_id: str, step_plan: StepPlan, terms: T
     if set(before) - {Step.USERS}:
         left = ", ".join(step.value for step in before)
         raise CannotProceed(
-            f"{group_id}: {operation.value}_phase: finish is refused: phase begin is incomplete (remaining: {left}). Run "
-            f"it with {operation.value}_phase: begin again, move your clients, then finish."
+            f"{group_id}: {operation.value}_phase: finish is refused: phase begin is incomplete (remaining: {left}). "
+            f"Run it with {operation.value}_phase: begin again, move your clients, then finish."
         )
     # The users are looked at once more: the token may have been rotated since.
     return replace(step_plan, steps=(*before, *step_plan.steps[cutovers_at[0] + 1 :]))
@@ -262,7 +265,7 @@ def _in_phase(operation: Operation, group_id: str, step_plan: StepPlan, terms: T
 def _after_cutover(
     operation: Operation, group_id: str, step_plan: StepPlan, first_cutover: int, terms: Terms
 ) -> StepPlan:
-    """Return what is left after a client cutover that tasks have made; ``first_cutover``: where the first one of ``step_plan`` is.
+    """Return what is left after a client cutover that tasks have made; ``first_cutover``: where the plan has its first.
 
     Raises :class:`CannotProceed` where that is another one, or steps are left that lead to it.
     """
@@ -347,7 +350,7 @@ class _Situation:
         )
 
     def check_accepted(self, operation: Operation, token: str) -> None:
-        """Raise :class:`CannotProceed` where the user group that clients use refuses ``token``, which is to take its place."""
+        """Raise :class:`CannotProceed` where the user group that clients use refuses ``token``, which comes next."""
         store = self.store
         if token not in self.terms.refused:
             return

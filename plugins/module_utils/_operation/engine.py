@@ -26,10 +26,12 @@ from .._aws.clients import Clients
 from .._aws.groups import Group, require_all
 from .._aws.sweep import Sweep
 from .._core.errors import AuthError
+from .group_plan import Planned
 from .group_run import GroupRun
 from .loader import Loader
-from .planning import Cutover, OperationRequest, Planned, plan_groups
+from .planning import plan_groups
 from .progress import ProgressSink
+from .request import Cutover, OperationRequest
 from .script import Services, run_group
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from .._core.errors import AuthError
 from .._core.evidence import Belief
 from .._core.operations import CUTOVERS, Step
 from .._core.states import State
-from .planning import Planned
+from .group_plan import Planned
 from .token_store import Kept
 
 

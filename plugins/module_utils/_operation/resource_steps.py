@@ -19,7 +19,9 @@ from .._resource.users import UserSpec
 from .._resource.users_ahead import open_group_of, user_group_of, user_of
 from .._resource.wanted import Wanted
 from .group_run import GroupRun
-from .planning import Ids, OperationRequest, users_order
+from .planning import users_order
+from .rbac_resources import Ids
+from .request import OperationRequest
 
 #: The mode of encryption in transit that a step leads to.
 TLS_STEPS = {Step.PREFER_TLS: "preferred", Step.REQUIRE_TLS: "required"}

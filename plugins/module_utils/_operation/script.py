@@ -36,9 +36,12 @@ from .._data_plane.probe import NodeAnswer, unreachable, untrusted
 from .._secret.secret import bring_secrets_about
 from .._secret.secret_ahead import goal_of
 from .._secret.secret_plan import Creation, SecretOrder
+from .group_plan import Planned
 from .group_run import GroupRun
-from .planning import Ids, OperationRequest, Planned, check_current, ids_of
+from .planning import check_current
 from .progress import ProgressSink
+from .rbac_resources import Ids, ids_of
+from .request import OperationRequest
 from .resource_steps import TLS_STEPS, clean_up, make_open_group, make_users, set_tls, take_user_groups_away, told
 from .token_store import Kept, kept_after
 from .unexplained import refuse_unexplained

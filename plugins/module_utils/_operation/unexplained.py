@@ -18,7 +18,7 @@ from .._core.explain import describe_all
 from .._core.operations import Operation, StepPlan
 from .._core.states import Mode, State
 from .._data_plane.probe import as_evidence
-from .planning import Planned
+from .group_plan import Planned
 
 #: The modes that a change of the token leads to, by what AWS shows while it is under way (elasticache-facts §2).
 _LEADS_TO = {"ROTATING": (Mode.OPTIONAL, Mode.ROTATING), "SETTING": (Mode.REQUIRED,)}

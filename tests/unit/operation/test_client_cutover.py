@@ -14,14 +14,11 @@ from ansible_collections.elasticache.auth.plugins.module_utils._aws.secrets impo
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation, Step, StepPlan, Store
 from ansible_collections.elasticache.auth.plugins.module_utils._operation import script
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_plan import Planned
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_run import GroupRun
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.planned_calls import Setting, calls_of
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import (
-    Cutover,
-    OperationRequest,
-    Planned,
-    _cutover,
-)
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import _cutover
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.request import Cutover, OperationRequest
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.token_store import Kept
 
 # --- The token that the clients moved to

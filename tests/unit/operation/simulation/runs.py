@@ -16,14 +16,11 @@ from ansible_collections.elasticache.auth.plugins.module_utils import _fan_out
 from ansible_collections.elasticache.auth.plugins.module_utils._core import record
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import CUTOVERS, Operation, Phase, Step
 from ansible_collections.elasticache.auth.plugins.module_utils._data_plane import probe
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_plan import Planned
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_run import GroupRun
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import (
-    Cutover,
-    Planned,
-    check_request,
-    plan_groups,
-)
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import check_request, plan_groups
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import ProgressSink
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.request import Cutover
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.script import Services, run_group
 
 from .model_aws import Aws, NodeExchange, SimulatedClients

@@ -20,7 +20,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core import reco
 from ansible_collections.elasticache.auth.plugins.module_utils._core.evidence import UNKNOWN_TOKENS
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation, Phase
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import Call, CallKind, State
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import OperationRequest
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.request import OperationRequest
 from emulator.access import TlsMode
 from emulator.control.transitions import AccessState
 from emulator.settings import VARIANTS, Timing
