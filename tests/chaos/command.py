@@ -117,7 +117,8 @@ def started(arguments: Sequence[str], folder: Path, environment: Mapping[str, st
 def ansible_environment(emulator: Emulator, folder: Path, **more: str) -> dict[str, str]:
     """The emulator's environment with everything of Ansible's in ``folder``, and none of the user's settings."""
     kept = {name: value for name, value in emulator.environment.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
-    (folder / "ansible.cfg").touch()
+    # Ansible looks a thousand times a second whether a task has ended, which costs a fifth of the run's processor time.
+    (folder / "ansible.cfg").write_text("[defaults]\ninternal_poll_interval = 0.01\n", encoding="utf-8")
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return {

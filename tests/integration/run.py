@@ -125,6 +125,7 @@ def run_playbook(
     core: str = cores.OWN,
     working: Path | None = None,
     steps: Sequence[Once] = (),
+    cold: bool = False,
 ) -> PlaybookRun:
     """Run plays (data, YAML text, or a file's path) with ansible-playbook and return what came of them.
 
@@ -152,7 +153,13 @@ def run_playbook(
             settings["PYTHONUNBUFFERED"] = "1"  # Ansible does not flush what it writes
         settings |= {**cores.environment(core), **(environment or {})}
         done = run_to_the_end(
-            command, cwd=str(working or folder), env=settings, timeout=timeout, columns=columns, steps=steps
+            command,
+            cwd=str(working or folder),
+            env=settings,
+            timeout=timeout,
+            columns=columns,
+            steps=steps,
+            warm=not cold and core == cores.OWN,
         )
         lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     return PlaybookRun(

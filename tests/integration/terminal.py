@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from integration.meanwhile import Once
+from integration.warm import Warm, server
 
 _SEQUENCE = re.compile(r"\x1b\[(?P<parameters>[0-9;?]*)(?P<end>[A-Za-z])|(?P<plain>[^\x1b])", re.DOTALL)
 _LOOK_SECONDS = 0.1
@@ -37,8 +38,11 @@ def run_to_the_end(
     timeout: float,
     columns: int | None = None,
     steps: Sequence[Once] = (),
+    warm: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command and return all that it printed (``stdout``): to a pipe, or to a terminal of so many columns.
+
+    ``warm``: it is ansible-playbook, and :mod:`integration.warm` runs it.
 
     ``steps`` are taken meanwhile; fails where it ends before all of them were. Raises
     :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
@@ -47,7 +51,12 @@ def run_to_the_end(
     if columns is not None:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     got, at, left, give_up = b"", 0, list(steps), time.monotonic() + timeout
-    with subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as process:
+    started: Warm | subprocess.Popen[bytes]
+    if warm:
+        started = Warm(server(), command, cwd, env, theirs)
+    else:
+        started = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    with started as process:
         os.close(theirs)
         try:
             while True:
@@ -62,7 +71,7 @@ def run_to_the_end(
                 while left and (end := left[0].end_in(text[at:])) is not None:
                     at += end
                     left.pop(0).do()
-            process.wait(max(give_up - time.monotonic(), 0))
+            returncode = process.wait(max(give_up - time.monotonic(), 0))
         except BaseException:
             process.kill()
             raise
@@ -70,7 +79,7 @@ def run_to_the_end(
             os.close(ours)
     output = got.decode("utf-8", "replace")
     assert not left, f"it ended, and this was not seen: {left[0].seen} (after character {at})\n{output}"
-    return subprocess.CompletedProcess(list(command), process.returncode, output)
+    return subprocess.CompletedProcess(list(command), returncode, output)
 
 
 def screens(output: str) -> list[str]:

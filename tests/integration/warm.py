@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""ansible-playbook without its start: a server that has imported what it and the modules import, and forks.
+
+Each playbook is a process of its own, with its own arguments, environment, folder and standard streams, and so is each
+module of the collection on a local connection. What a play costs in processor time is the play: a role some 1.2 s
+in the place of 3.8 s (of which 0.8 s were the archive of the module and its utilities, made anew for each run).
+What differs from a start: modules are not put into an archive, and not run by a shell. ``test_warm.py`` holds both
+kinds of run against each other; what is about processes, signals or archives starts programs.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import contextlib
+import functools
+import importlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
+_PACKAGE = "ansible_collections.elasticache.auth.plugins"
+#: What plays, modules or both import. Not what reads Ansible's settings as it is imported: these are each play's own.
+_IMPORTED = (
+    "ansible.module_utils.basic",
+    "ansible.module_utils.testing",
+    "ansible.parsing.yaml.loader",
+    "boto3",
+    "botocore.endpoint",
+    "botocore.session",
+    "cryptography",
+    "jinja2.nativetypes",
+    "multiprocessing.queues",
+    "valkey",
+    "zxcvbn",
+)
+_SIZE = array.array("i").itemsize
+
+
+class Warm:
+    """A playbook that the server runs; what :class:`subprocess.Popen` has that a test needs."""
+
+    def __init__(self, server: Server, command: Sequence[str], cwd: str, env: Mapping[str, str], output: int) -> None:
+        """Start ``command``, whose first word is ansible-playbook, with ``output`` as standard output and error."""
+        ours, theirs = socket.socketpair()
+        with theirs, open(os.devnull, "rb") as nothing:
+            fds = array.array("i", [nothing.fileno(), output, output, theirs.fileno()])
+            server.ask(json.dumps({"command": list(command), "cwd": cwd, "env": dict(env)}).encode(), fds)
+        self.returncode: int | None = None
+        self._told = ours.makefile("r", encoding="ascii")
+        ours.close()
+        self.pid = int(self._told.readline())
+
+    def __enter__(self) -> Warm:
+        """Nothing is to be done."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Wait for its end."""
+        self.wait()
+        self._told.close()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit status, of a signal the negative number, once it has ended; ``timeout`` is not looked at."""
+        if self.returncode is None:
+            self.returncode = os.waitstatus_to_exitcode(int(self._told.readline()))
+        return self.returncode
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class Server:
+    """The server's process, that of one process of tests; it ends with that."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "integration.warm", str(theirs.fileno())],
+                cwd=Path(__file__).resolve().parents[1],
+                env={**os.environ, "ANSIBLE_HOME": "/nonexistent"},
+                pass_fds=[theirs.fileno()],
+            )
+        atexit.register(self.end)
+
+    def ask(self, request: bytes, fds: array.array[int]) -> None:
+        """Have a playbook run with these standard streams, and a socket on which its id and its status are told."""
+        socket.send_fds(self._socket, [request], fds)
+
+    def end(self) -> None:
+        """End it."""
+        self._socket.close()
+        self._process.wait()
+
+
+@functools.cache
+def server() -> Server:
+    """The server of this process."""
+    return Server()
+
+
+# --- In the server ----------------------------------------------------------------------------------------------------
+
+
+def serve(control: socket.socket) -> None:
+    """Run playbooks until nobody is left to ask for one."""
+    own = _import_all()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
+    while True:
+        request, fds, _flags, _address = socket.recv_fds(control, 1 << 20, 4)
+        if not request:
+            return
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            control.close()
+            _attend(json.loads(request), fds, own)
+        for fd in fds:
+            os.close(fd)
+
+
+def _import_all() -> dict[str, Any]:
+    """Import what is needed; returns the modules of the collection, which the plays' own loader has to load itself."""
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    sys.path.insert(0, str(_COLLECTIONS))
+    for path in sorted((_COLLECTIONS / "ansible_collections/elasticache/auth/plugins/modules").glob("*.py")):
+        with contextlib.suppress(ImportError):  # those that are actions hold nothing
+            importlib.import_module(f"{_PACKAGE}.modules.{path.stem}")
+    sys.path.remove(str(_COLLECTIONS))
+    own = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "ansible_collections"}
+    for name in own:
+        del sys.modules[name]
+    return own
+
+
+def _attend(request: Mapping[str, Any], fds: Sequence[int], own: Mapping[str, Any]) -> None:
+    """Run one playbook in another process, and tell its id and its status."""
+    told = fds[3]
+    player = os.fork()
+    if player == 0:
+        os.close(told)
+        _ended(lambda: _play(request, fds[:3], own))
+    os.write(told, f"{player}\n".encode())
+    for fd in fds[:3]:
+        os.close(fd)
+    status = os.waitpid(player, 0)[1]
+    os.write(told, f"{status}\n".encode())
+    os._exit(0)
+
+
+def _ended(work: Any) -> None:
+    """Do the work and end the process as Python does at the end of a program."""
+    code = 1
+    try:
+        work()
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(BaseException):
+            atexit._run_exitfuncs()
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _streams(*fds: int) -> None:
+    """Make these the standard streams."""
+    for number, fd in enumerate(fds):
+        os.dup2(fd, number)
+        if fd > 2:
+            os.close(fd)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", 0, closefd=False), "utf-8", write_through=True)
+    sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", 0, closefd=False), "utf-8", write_through=True)
+
+
+def _play(request: Mapping[str, Any], fds: Sequence[int], own: Mapping[str, Any]) -> None:
+    """Be ansible-playbook."""
+    _streams(*fds)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.argv = list(request["command"])
+    _take_settings()
+    from ansible.cli.playbook import PlaybookCLI
+
+    _run_modules_here(own)
+    PlaybookCLI.cli_executor(sys.argv)
+
+
+def _take_settings() -> None:
+    """Have Ansible read its settings again, from this process' environment."""
+    from ansible import constants
+    from ansible.config.manager import find_ini_config_file
+
+    config = constants.config
+    config._config_file, config._parsers = find_ini_config_file(config.WARNINGS), {}
+    if config._config_file:
+        config._parse_config_file()
+    for setting in config.get_configuration_definitions():
+        constants.set_constant(setting, config.get_config_value(setting, variables=vars(constants)))
+
+
+def _run_modules_here(own: Mapping[str, Any]) -> None:
+    """Have modules of the collection on local connections run by a fork, in the place of an archive and a program."""
+    from ansible.executor.module_common import _BuiltModule
+    from ansible.plugins.action import ActionBase
+
+    configure, execute = ActionBase._configure_module, ActionBase._low_level_execute_command
+
+    def configure_module(self: Any, module_name: str, module_args: Any, task_vars: Any) -> Any:
+        collection, _dot, name = module_name.rpartition(".")
+        interpreter = task_vars.get("ansible_python_interpreter")
+        plain = not (self._task.async_val or self._connection.become or self._task.delegate_to)
+        if not (
+            collection == "elasticache.auth"
+            and f"{_PACKAGE}.modules.{name}" in own
+            and plain
+            and self._connection.transport == "local"
+            and interpreter == sys.executable
+        ):
+            return configure(self, module_name, module_args, task_vars)
+        environment: dict[str, str] = {}
+        self._compute_environment_string(environment)
+        self._warm = (name, module_args, environment)
+        built = _BuiltModule(
+            b_module_data=b"", module_style="new", shebang=f"#!{interpreter}", serialization_profile="legacy"
+        )
+        return built, own[f"{_PACKAGE}.modules.{name}"].__file__
+
+    def low_level_execute_command(self: Any, *arguments: Any, **options: Any) -> Any:
+        pending, self._warm = getattr(self, "_warm", None), None
+        return _in_a_fork(own, *pending) if pending else execute(self, *arguments, **options)
+
+    ActionBase._configure_module = configure_module  # type: ignore[method-assign]
+    ActionBase._low_level_execute_command = low_level_execute_command  # type: ignore[method-assign]
+
+
+def _in_a_fork(own: Mapping[str, Any], name: str, arguments: Any, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run a module in a process of its own and return what a connection does: what it printed, and its status."""
+    output, errors = os.pipe(), os.pipe()
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        with open(os.devnull, "rb") as nothing:
+            _streams(os.dup(nothing.fileno()), output[1], errors[1])
+        os.environ.update(environment)
+        _ended(lambda: _be_module(own, name, arguments))
+    os.close(output[1])
+    os.close(errors[1])
+    with os.fdopen(output[0], "rb") as told, os.fdopen(errors[0], "rb") as complaints:
+        # What it complains of is far less than a pipe holds.
+        stdout, stderr = told.read().decode("utf-8", "replace"), complaints.read().decode("utf-8", "replace")
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return {
+        "rc": status,
+        "stdout": stdout,
+        "stdout_lines": stdout.splitlines(),
+        "stderr": stderr,
+        "stderr_lines": stderr.splitlines(),
+    }
+
+
+def _be_module(own: Mapping[str, Any], name: str, arguments: Any) -> None:
+    """Be the module: nothing that the controller has loaded of the collection is its own."""
+    import ansible.module_utils.common.warnings as module_warnings
+    from ansible.module_utils import _internal
+    from ansible.module_utils.testing import patch_module_args
+
+    for key in [key for key in sys.modules if key.split(".")[0] == "ansible_collections"]:
+        del sys.modules[key]
+    sys.modules.update(own)
+    _internal.is_controller = False
+    module_warnings._global_warnings.clear()
+    atexit._clear()
+    with patch_module_args(arguments):
+        own[f"{_PACKAGE}.modules.{name}"].main()
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as asked:
+        serve(asked)
