@@ -9,7 +9,7 @@ version_added: 0.1.0
 short_description: Report on the access control of ElastiCache replication groups as a page, JSON and CSV
 description:
   - Tells from facts what is wrong with the access control of replication groups, how bad that is, and what mends it.
-    Open doors, optional tokens and rotations that were left half-way, old tokens and missing encryption are examples.
+    Unauthenticated access, optional tokens, incomplete rotations, old tokens and missing encryption are examples.
   - Writes it as one self-contained HTML page, as JSON and as CSV, and fails where a condition of O(fail_on) is met.
   - It calls nothing. The role P(elasticache.auth.audit#role) gathers the facts.
 author:
@@ -103,7 +103,7 @@ EXAMPLES = r"""
     include_tags: false
   register: rbac
 
-- name: Report, and fail where a door is open or a token is older than a quarter
+- name: Report, and fail where unauthenticated access is allowed or a token is older than a quarter
   elasticache.auth.audit_report:
     groups: "{{ fleet.replication_groups }}"
     users: "{{ rbac.users }}"
@@ -127,7 +127,7 @@ counts:
       description: How many there are at all.
       type: int
       returned: always
-    open_doors:
+    unauthenticated_access:
       description: How many are known to allow unauthenticated access.
       type: int
       returned: always

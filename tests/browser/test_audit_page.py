@@ -160,16 +160,16 @@ def test_no_groups(show: Show) -> None:
 def test_three_groups(show: Show) -> None:
     opened = show(three(), fail_on=("open",))
     tab = opened.page
-    assert tab.inner_text(".headline") == "2 of 3 groups let anyone in."
-    assert tab.inner_text("#verdict") == "2 of 3 groups let anyone in.\n\n1 is in order."
+    assert tab.inner_text(".headline") == "2 of 3 groups allow unauthenticated access."
+    assert tab.inner_text("#verdict") == "2 of 3 groups allow unauthenticated access.\n\n1 is in order."
     assert re.sub(r"\s+", " ", tab.inner_text(".notice.failed li")) == (
         "open 1 group: search (eu-central-1, 123456789012)"
     )
     tiles = {text.split("\n")[1]: text.split("\n")[0] for text in tab.locator(".tile").all_inner_texts()}
-    assert (tiles["groups"], tiles["open doors"], tiles["half-way rotations"]) == ("3", "2", "0")
-    doors = tab.locator(".card", has_text="Open doors").inner_text()
-    assert "carts us-east-1\n41 days" in doors
-    assert "search eu-central-1\nunknown since when" in doors
+    assert (tiles["groups"], tiles["unauthenticated access"], tiles["half-way rotations"]) == ("3", "2", "0")
+    unauthenticated = tab.locator(".card", has_text="Unauthenticated access").inner_text()
+    assert "carts us-east-1\n41 days" in unauthenticated
+    assert "search eu-central-1\nunknown since when" in unauthenticated
     assert opened.rows() == ["search", "carts", "sessions"]
     assert "too old" in tab.locator(".card", has_text="Engines").inner_text()
     label = tab.locator("svg.histogram").get_attribute("aria-label")
@@ -179,7 +179,7 @@ def test_three_groups(show: Show) -> None:
 
 def test_everything_in_order(show: Show) -> None:
     opened = show([group("a", age=1), group("b", "rbac")], found=users())
-    assert opened.page.inner_text(".headline") == "No group lets anyone in."
+    assert opened.page.inner_text(".headline") == "No group allows unauthenticated access."
     assert opened.page.locator(".card .none").count() == 4
     opened = show([group("a", None)])
     assert opened.page.inner_text(".headline") == "No group is known to allow unauthenticated access."
@@ -287,10 +287,10 @@ def test_facets(show: Show) -> None:
 def test_figures_lead_to_the_table(show: Show) -> None:
     fleet = many(200)
     opened = show(fleet, found=users())
-    doors = sum(one["elasticache_mode"] in ("open", "optional") for one in fleet)
-    tile = opened.page.get_by_role("button", name=f"{doors} open doors")
+    unauthenticated = sum(one["elasticache_mode"] in ("open", "optional") for one in fleet)
+    tile = opened.page.get_by_role("button", name=f"{unauthenticated} unauthenticated access")
     tile.click()
-    assert len(opened.rows()) == doors
+    assert len(opened.rows()) == unauthenticated
     assert tile.get_attribute("aria-pressed") == "true"
     for dummy in range(100):  # it scrolls there smoothly
         if opened.page.locator("#groups").evaluate("element => element.getBoundingClientRect().top") < 600:
@@ -472,5 +472,5 @@ def test_without_javascript(browser: Browser, tmp_path: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(file.as_uri())
-    assert "2 of 3 groups let anyone in." in tab.inner_text("#verdict")
+    assert "2 of 3 groups allow unauthenticated access." in tab.inner_text("#verdict")
     context.close()

@@ -220,7 +220,7 @@ def encryption_is_required(truth: Mapping[str, Any], store: Store) -> list[str]:
     return wrong
 
 
-def door_is_shut(moment: Moment) -> bool:
+def refuses_unauthenticated(moment: Moment) -> bool:
     """Whether a client without a token is refused."""
     return bool(moment["mode"] == "required")
 
@@ -266,7 +266,7 @@ OPERATIONS: Mapping[str, Operation] = {
             calls=9,
             variables=lambda world: role_variables("enable_auth", world, create_secret=True, soak=0),
             arrived=only_current_is_accepted,
-            previous=Previous("", over=door_is_shut),
+            previous=Previous("", over=refuses_unauthenticated),
         ),
         Operation(
             name="enable_auth/from-no-tls",
@@ -275,7 +275,7 @@ OPERATIONS: Mapping[str, Operation] = {
             calls=11,
             variables=lambda world: role_variables("enable_auth", world, create_secret=True, enable_tls=True, soak=0),
             arrived=only_current_is_accepted,
-            previous=Previous("", over=door_is_shut),
+            previous=Previous("", over=refuses_unauthenticated),
         ),
         Operation(
             name="enable_tls",

@@ -179,7 +179,7 @@ def test_without_waiting(emulator: Emulator) -> None:
 
 
 class TestTheGuard:
-    """Calls that AWS would carry out and that lock somebody out, or open a door, are not made unasked."""
+    """Calls that AWS carries out but that lock clients out, or allow unauthenticated access, are not made unasked."""
 
     @pytest.mark.parametrize(
         ("state", "reason", "forced"),
@@ -194,7 +194,7 @@ class TestTheGuard:
                 "optional",
                 "clients without a token are served beside known token 1, and ROTATE would shut them out at once",
                 [A, C],
-                id="closes-door",
+                id="ends-unauthenticated-access",
             ),
         ],
     )

@@ -290,7 +290,7 @@ def test_encryption_in_transit_then_user_groups(emulator: Emulator) -> None:
     assert result["api_calls"][0]["parameters"]["UserGroupIdsToRemove"] == ["readers"]
     truth = emulator.group("sessions")
     assert truth["user_group_ids"] == ["writers"]
-    assert all(moment["mode"] == "rbac" for moment in truth["history"][-2:])  # the door was never open
+    assert all(moment["mode"] == "rbac" for moment in truth["history"][-2:])  # unauthenticated access was never allowed
 
     refused(emulator, "accept_open_access: true", user_group_ids=[])
     refused(emulator, "AWS does not change it on a group with user groups", transit_encryption_mode="preferred")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The roles on many groups at once, some of which fail; with a watch after SET; and with a door that is open meanwhile.
+"""The roles on many groups at once, some of which fail; with monitoring after SET; with unauthenticated access.
 
 One group's failure never stops another's, whether the groups are a list on localhost or hosts of the inventory.
 """
@@ -301,7 +301,7 @@ def with_users(emulator: Emulator) -> None:
     create(emulator, UserGroupIds=[USERS])
 
 
-def door_open(emulator: Emulator) -> float:
+def seconds_of_unauthenticated_access(emulator: Emulator) -> float:
     """The truth: for how many seconds everyone was accepted beside the token."""
     history = emulator.group(GROUP)["history"]
     ends = [*history[1:], {"time": time.time()}]
@@ -321,7 +321,7 @@ def reported(ran: RoleRun) -> float:
 
 
 class TestExposure:
-    """From user groups to a token: AWS opens the door between ROTATE and SET."""
+    """From user groups to a token: AWS allows unauthenticated access between ROTATE and SET."""
 
     LOSING = ("app", "on ~app:* +@read", "reports", "on ~* +get")
 
@@ -355,7 +355,7 @@ class TestExposure:
         self.check(emulator, ran)
 
     def test_it_counts_from_the_rotation_of_another_run(self, emulator: Emulator) -> None:
-        """Cut off between ROTATE and SET: the door stood open all the time between the runs, too."""
+        """Cut off between ROTATE and SET: unauthenticated access was allowed between the runs, too."""
         with_users(emulator)
         options: dict[str, Any] = {"accept_open_window": True, "create_secret": True}
         ran = run_role(emulator, "migrate_rbac_to_auth", phase="begin", **options)
@@ -373,5 +373,5 @@ class TestExposure:
         """What is reported is not less than the truth, and not more than the time from the call to the last look."""
         calls = emulator.calls()
         called = next(call["time"] for call in calls if call["action"] == "ModifyReplicationGroup")
-        print(f"exposure: reported {reported(ran)}, true {door_open(emulator):.2f}")  # noqa: T201
-        assert door_open(emulator) - 0.05 <= reported(ran) <= calls[-1]["time"] - called + 3
+        print(f"exposure: reported {reported(ran)}, true {seconds_of_unauthenticated_access(emulator):.2f}")  # noqa: T201
+        assert seconds_of_unauthenticated_access(emulator) - 0.05 <= reported(ran) <= calls[-1]["time"] - called + 3

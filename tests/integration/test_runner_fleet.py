@@ -379,27 +379,27 @@ def synced(emulator: Emulator, folder: Path) -> dict[str, Any]:
 def test_with_the_patterns_inventory(emulator: Emulator, tmp_path: Path) -> None:
     """The hosts that AWX gets from the pattern's inventory file are what the jobs run on."""
     fleet(emulator, "carts", "orders")
-    create(emulator, "doors-open")
+    create(emulator, "unauthenticated")
     known = synced(emulator, tmp_path)
     # AWX keeps the mark that a text is untrusted, and hands it on to the job.
     ids = {name: variables["replication_group_id"] for name, variables in known["_meta"]["hostvars"].items()}
     hosts = {marked["__ansible_unsafe"]: name for name, marked in ids.items()}
-    assert set(hosts) == {"carts", "orders", "doors-open"}
+    assert set(hosts) == {"carts", "orders", "unauthenticated"}
     assert set(known[HOSTS]["hosts"]) == {hosts["carts"], hosts["orders"]}
-    assert known["elasticache_mode_open"]["hosts"] == [hosts["doors-open"]]
+    assert known["elasticache_mode_open"]["hosts"] == [hosts["unauthenticated"]]
 
     one = ended(launch(emulator, tmp_path / "job", 7, ROTATE, known, variables(emulator, BEGIN)))
     assert one.status == "successful", one.output[-3000:]
     assert set(one.stats("ok")) == {hosts["carts"], hosts["orders"]}
     assert all(slots(emulator, group) == [A, labelled(emulator, group)["AWSCURRENT"]] for group in ("carts", "orders"))
-    assert slots(emulator, "doors-open") == [None]
+    assert slots(emulator, "unauthenticated") == [None]
 
 
 @pytest.mark.parametrize("fail_on", ["open", "", "token_age>200"])
 def test_the_audit(emulator: Emulator, tmp_path: Path, fail_on: str) -> None:
     """Its reports are in the bucket whether or not it fails, nothing is left in the container, nothing is changed."""
     fleet(emulator, "carts")
-    create(emulator, "doors-open")
+    create(emulator, "unauthenticated")
     s3 = emulator.client("s3", s3={"addressing_style": "path"})
     s3.create_bucket(Bucket="audits")
     (tmp_path / "container").mkdir()
@@ -429,7 +429,7 @@ def test_the_audit(emulator: Emulator, tmp_path: Path, fail_on: str) -> None:
     page = s3.get_object(Bucket="audits", Key="fleet/latest.html")["Body"].read().decode()
     assert "The fleet at night" in page
     report = json.loads(s3.get_object(Bucket="audits", Key="fleet/9.json")["Body"].read())
-    assert {"carts", "doors-open"} <= {group["replication_group_id"] for group in report["groups"]}
+    assert {"carts", "unauthenticated"} <= {group["replication_group_id"] for group in report["groups"]}
     assert one.told() == {"audit_fleet_reports": ["s3://audits/fleet/9.html"]}
     assert list((tmp_path / "container").glob("elasticache-audit-*")) == []
     ours = [

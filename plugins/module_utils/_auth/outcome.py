@@ -80,13 +80,13 @@ def shown_states(states: Iterable[State], group: Group) -> dict[str, Any]:
     """Return a belief for a result: the mode where it is known, the tokens by their names, and what is possible."""
     possible = sorted(states)
     modes = {state.mode.value for state in possible}
-    doors = {state.door_open for state in possible}
+    unauthenticated = {state.allows_unauthenticated for state in possible}
     certain = possible[0] if len(possible) == 1 else None
     return {
         "mode": modes.pop() if len(modes) == 1 else None,
         "auth_tokens": [label(token) for token in certain.tokens] if certain else None,
         "user_group_ids": list(certain.user_groups) if certain else None,
-        "unauthenticated_access": doors.pop() if len(doors) == 1 else None,
+        "unauthenticated_access": unauthenticated.pop() if len(unauthenticated) == 1 else None,
         "possible_states": [describe(state, label) for state in possible],
         "auth_token_last_modified_date": group.token_date,
     }

@@ -27,7 +27,7 @@ def order_for(
 ) -> Order:
     """Return the order for ``rotate``, ``set`` or ``delete``; the token wanted is each group's own.
 
-    ``remove_user_groups``: with ``rotate``, take them away in the same call, which opens the door until SET.
+    ``remove_user_groups``: with ``rotate``, remove them in the same call; unauthenticated access is allowed until SET.
     ``more``: the other fields of :class:`Order`.
     """
     kinds = _KINDS[strategy]
@@ -40,7 +40,7 @@ def order_for(
             return Wish(WishKind.USER_GROUPS, user_groups=order.user_groups_of(group_id))
         if strategy == SET:
             return Wish(WishKind.ONLY, token)
-        consent = Consent(open_door=remove_user_groups, leave_rbac=remove_user_groups)
+        consent = Consent(allow_unauthenticated=remove_user_groups, leave_rbac=remove_user_groups)
         return Wish(WishKind.ACCEPT, token, consent=consent)
 
     order = Order(wish=wish, kinds=kinds, user_groups=user_groups, **more)

@@ -265,7 +265,7 @@ def _seen_by(probe: Probe | None, states: Iterable[State]) -> frozenset[State]:
         return frozenset(states)
 
     def agrees(state: State) -> bool:
-        if probe.served_unauthenticated is not None and probe.served_unauthenticated != state.door_open:
+        if probe.served_unauthenticated is not None and probe.served_unauthenticated != state.allows_unauthenticated:
             return False
         return all(
             answer is Answer.UNTOLD or (answer is Answer.ACCEPTED) == (name in state.tokens)

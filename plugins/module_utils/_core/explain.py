@@ -40,7 +40,7 @@ _REASONS = {
         "a group accepts two tokens at most, so ROTATE would push out {token}, and clients that still use it would be "
         "locked out"
     ),
-    Hazard.CLOSES_DOOR: (
+    Hazard.ENDS_UNAUTHENTICATED: (
         "clients without a token are served beside {token}, and ROTATE would shut them out at once: ElastiCache keeps "
         "two credentials, and 'no authentication' is the older one"
     ),
@@ -63,7 +63,7 @@ _WAYS_OUT = {
         "once every client has {newest}, finish the rotation under way (auth_token_update_strategy: set, with that "
         "token), then repeat this one"
     ),
-    Hazard.CLOSES_DOOR: (
+    Hazard.ENDS_UNAUTHENTICATED: (
         "once every client has {newest}, require it (auth_token_update_strategy: set, with that token), then repeat "
         "this one"
     ),
@@ -88,7 +88,7 @@ _WAYS_OUT = {
     ),
 }
 #: What the caller may insist on: its effect is documented, only not wanted by most.
-_FORCIBLE = (Hazard.PUSHES_OUT, Hazard.CLOSES_DOOR)
+_FORCIBLE = (Hazard.PUSHES_OUT, Hazard.ENDS_UNAUTHENTICATED)
 _FORCE = "insist with force: true"
 _THROUGH_RBAC = (
     "attach a user group (auth_token_update_strategy: delete, with user_group_ids), then take it away with "

@@ -382,7 +382,7 @@ def _rotate_token(at: _Situation) -> StepPlan:
     operation, store, state = Operation.ROTATE_TOKEN, at.store, at.state
     current, pending, previous = store.current, store.pending, store.previous
     tidy = (Step.PROMOTE,) if store.leftover else ()
-    if store.abandoned and state.tokens and not state.door_open:
+    if store.abandoned and state.tokens and not state.allows_unauthenticated:
         raise at.elsewhere(operation, Operation.ROLLBACK_TOKEN)
     match state.mode:
         case Mode.OPEN | Mode.OPTIONAL:
@@ -504,7 +504,8 @@ def _migrate_rbac_to_auth(at: _Situation) -> StepPlan:
             "migrate_rbac_to_auth_accept_open_window: true, once that is acceptable.",
         )
     if store.current and store.current in at.terms.rbac_tokens:
-        # Clients can move to the token while the user groups still decide, so that the door is open for two calls only.
+        # Clients can move to the token while the user groups still decide, so that unauthenticated access
+        # is allowed for two calls only.
         promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
         return StepPlan((*promote_pending, Step.CLIENT_CUTOVER_BEFORE, Step.ROTATE_CURRENT, *_ALONE))
     return StepPlan((*_accept_token(store), Step.CLIENT_CUTOVER, *_ALONE))
@@ -538,8 +539,8 @@ def _migrate_auth_to_rbac(at: _Situation) -> StepPlan:
 def _disable_access_control(at: _Situation) -> StepPlan:
     operation, store = Operation.DISABLE_ACCESS_CONTROL, at.store
     step_plan = _to_open(at)
-    # What stands in the way of CLEAR has to be known before a door is opened, not after; and while a rollback is under
-    # way some clients have the other token, which ROTATE would have refused.
+    # What would prevent CLEAR has to be known before unauthenticated access is allowed, not after; and during a
+    # rollback some clients have the other token, which ROTATE would have refused.
     if {Step.ROTATE_CURRENT, Step.CLEAR} & set(step_plan.steps) and store.abandoned:
         raise at.elsewhere(operation, Operation.ROLLBACK_TOKEN)
     if Step.CLEAR in step_plan.steps and store.pending:

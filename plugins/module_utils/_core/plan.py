@@ -6,8 +6,8 @@
 A plan is a list of calls such that from each state in the belief
 - each call's effect is documented (:func:`.states.apply`);
 - it ends where the wish is fulfilled;
-- nobody who is served before is refused before the end, and at the end only who the wish itself shuts out;
-- no door stands open that was shut, unless the wish asks for it.
+- nobody who is served before is refused before the end, and at the end only those whom the wish itself refuses;
+- unauthenticated access that was refused is not allowed meanwhile, unless the wish asks for it.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class WishKind(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Consent:
-    """What the caller allows to happen on the way. Each is an explicit request, never a default."""
+    """What the caller allows to happen meanwhile. Each is an explicit request, never a default."""
 
     push_out_token: bool = False  #: a token in force is refused before the wish asks for it
-    close_door: bool = False  #: clients without credentials are shut out, unasked
-    open_door: bool = False  #: clients without credentials are accepted, for a while
-    leave_rbac: bool = False  #: the users of the user groups are shut out
+    end_unauthenticated: bool = False  #: clients without credentials are refused, unasked
+    allow_unauthenticated: bool = False  #: clients without credentials are accepted, for a while
+    leave_rbac: bool = False  #: the users of the user groups are refused
 
     @classmethod
     def all(cls) -> Consent:
@@ -77,7 +77,7 @@ class Hazard(str, enum.Enum):
     """Why the call that a wish suggests is not made."""
 
     PUSHES_OUT = "pushes out a token"
-    CLOSES_DOOR = "closes the door"
+    ENDS_UNAUTHENTICATED = "ends unauthenticated access"
     NOT_ROTATED_IN = "sets a token that was never rotated in"
     NOT_NEWEST = "sets a token that is not the newest"
     NOTHING_TO_SET = "sets a token on an open group"
@@ -206,9 +206,9 @@ def _step_allowed(origin: State, state: State, consent: Consent) -> bool:
     """Whether a group that was in ``origin`` may pass through ``state``: who was served still is, and no one else."""
     if origin.mode is Mode.RBAC and state != origin and not consent.leave_rbac:
         return False
-    if state.door_open and not origin.door_open and not consent.open_door:
+    if state.allows_unauthenticated and not origin.allows_unauthenticated and not consent.allow_unauthenticated:
         return False
-    if origin.door_open and not state.door_open and not consent.close_door:
+    if origin.allows_unauthenticated and not state.allows_unauthenticated and not consent.end_unauthenticated:
         return False
     return consent.push_out_token or set(origin.tokens) <= set(state.tokens)
 
@@ -216,7 +216,7 @@ def _step_allowed(origin: State, state: State, consent: Consent) -> bool:
 def _end_allowed(origin: State, state: State, wish: Wish) -> bool:
     """Whether a group that was in ``origin`` may end in ``state``, which fulfils the wish.
 
-    A wish for ACCEPT shuts nobody out; any other names its end exactly, so whoever that shuts out is so by request.
+    With a wish for ACCEPT nobody is refused; any other names its end exactly, so whoever that refuses is so by request.
     """
     return wish.kind is not WishKind.ACCEPT or _step_allowed(origin, state, wish.consent)
 
@@ -249,7 +249,7 @@ def _hazard(state: State, wish: Wish) -> tuple[Hazard, str]:
         case WishKind.ACCEPT if state.mode is Mode.ROTATING:
             return Hazard.PUSHES_OUT, state.tokens[0]
         case WishKind.ACCEPT if state.mode is Mode.OPTIONAL:
-            return Hazard.CLOSES_DOOR, state.tokens[0]
+            return Hazard.ENDS_UNAUTHENTICATED, state.tokens[0]
         case WishKind.ONLY if state == OPEN:
             return Hazard.NOTHING_TO_SET, token
         case WishKind.ONLY if token in state.tokens:

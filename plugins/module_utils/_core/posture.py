@@ -487,14 +487,14 @@ def _unknown(facts: Facts) -> Finding:
             "elasticache.auth.replication_group_wait waits for it; then audit it again.",
         )
     may_be = f" It may be {' or '.join(facts.possible_states)}." if facts.possible_states else ""
-    door = (
+    open_question = (
         "Nobody is accepted without a token, but whether one is or two are"
         if facts.unauthenticated_access is False
         else "Whether anyone is accepted without a token"
     )
     return Finding(
         Kind.UNKNOWN,
-        f"{door} is not known: AWS shows optional, required and rotating alike.{may_be}",
+        f"{open_question} is not known: AWS shows optional, required and rotating alike.{may_be}",
         "Ask the nodes from within their VPC (elasticache.auth.audit with audit_probe: auto); "
         + (
             "or audit the primary of its global datastore, whose access control it has."
@@ -620,7 +620,7 @@ class Counts:
     """How many groups there are of each kind. ``by_severity``: by the worst finding, ``fine`` without any."""
 
     groups: int
-    open_doors: int
+    unauthenticated_access: int
     by_mode: Mapping[str, int]
     by_finding: Mapping[str, int]
     by_severity: Mapping[str, int]
@@ -633,7 +633,7 @@ def count(audited: Sequence[Audited]) -> Counts:
     severities = Counter(group.severity.value if group.severity else FINE for group in audited)
     return Counts(
         groups=len(audited),
-        open_doors=sum(group.has(Kind.OPEN) or group.has(Kind.OPTIONAL) for group in audited),
+        unauthenticated_access=sum(group.has(Kind.OPEN) or group.has(Kind.OPTIONAL) for group in audited),
         by_mode={name: modes[name] for name in (*(mode.value for mode in Mode), NOT_KNOWN)},
         by_finding={kind.value: findings[kind.value] for kind in Kind},
         by_severity={name: severities[name] for name in (*(severity.value for severity in Severity), FINE)},

@@ -35,7 +35,7 @@ class State:
     user_groups: tuple[str, ...] = ()
 
     @property
-    def door_open(self) -> bool:
+    def allows_unauthenticated(self) -> bool:
         """Whether a client that presents nothing is served."""
         return self.mode in (Mode.OPEN, Mode.OPTIONAL)
 
@@ -44,7 +44,7 @@ class State:
         """The credentials in force, oldest first; ``None`` is "no authentication". Empty with RBAC."""
         if self.mode is Mode.RBAC:
             return ()
-        return ((None,) if self.door_open else ()) + self.tokens
+        return ((None,) if self.allows_unauthenticated else ()) + self.tokens
 
     def __str__(self) -> str:
         inside = self.user_groups if self.mode is Mode.RBAC else self.tokens

@@ -358,7 +358,7 @@ def _of_cache(cache: ServerlessCache, tags: Mapping[str, str] | None) -> Facts:
         "possible_states": [describe(certain)] if certain else [],
         "evidence": ["api"],
         "drift": False,
-        "unauthenticated_access": certain.door_open if certain else None,
+        "unauthenticated_access": certain.allows_unauthenticated if certain else None,
         "auth_token_last_modified_date": None,
         "auth_token_age_days": None,
         "recorded_at": None,

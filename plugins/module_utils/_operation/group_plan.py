@@ -105,7 +105,7 @@ def token_age_of(group: Group) -> float | None:
 
 
 def open_since_of(seen: Observation, states: Iterable[State]) -> float | None:
-    """Return since when the door has stood open beside a token, in seconds since 1970: at the earliest."""
+    """Return the earliest time, in seconds since 1970, since when a token is there and unauthenticated access too."""
     if not all(state.mode is Mode.OPTIONAL for state in states) or not seen.group.token_date:
         return None
     moved = datetime.datetime.fromisoformat(seen.group.token_date).timestamp()

@@ -73,7 +73,7 @@ def counts(found: Counts) -> dict[str, Any]:
     """Return the counts as a result and a file have them."""
     return {
         "groups": found.groups,
-        "open_doors": found.open_doors,
+        "unauthenticated_access": found.unauthenticated_access,
         "by_mode": dict(found.by_mode),
         "by_finding": dict(found.by_finding),
         "by_severity": dict(found.by_severity),

@@ -57,12 +57,15 @@ _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', 
 
 def page(report: Report) -> str:
     """Return the page. Nothing of the facts in it can become markup or script."""
-    doors = report.counts.open_doors
+    unauthenticated = report.counts.unauthenticated_access
     return _PAGE.format(
         policy=_policy(),
         title=html.escape(report.title),
         style=STYLE,
-        headline=f"{doors} of {report.counts.groups} groups {'lets' if doors == 1 else 'let'} anyone in.",
+        headline=(
+            f"{unauthenticated} of {report.counts.groups} groups "
+            f"{'allows' if unauthenticated == 1 else 'allow'} unauthenticated access."
+        ),
         data=embedded(_data(report)),
         script=SCRIPT,
     )

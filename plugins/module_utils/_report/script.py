@@ -27,8 +27,8 @@ SCRIPT = r"""
     unknown: 'Not known',
   };
   const KINDS = {
-    open: 'Open door',
-    optional: 'Door left open',
+    open: 'No authentication',
+    optional: 'Token optional',
     no_password_users: 'Users without password',
     tls_off: 'No TLS',
     drift: 'Drift',
@@ -202,7 +202,7 @@ SCRIPT = r"""
     return;
   }
 
-  const doors = having('open', 'optional');
+  const unauthenticated = having('open', 'optional');
   const unknown = groups.filter((group) => group.mode === 'unknown');
   const verdict = $('verdict');
   const most = data.max_token_age_days;
@@ -210,10 +210,10 @@ SCRIPT = r"""
     el(
       'p',
       { class: 'headline' },
-      doors.length
+      unauthenticated.length
         ? [
-            el('span', { class: 'bad' }, number(doors.length) + ' of ' + plural(groups.length, 'group')),
-            doors.length === 1 ? ' allows unauthenticated access.' : ' allow unauthenticated access.',
+            el('span', { class: 'bad' }, number(unauthenticated.length) + ' of ' + plural(groups.length, 'group')),
+            unauthenticated.length === 1 ? ' allows unauthenticated access.' : ' allow unauthenticated access.',
           ]
         : [
             el('span', { class: 'fine' }, 'No group'),
@@ -252,7 +252,7 @@ SCRIPT = r"""
     tiles.append(made);
   }
   tile(groups.length, groups.length === 1 ? 'group' : 'groups');
-  tile(doors.length, doors.length === 1 ? 'open door' : 'open doors', 'critical', ['open', 'optional']);
+  tile(unauthenticated.length, 'unauthenticated access', 'critical', ['open', 'optional']);
   tile(having('rotating').length, 'half-way rotations', 'warning', ['rotating']);
   tile(having('token_age').length, 'tokens over ' + plural(most, 'day'), 'warning', ['token_age']);
   tile(having('unknown').length, 'modes not known', 'warning', ['unknown']);
@@ -407,7 +407,7 @@ SCRIPT = r"""
     return known.length ? 'the longest for ' + duration(Math.max(...known)) : '';
   };
   listCard(
-    'Open doors',
+    'Unauthenticated access',
     ['open', 'optional'],
     (group) => group.mode,
     'No group is known to allow unauthenticated access.',

@@ -212,9 +212,9 @@ def broken_promise(before: Group, now: Group, wish: Wish) -> str | None:
     consent = wish.consent
     if before.tokens - now.tokens and not consent.push_out_token:
         return f"tokens refused: {sorted(before.tokens - now.tokens)}"
-    if before.anyone and not now.anyone and not consent.close_door:
+    if before.anyone and not now.anyone and not consent.end_unauthenticated:
         return "clients without credentials refused"
-    if now.anyone and not before.anyone and not consent.open_door:
+    if now.anyone and not before.anyone and not consent.allow_unauthenticated:
         return "clients without credentials let in"
     if before.user_groups and now.user_groups != before.user_groups and not consent.leave_rbac:
         return "users refused"

@@ -104,7 +104,7 @@ def test_nothing_is_believed_that_was_seen_to_be_otherwise(world: World) -> None
             assert set(state.tokens) <= set(evidence.known)
         if evidence.probe is None:
             continue
-        assert evidence.probe.served_unauthenticated in (None, state.door_open)
+        assert evidence.probe.served_unauthenticated in (None, state.allows_unauthenticated)
         for name, answer in evidence.probe.tokens.items():
             assert answer is UNTOLD or (answer is YES) == (name in state.tokens)
 
@@ -162,10 +162,12 @@ _PAIRS = {rotating("a", X), rotating(X, "a"), rotating(X, Y)}
             id="all tokens are at hand",
         ),
         pytest.param(
-            Evidence(ON, ("a",), Probe(True, {"a": YES})), {optional("a")}, id="the door is open and the token accepted"
+            Evidence(ON, ("a",), Probe(True, {"a": YES})),
+            {optional("a")},
+            id="unauthenticated access and the token accepted",
         ),
         pytest.param(
-            Evidence(ON, ("a",), Probe(True, {"a": NO})), {optional(X)}, id="the door is open, the token refused"
+            Evidence(ON, ("a",), Probe(True, {"a": NO})), {optional(X)}, id="unauthenticated access, the token refused"
         ),
         pytest.param(
             Evidence(ON, ("a",), Probe(False, {"a": YES})),
@@ -188,7 +190,7 @@ _PAIRS = {rotating("a", X), rotating(X, "a"), rotating(X, Y)}
         pytest.param(
             Evidence(ON, ("a", "b"), Probe(None, {"a": YES, "b": UNTOLD})),
             {optional("a"), required("a"), *(_PAIRS - {rotating(X, Y)}), rotating("a", "b"), rotating("b", "a")},
-            id="nodes differ about the door and about b",
+            id="nodes differ about unauthenticated access and b",
         ),
         pytest.param(
             Evidence(ON, ("a", "b"), record=Record(rotating("a", "b"), None, "monday")),

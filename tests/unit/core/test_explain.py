@@ -52,7 +52,7 @@ MESSAGES = [
         id="pushes out a token",
     ),
     pytest.param(
-        Hazard.CLOSES_DOOR,
+        Hazard.ENDS_UNAUTHENTICATED,
         optional(OLD),
         Wish(WishKind.ACCEPT, NEW),
         "orders: ROTATE is refused: the group is optional (the token in AWSCURRENT); clients without a token are "
@@ -60,7 +60,7 @@ MESSAGES = [
         "credentials, and 'no authentication' is the older one. Way out: once every client has the token in "
         "AWSCURRENT, require it (auth_token_update_strategy: set, with that token), then repeat this one; or insist "
         "with force: true.",
-        id="closes the door",
+        id="ends unauthenticated access",
     ),
     pytest.param(
         Hazard.NOT_ROTATED_IN,

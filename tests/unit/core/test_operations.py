@@ -623,7 +623,8 @@ def test_a_staged_token_that_waits_is_told_of() -> None:
 class Scene:
     """A world in which an operation begins, and what holds at its end.
 
-    ``opens``: a door that was shut may be open on the way. ``heard``: the nodes answer where user groups decide.
+    ``opens``: unauthenticated access may be allowed meanwhile, where it was refused. ``heard``: the nodes answer where
+    user groups decide.
     """
 
     name: str
@@ -847,7 +848,7 @@ def promises(scene: Scene, now: World) -> None:
     if not now.handed:
         labelled = {now.secret.value(label) for label in now.secret.at if label != operation_model.MARK}
         assert now.in_force <= labelled, f"a token in force is lost in {where}"
-    assert scene.opens or start.serves(NONE) or not now.serves(NONE), f"the door is open in {where}"
+    assert scene.opens or start.serves(NONE) or not now.serves(NONE), f"unauthenticated access in {where}"
 
 
 def way_of(scene: Scene, world: World, phase: Phase = Phase.ALL) -> StepPlan:

@@ -234,18 +234,22 @@ DELETE = Call(CallKind.DELETE, user_groups=("g",))
         (rotating("older", "old"), Wish(WishKind.ACCEPT, T, consent=Consent(push_out_token=True)), (ROTATE,)),
         (
             rotating("older", "old"),
-            Wish(WishKind.ACCEPT, T, consent=Consent(close_door=True)),
+            Wish(WishKind.ACCEPT, T, consent=Consent(end_unauthenticated=True)),
             (Hazard.PUSHES_OUT, "older"),
         ),
-        (optional("old"), Wish(WishKind.ACCEPT, T), (Hazard.CLOSES_DOOR, "old")),
-        (optional("old"), Wish(WishKind.ACCEPT, T, consent=Consent(close_door=True)), (ROTATE,)),
-        (optional("old"), Wish(WishKind.ACCEPT, T, consent=Consent(push_out_token=True)), (Hazard.CLOSES_DOOR, "old")),
+        (optional("old"), Wish(WishKind.ACCEPT, T), (Hazard.ENDS_UNAUTHENTICATED, "old")),
+        (optional("old"), Wish(WishKind.ACCEPT, T, consent=Consent(end_unauthenticated=True)), (ROTATE,)),
+        (
+            optional("old"),
+            Wish(WishKind.ACCEPT, T, consent=Consent(push_out_token=True)),
+            (Hazard.ENDS_UNAUTHENTICATED, "old"),
+        ),
         # out of RBAC
         (rbac("g"), Wish(WishKind.ACCEPT, T), (Hazard.USER_GROUPS_ATTACHED, "")),
         (rbac("g"), Wish(WishKind.ACCEPT, T, consent=Consent(leave_rbac=True)), (Hazard.USER_GROUPS_ATTACHED, "")),
         (
             rbac("g"),
-            Wish(WishKind.ACCEPT, T, consent=Consent(leave_rbac=True, open_door=True)),
+            Wish(WishKind.ACCEPT, T, consent=Consent(leave_rbac=True, allow_unauthenticated=True)),
             (Call(CallKind.REMOVE_AND_ROTATE, T),),
         ),
         # SET
@@ -278,7 +282,7 @@ def test_one_call(state: State, wish: Wish, expected: object) -> None:
         (required("old"), Wish(WishKind.ONLY, T), (ROTATE, SET)),
         (OPEN, Wish(WishKind.ONLY, T), (ROTATE, SET)),
         (optional("old"), Wish(WishKind.ONLY, T), None),
-        (optional("old"), Wish(WishKind.ONLY, T, consent=Consent(close_door=True)), (ROTATE, SET)),
+        (optional("old"), Wish(WishKind.ONLY, T, consent=Consent(end_unauthenticated=True)), (ROTATE, SET)),
         (rotating("older", "old"), Wish(WishKind.ONLY, T), None),
         (
             required("old"),
@@ -287,7 +291,7 @@ def test_one_call(state: State, wish: Wish, expected: object) -> None:
         ),
         (
             rbac("g"),
-            Wish(WishKind.ONLY, T, consent=Consent(leave_rbac=True, open_door=True)),
+            Wish(WishKind.ONLY, T, consent=Consent(leave_rbac=True, allow_unauthenticated=True)),
             (Call(CallKind.REMOVE_AND_ROTATE, T), SET),
         ),
         (

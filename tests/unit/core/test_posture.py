@@ -127,7 +127,7 @@ def test_words(facts: dict[str, Any], kind: Kind, text: str, next_step: str) -> 
 
 
 def test_since_when() -> None:
-    """The token's date tells for how long a door is left open; the record where AWS has no date."""
+    """The token's date tells since when unauthenticated access is allowed; the record where AWS has no date."""
     finding = audited(group("a", "optional", age=12.5, recorded_at=ago(3))).findings[0]
     assert (finding.since, finding.days) == (NOW - datetime.timedelta(days=12.5), 12.5)
     finding = audited(group("a", "optional", recorded_at=ago(3))).findings[0]
@@ -384,9 +384,9 @@ def test_any_fleet_is_counted_and_explained(fleet: list[dict[str, Any]], most: f
         assert len(set(found)) == len(found)
         assert found == sorted(found, key=list(Kind).index)
         assert all(finding.text and finding.next_step for finding in one.findings)
-        # A door that is known to be open is never passed over, and never told of one that is shut.
-        door = one.facts.mode in (Mode.OPEN, Mode.OPTIONAL)
-        assert door == (one.has(Kind.OPEN) or one.has(Kind.OPTIONAL))
+        # Known unauthenticated access is always reported, and never where it is refused.
+        unauthenticated = one.facts.mode in (Mode.OPEN, Mode.OPTIONAL)
+        assert unauthenticated == (one.has(Kind.OPEN) or one.has(Kind.OPTIONAL))
         for text in posture.CONDITIONS[:-2]:
             condition = posture.parse_condition(text)
             assert condition.meets(one) == one.has(Kind(text))
@@ -397,4 +397,4 @@ def test_a_thousand_groups() -> None:
     counts = posture.count(told)
     assert counts.groups == 1000
     assert all(counts.by_finding[kind.value] for kind in Kind if kind is not Kind.CREATE_FAILED)
-    assert counts.open_doors == counts.by_mode["open"] + counts.by_mode["optional"]
+    assert counts.unauthenticated_access == counts.by_mode["open"] + counts.by_mode["optional"]

@@ -52,7 +52,7 @@ ROWS: list[tuple[str, State, Call, State | None]] = [
     ("ROTATE appends", OPEN, rotate("t"), optional("t")),
     ("ROTATE appends", required("a"), rotate("t"), rotating("a", "t")),
     ("ROTATE keeps the last two: a is locked out", rotating("a", "b"), rotate("t"), rotating("b", "t")),
-    ("ROTATE on optional closes the door", optional("a"), rotate("t"), rotating("a", "t")),
+    ("ROTATE on optional ends unauthenticated access", optional("a"), rotate("t"), rotating("a", "t")),
     ("ROTATE with a user group attached is refused", rbac("g"), rotate("t"), REFUSED),
     ("SET where t is the newest of two", optional("t"), set_("t"), required("t")),
     ("SET where t is the newest of two", rotating("a", "t"), set_("t"), required("t")),
@@ -73,8 +73,8 @@ ROWS: list[tuple[str, State, Call, State | None]] = [
     ("DELETE without a group to add is refused", required("t"), delete(), REFUSED),
     ("DELETE where there is no token", OPEN, delete("g"), NOBODY_KNOWS),
     ("DELETE where there is no token", rbac("h"), delete("g"), NOBODY_KNOWS),
-    ("RemoveUserGroups and ROTATE leave the door open", rbac("g"), remove_and_rotate("t"), optional("t")),
-    ("RemoveUserGroups and ROTATE leave the door open", rbac("g", "h"), remove_and_rotate("t"), optional("t")),
+    ("RemoveUserGroups and ROTATE leave unauthenticated access", rbac("g"), remove_and_rotate("t"), optional("t")),
+    ("RemoveUserGroups and ROTATE leave unauthenticated access", rbac("g", "h"), remove_and_rotate("t"), optional("t")),
     ("RemoveUserGroups where there is none", OPEN, remove_and_rotate("t"), NOBODY_KNOWS),
     ("RemoveUserGroups where there is none", required("a"), remove_and_rotate("t"), NOBODY_KNOWS),
     ("the last user group removed", rbac("g"), remove("g"), OPEN),
@@ -123,7 +123,7 @@ def test_every_call_in_every_state_is_as_in_the_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "text", "door_open", "slots"),
+    ("state", "text", "unauthenticated", "slots"),
     [
         (OPEN, "open", True, (None,)),
         (optional("t"), "optional(t)", True, (None, "t")),
@@ -132,8 +132,8 @@ def test_every_call_in_every_state_is_as_in_the_model() -> None:
         (rbac("h", "g"), "rbac(g, h)", False, ()),
     ],
 )
-def test_a_state_by_itself(state: State, text: str, door_open: bool, slots: tuple[str | None, ...]) -> None:
-    assert (str(state), state.door_open, state.slots) == (text, door_open, slots)
+def test_a_state_by_itself(state: State, text: str, unauthenticated: bool, slots: tuple[str | None, ...]) -> None:
+    assert (str(state), state.allows_unauthenticated, state.slots) == (text, unauthenticated, slots)
 
 
 def test_the_names_of_the_modes_are_fixed() -> None:

@@ -42,7 +42,7 @@ TRANSITIONS = [
     ("rotate-open", "open", rotate(C), "optional", [None, C]),
     ("rotate-required", "required", rotate(C), "rotating", [A, C]),
     ("rotate-rotating-locks-out-the-older", "rotating", rotate(C), "rotating", [B, C]),
-    ("rotate-optional-closes-the-door", "optional", rotate(C), "rotating", [A, C]),
+    ("rotate-optional-ends-unauthenticated-access", "optional", rotate(C), "rotating", [A, C]),
     ("set-optional", "optional", set_token(A), "required", [A]),
     ("set-rotating", "rotating", set_token(B), "required", [B]),
     ("rbac-to-token", "rbac", {"RemoveUserGroups": True, **rotate(C)}, "optional", [None, C]),

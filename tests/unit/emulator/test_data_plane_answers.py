@@ -224,7 +224,7 @@ def test_a_command_that_dribbles_in_is_understood(node: tuple[DataPlane, Endpoin
         assert [client.read(), client.read()] == ["OK", "PONG"]
 
 
-def test_nonsense_gets_a_protocol_error_and_the_door(node: tuple[DataPlane, Endpoint]) -> None:
+def test_nonsense_gets_a_protocol_error_and_is_disconnected(node: tuple[DataPlane, Endpoint]) -> None:
     plane, endpoint = node
     plane.set_access(GROUP, STATES["open"])
     with Wire(endpoint, plane.ca_bundle) as client:

@@ -58,7 +58,7 @@ def test_writes_three_files_that_nobody_else_may_read(paths: dict[str, Any]) -> 
         "rbac": 0,
         "unknown": 0,
     }
-    assert result["counts"]["open_doors"] == 2
+    assert result["counts"]["unauthenticated_access"] == 2
     assert result["counts"]["by_finding"]["tls_off"] == 1
     assert result["counts"]["by_severity"] == {"critical": 2, "warning": 0, "notice": 0, "fine": 1}
     assert "report" not in result

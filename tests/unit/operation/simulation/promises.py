@@ -156,7 +156,7 @@ class Watch:
         self._labels = stored
         self._take_restarts(stored, access, ours=ours)
         self._judge_clients(access, ours=ours)
-        self._judge_door(access, ours=ours)
+        self._judge_unauthenticated_access(access, ours=ours)
         self._judge_tokens(access, stored, ours=ours)
         self._judge_record()
 
@@ -200,9 +200,9 @@ class Watch:
             who = f"clients with the token {self.name(client)}" if client else "clients without a token"
             self.broken("lockout", f"{who} are refused")
 
-    def _judge_door(self, access: Access, *, ours: bool) -> None:
-        door = is_open_to_all(access)
-        opened, self.was_open = door and not self.was_open, door
+    def _judge_unauthenticated_access(self, access: Access, *, ours: bool) -> None:
+        unauthenticated = is_open_to_all(access)
+        opened, self.was_open = unauthenticated and not self.was_open, unauthenticated
         if opened and ours and not self.scene.opens:
             self.broken("open", "unauthenticated access is allowed")
 
