@@ -91,7 +91,7 @@ emulator: setup
 
 # Last on PATH, for redis-cli: one of the machine's own is preferred, since it may be built with TLS.
 test: setup .cache/browser/browser.json .cache/core-2.18/.installed
-	PATH="$$PATH:$(CURDIR)/$(BIN)" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	PATH="$$PATH:$(CURDIR)/$(BIN)" $(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 # Hours; one operation under one condition takes some minutes.
 chaos: setup

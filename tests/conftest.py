@@ -276,6 +276,15 @@ def emulator(request: pytest.FixtureRequest, emulators: Callable[[str], Emulator
     running.reset()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what is slow first, so that in the end no worker waits for another's; and share what is dear to make."""
+    items.sort(key=lambda item: "integration" not in item.path.parts)
+    for item in items:
+        if "awx" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("awx"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and start programs as from a terminal, also below nohup or behind an ``&``.
 

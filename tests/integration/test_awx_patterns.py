@@ -24,6 +24,7 @@ import pytest
 import yaml
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
 from integration.controller import Controller, controller
+from integration.terminal import run_to_the_end
 
 from chaos.command import REPOSITORY
 
@@ -53,35 +54,22 @@ class Ran:
 def load(awx: Controller, pattern: str, folder: Path, *arguments: str, settings: dict[str, Any] | None = None) -> Ran:
     """Load a pattern as its README says."""
     (folder / "settings.yml").write_text(yaml.safe_dump(SETTINGS if settings is None else settings), encoding="utf-8")
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "ansible-playbook"),
-            str(PATTERNS / pattern / "setup.yml"),
-            "-e",
-            "@settings.yml",
-            "-e",
-            f"ansible_python_interpreter={sys.executable}",
-            *arguments,
-        ],
-        cwd=folder,
-        env={
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
-            "ANSIBLE_HOME": str(folder / "ansible"),
-            "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
-            "ANSIBLE_NOCOLOR": "true",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            **awx.environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), str(PATTERNS / pattern / "setup.yml")]
+    command += ["-e", "@settings.yml", "-e", f"ansible_python_interpreter={sys.executable}", *arguments]
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(folder),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_PIPELINING": "true",
+        **awx.environment,
+    }
+    done = run_to_the_end(command, cwd=str(folder), env=environment, timeout=300, warm=True)
     return Ran(done.returncode, done.stdout)
 
 

@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any
 
 _COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
-_PACKAGE = "ansible_collections.elasticache.auth.plugins"
+#: The collections whose modules are run by forks.
+_IN_FORKS = ("elasticache.auth", "awx.awx")
 #: What plays, modules or both import. Not what reads Ansible's settings as it is imported: these are each play's own.
 _IMPORTED = (
     "ansible.module_utils.basic",
@@ -138,8 +139,8 @@ def _import_all() -> dict[str, Any]:
         importlib.import_module(name)
     sys.path.insert(0, str(_COLLECTIONS))
     for path in sorted((_COLLECTIONS / "ansible_collections/elasticache/auth/plugins/modules").glob("*.py")):
-        with contextlib.suppress(ImportError):  # those that are actions hold nothing
-            importlib.import_module(f"{_PACKAGE}.modules.{path.stem}")
+        if name := _file_of(f"elasticache.auth.{path.stem}"):
+            importlib.import_module(name)
     sys.path.remove(str(_COLLECTIONS))
     own = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "ansible_collections"}
     for name in own:
@@ -227,16 +228,10 @@ def _run_modules_here(own: Mapping[str, Any]) -> None:
     configure, execute = ActionBase._configure_module, ActionBase._low_level_execute_command
 
     def configure_module(self: Any, module_name: str, module_args: Any, task_vars: Any) -> Any:
-        collection, _dot, name = module_name.rpartition(".")
+        name = _file_of(module_name)
         interpreter = task_vars.get("ansible_python_interpreter")
         plain = not (self._task.async_val or self._connection.become or self._task.delegate_to)
-        if not (
-            collection == "elasticache.auth"
-            and f"{_PACKAGE}.modules.{name}" in own
-            and plain
-            and self._connection.transport == "local"
-            and interpreter == sys.executable
-        ):
+        if not (name and plain and self._connection.transport == "local" and interpreter == sys.executable):
             return configure(self, module_name, module_args, task_vars)
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)
@@ -244,7 +239,7 @@ def _run_modules_here(own: Mapping[str, Any]) -> None:
         built = _BuiltModule(
             b_module_data=b"", module_style="new", shebang=f"#!{interpreter}", serialization_profile="legacy"
         )
-        return built, own[f"{_PACKAGE}.modules.{name}"].__file__
+        return built, str(_COLLECTIONS / f"{name.replace('.', '/')}.py")
 
     def low_level_execute_command(self: Any, *arguments: Any, **options: Any) -> Any:
         pending, self._warm = getattr(self, "_warm", None), None
@@ -252,6 +247,14 @@ def _run_modules_here(own: Mapping[str, Any]) -> None:
 
     ActionBase._configure_module = configure_module  # type: ignore[method-assign]
     ActionBase._low_level_execute_command = low_level_execute_command  # type: ignore[method-assign]
+
+
+def _file_of(module_name: str) -> str:
+    """Return what Python calls a module of these collections; empty for others, and for what is an action alone."""
+    collection, _dot, leaf = module_name.rpartition(".")
+    name = f"ansible_collections.{collection}.plugins.modules.{leaf}"
+    file = _COLLECTIONS / f"{name.replace('.', '/')}.py"
+    return name if collection in _IN_FORKS and file.exists() and "def main(" in file.read_text("utf-8") else ""
 
 
 def _in_a_fork(own: Mapping[str, Any], name: str, arguments: Any, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -288,11 +291,15 @@ def _be_module(own: Mapping[str, Any], name: str, arguments: Any) -> None:
     for key in [key for key in sys.modules if key.split(".")[0] == "ansible_collections"]:
         del sys.modules[key]
     sys.modules.update(own)
+    sys.path.insert(0, str(_COLLECTIONS))
+    sys.meta_path = [finder for finder in sys.meta_path if "collection_loader" not in type(finder).__module__]
+    sys.path_hooks = [hook for hook in sys.path_hooks if "collection_loader" not in getattr(hook, "__module__", "")]
+    sys.path_importer_cache.clear()
     _internal.is_controller = False
     module_warnings._global_warnings.clear()
     atexit._clear()
     with patch_module_args(arguments):
-        own[f"{_PACKAGE}.modules.{name}"].main()
+        importlib.import_module(name).main()
 
 
 if __name__ == "__main__":
