@@ -20,9 +20,9 @@ options:
     aliases: [replication_group_id]
   continue_on_error:
     description:
-      - Let the task succeed although a group failed; RV(outcomes) then tells which.
-      - "What fails all of them, such as a region that can't be reached or a role that can't be assumed, is then told of
-        each. A mistake in the options fails the task all the same."
+      - Let the task succeed although a group failed; RV(outcomes) shows which.
+      - "An error of a whole region or account, such as a role that can't be assumed, is then reported for each of its
+        groups. A mistake in the options fails the task all the same."
       - Without it, all groups are treated, and then the task fails if one of them did.
     type: bool
     default: false

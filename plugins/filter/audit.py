@@ -33,7 +33,7 @@ def audit_sources(
     probe: bool = False,
     users: bool = True,
 ) -> dict[str, Any]:
-    """Return the facts that hosts have, and where AWS is to be asked for more, a place an account and region.
+    """Return the facts that hosts have, and where AWS is to be asked for more, a target an account and region.
 
     ``hosts``: those of the play. ``ids``, ``regions``: what to ask for where that is not to be taken from hosts.
     """
@@ -65,7 +65,7 @@ def _sources(facts: list[dict[str, Any]], targets: list[dict[str, Any]], missing
 
 
 def _text(facts: Sequence[Mapping[str, Any]]) -> str:
-    """Return facts as JSON: Ansible hands on one text in no time, but looks for templates in every one of a thousand.
+    """Return facts as JSON: Ansible passes one text in no time, but looks for templates in every one of a thousand.
 
     It begins with a space: before ansible-core 2.19 a text that begins like a list becomes one, by Python's rules,
     where JSON's escapes are other characters.
@@ -89,8 +89,8 @@ def _missing(variables: Mapping[str, Any]) -> list[str]:
     """Return what the inventory plugin could not look at, in words."""
     found = []
     for failure in variables.get(_FAILURES) or ():
-        place = (failure.get("region") or "every region", failure.get("account_id") or failure.get("assume_role_arn"))
-        found.append(f"{', '.join(map(str, filter(None, place)))}: {failure.get('error')}")
+        source = (failure.get("region") or "every region", failure.get("account_id") or failure.get("assume_role_arn"))
+        found.append(f"{', '.join(map(str, filter(None, source)))}: {failure.get('error')}")
     return found
 
 
@@ -99,19 +99,19 @@ def _targets(facts: Iterable[Mapping[str, Any]], probe: bool, users: bool) -> li
     targets: dict[tuple[str, str], dict[str, Any]] = {}
     for group in facts:
         region, role = (str(group.get(f"{PREFIX}{name}") or "") for name in ("region", "assume_role_arn"))
-        place = targets.setdefault(
+        target = targets.setdefault(
             (region, role), {"region": region, "assume_role_arn": role, "known": [], "users": False}
         )
-        place["users"] = place["users"] or (users and bool(group.get(f"{PREFIX}user_group_ids")))
+        target["users"] = target["users"] or (users and bool(group.get(f"{PREFIX}user_group_ids")))
         if probe and not group.get(f"{PREFIX}serverless"):
-            place["known"].append(str(group["replication_group_id"]))
-    return [place for place in targets.values() if place["known"] or place["users"]]
+            target["known"].append(str(group["replication_group_id"]))
+    return [target for target in targets.values() if target["known"] or target["users"]]
 
 
 def _finding(ids: Sequence[str], regions: Sequence[str], users: bool) -> list[dict[str, Any]]:
     """Return where to find groups that nothing is known of; without ``ids`` all. Users as their user groups tell."""
-    place = {"find": True, "replication_group_ids": list(ids), **({} if users else {"users": False})}
-    return [{**place, "region": region} for region in regions or ("",)]
+    target = {"find": True, "replication_group_ids": list(ids), **({} if users else {"users": False})}
+    return [{**target, "region": region} for region in regions or ("",)]
 
 
 class FilterModule:

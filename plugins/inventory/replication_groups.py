@@ -73,7 +73,7 @@ options:
     default: true
   engine_versions:
     description:
-      - Read the engines' versions. They are told by the cache clusters alone, a call for every hundred nodes.
+      - Read the engines' versions. Only the cache clusters have them, a call for every hundred nodes.
       - Without it, C(elasticache_engine_version) is null for replication groups.
     type: bool
     default: true
@@ -147,7 +147,7 @@ compose:
   rotate_token_soak: 7200 if elasticache_tags.env == 'prod' else 0
 
 ---
-# Production groups with a token older than 90 days, without those that someone else rotates; told when incomplete
+# Production groups with a token older than 90 days, without those that someone else rotates; fails where incomplete
 plugin: elasticache.auth.replication_groups
 regions: [eu-central-1, us-east-1]
 filters:
@@ -341,7 +341,7 @@ class InventoryModule(AWSInventoryBase):
 
     @staticmethod
     def _tried(fleet: Any) -> int:
-        """How many places and accounts were looked at, or could not be."""
+        """How many regions and accounts were looked at, or could not be."""
         return len(fleet.places) + sum(failure.region is None for failure in fleet.failures)
 
     def _regions(self) -> list[str]:

@@ -11,7 +11,7 @@ description:
   - Internal. The role P(elasticache.auth.audit#role) uses it for what the inventory does not tell.
   - Finds replication groups and serverless caches, asks the nodes of groups whether they serve a client without a
     token, and lists the users of RBAC, in one call for any number of regions and accounts.
-  - What can't be looked at does not fail it. RV(incomplete) tells of it, and the rest is there.
+  - What can't be looked at does not fail it. RV(incomplete) lists it, and the rest is there.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:

@@ -8,7 +8,7 @@ module: audit_report
 version_added: 0.1.0
 short_description: Report on the access control of ElastiCache replication groups as a page, JSON and CSV
 description:
-  - Tells from facts what is wrong with the access control of replication groups, how bad that is, and what mends it.
+  - Reports from facts what is wrong with the access control of replication groups, how bad that is, and what mends it.
     Unauthenticated access, optional tokens, incomplete rotations, old tokens and missing encryption are examples.
   - Writes it as one self-contained HTML page, as JSON and as CSV, and fails where a condition of O(fail_on) is met.
   - It calls nothing. The role P(elasticache.auth.audit#role) gathers the facts.
@@ -20,8 +20,8 @@ options:
       - "The facts of each group: the C(elasticache_*) variables of its inventory host with C(replication_group_id), or
         an entry of RV(elasticache.auth.replication_group_info#module:replication_groups)."
       - Of a group that is given twice, by account, region and id, the later facts count as far as they are known.
-      - A list of dictionaries, or a text that is such a list as JSON. Of a thousand groups Ansible hands on the text in
-        no time, and the list in seconds.
+      - A list of dictionaries, or a text that is such a list as JSON. With a thousand groups Ansible passes the text at
+        once, and the list in seconds.
     type: raw
     required: true
   users:
@@ -286,7 +286,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._report import do
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file: how it is written, and how its groups are told a line each for Ansible's diff."""
+    """A kind of file: how it is written, and the line of each group in Ansible's diff."""
 
     option: str
     write: Callable[[document.Report], str]
@@ -356,7 +356,7 @@ def write(module: AnsibleModule, path: str, text: str) -> None:
             file.write(text)
         module.atomic_move(temporary, path)
     except OSError as error:
-        raise AuthError(f"{path}: it can't be written: {error.strerror}. Make room, or name another place.") from error
+        raise AuthError(f"{path}: it can't be written: {error.strerror}. Free space, or name another path.") from error
     finally:
         os.umask(umask)
         if temporary:

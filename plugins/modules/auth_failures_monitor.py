@@ -95,7 +95,7 @@ outcomes:
   type: dict
   contains:
     failed:
-      description: Whether more than O(max_failures) were refused, or it can't be told how many.
+      description: Whether more than O(max_failures) were refused, or the number is not known.
       type: bool
       returned: always
     msg:

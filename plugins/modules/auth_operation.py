@@ -478,7 +478,7 @@ outcomes:
       type: bool
       returned: always
     msg:
-      description: What was done, what remains to be done, or why not and the way out.
+      description: What was done, what remains to be done, or why not and what to do.
       type: str
       returned: always
     completed_steps:
@@ -769,7 +769,7 @@ def targets_of(module: AnsibleAWSModule) -> list[Target]:
     return targets
 
 
-def handed_over(groups: list[GroupRun]) -> Iterator[GroupRun]:
+def released(groups: list[GroupRun]) -> Iterator[GroupRun]:
     """Yield the groups in order, and keep none."""
     while groups:
         yield groups.pop(0)
@@ -789,7 +789,7 @@ def here(module: AnsibleAWSModule) -> None:
     groups = for_each(module.params, ids, lambda key, error: GroupRun(key, error=error), go)
     diff = diff_of_plans(groups) if module.check_mode else None
     cutovers = [] if request.plans_only else stopped_at(module.params, groups)
-    exit_with_outcomes(module, handed_over(groups), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
+    exit_with_outcomes(module, released(groups), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
 def in_targets(module: AnsibleAWSModule) -> None:
@@ -806,7 +806,7 @@ def in_targets(module: AnsibleAWSModule) -> None:
     if module.check_mode:
         names = map(str, targets) if len(targets) > 1 else [""]
         diff = [entry for name, groups in zip(names, fared, strict=True) for entry in diff_of_plans(groups, name)]
-    exit_with_targets(module, map(handed_over, fared), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
+    exit_with_targets(module, map(released, fared), verb=VERBS[module.check_mode], diff=diff, cutovers=cutovers)
 
 
 def main() -> None:

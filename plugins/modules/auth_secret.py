@@ -154,7 +154,7 @@ EXAMPLES = r"""
     state: staged
   register: staged
 
-- name: Let clients in with it too
+- name: Accept it as well
   elasticache.auth.replication_group_auth:
     replication_group_ids: [sessions, carts]
     auth_token_update_strategy: rotate

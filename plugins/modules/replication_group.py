@@ -15,7 +15,7 @@ description:
   - An option that is left out is left as it is.
   - A token is given to a group when that is created. On a group that exists, O(auth_token) and O(auth_token_secret)
     are held against the evidence, that is the answers of the nodes and the record in the group's tags; a token that is
-    not in force, or of which that can't be told, is an error. M(elasticache.auth.replication_group_auth) changes it.
+    not in force, or of which that is not known, is an error. M(elasticache.auth.replication_group_auth) changes it.
   - A group that is being created, changed or deleted already is waited for; nothing is done twice.
 author:
   - elasticache.auth contributors (@elasticache-auth)

@@ -41,7 +41,7 @@ options:
     default: false
   assume_state:
     description:
-      - Your word for the state of the group, taken where the evidence leaves it open, never against it.
+      - Assumed state of the group; used only where the evidence leaves it open.
       - With V(rotate), the token given is taken not to be in force yet; with V(set), to be the newest one.
     type: str
     choices: [open, optional, required, rotating]
@@ -102,7 +102,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let clients in with the new token too
+- name: Accept the new token as well
   elasticache.auth.replication_group_auth:
     replication_group_id: sessions
     auth_token_update_strategy: rotate
@@ -155,7 +155,7 @@ outcomes:
       type: str
       returned: always
     before:
-      description: The states in which the group may have been, as far as the evidence told.
+      description: The states in which the group may have been, by the evidence.
       type: dict
       returned: when the group was observed
       sample:

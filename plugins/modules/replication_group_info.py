@@ -6,10 +6,10 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: replication_group_info
 version_added: 0.1.0
-short_description: Tell what access control ElastiCache replication groups have, and how that is known
+short_description: Gather the access control of ElastiCache replication groups, with the evidence for it
 description:
-  - Tells of one, many or all replication groups of a region which access control is in force, on what evidence, and how
-    old the token is, besides engine, endpoints and tags.
+  - Returns for one, many or all replication groups of a region which access control is in force, on what evidence, how
+    old the token is, and engine, endpoints and tags.
   - Where the evidence leaves several states open, it says so and lists them.
 author:
   - elasticache.auth contributors (@elasticache-auth)

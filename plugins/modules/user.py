@@ -282,11 +282,11 @@ evidence:
       type: str
       returned: always
     source:
-      description: Who told, one of V(api), V(probe), V(record), V(none).
+      description: The source, one of V(api), V(probe), V(record), V(none).
       type: str
       returned: always
     explanation:
-      description: What was told, in words.
+      description: The evidence, in words.
       type: str
       returned: always
     nodes:

@@ -8,7 +8,7 @@ module: user_group_info
 version_added: 0.1.0
 short_description: Tell about ElastiCache user groups
 description:
-  - Tells of one, many or all user groups (RBAC) of a region which users they have, and which caches have them.
+  - Returns for one, many or all user groups (RBAC) of a region which users they have, and which caches have them.
 author:
   - elasticache.auth contributors (@elasticache-auth)
 options:

@@ -8,7 +8,7 @@ module: user_info
 version_added: 0.1.0
 short_description: Tell about ElastiCache users
 description:
-  - Tells of one, many or all users (RBAC) of a region what AWS shows of them. Passwords are not among that, only how
+  - Returns what AWS shows of one, many or all users (RBAC) of a region. Passwords are not among that, only how
     many there are.
 author:
   - elasticache.auth contributors (@elasticache-auth)

@@ -47,7 +47,7 @@ _WRAP_OFF, _WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 
 
 def columns_of(stdout: TextIO, environment: Mapping[str, str]) -> int:
-    """Return how wide the terminal is that ``stdout`` is; 0 where a live line has no place.
+    """Return how wide the terminal is that ``stdout`` is; 0 where a live line can't be shown.
 
     That is so with C(TERM=dumb), under CI, and below ansible-runner (AWX, the automation controller), which gives
     ansible-playbook a terminal that nobody looks at.

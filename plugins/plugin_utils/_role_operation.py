@@ -89,9 +89,9 @@ class RoleOperation:
         phase, soak = self._check.value("phase"), self._check.value("soak")
         if phase == "all" and not checked.client_tasks and soak in (None, ""):
             raise AuthError(
-                "The clients need a cutover of their own on the way, or they are refused. Name a file with tasks in "
-                f"{self._role}_client_tasks, or a time in {self._role}_soak (seconds; 0 if there is nothing to wait "
-                f"for), or stop there with {self._role}_phase: begin, and later finish."
+                "The clients have to be moved before the operation can finish, or they are refused. Name a file with "
+                f"tasks in {self._role}_client_tasks, or a time in {self._role}_soak (seconds; 0 if there is nothing "
+                f"to wait for), or stop there with {self._role}_phase: begin, and later finish."
             )
         name = f"{self._role}_replication_groups"
         named, hosts = name in self._known, self._batch

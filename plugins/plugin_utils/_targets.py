@@ -110,7 +110,7 @@ def keys_in(target: Target) -> list[Key]:
 
 
 def _entry(name: str, given: str | Mapping[str, Any]) -> Target:
-    """Return an entry of the list ``name``, an id or groups of one place, as the latter. Raises :class:`AuthError`."""
+    """Return an entry of the list ``name``, an id or a mapping, as a target. Raises :class:`AuthError`."""
     if not isinstance(given, Mapping):
         given = {"replication_group_ids": [given]}
     unknown = sorted(set(map(str, given)) - {"replication_group_ids", *_PLACE})
@@ -118,7 +118,7 @@ def _entry(name: str, given: str | Mapping[str, Any]) -> Target:
     if unknown or not ids:
         what = f"it has {', '.join(unknown)}" if unknown else "replication_group_ids is missing or empty"
         raise AuthError(
-            f"{name}: {_where(given)}: {what}. An entry is an id, or the groups of another place: "
+            f"{name}: {_where(given)}: {what}. An entry is an id, or the groups of another region or account: "
             "replication_group_ids, with region or assume_role_arn or both."
         )
     try:

@@ -192,7 +192,7 @@ class TestTheGuard:
             ),
             pytest.param(
                 "optional",
-                "clients without a token are served beside known token 1, and ROTATE would shut them out at once",
+                "clients without a token are served beside known token 1, and ROTATE would refuse them at once",
                 [A, C],
                 id="ends-unauthenticated-access",
             ),

@@ -690,7 +690,9 @@ class TestTheWayToTheNodes:
             "can't be reached: "
         )
         assert ".." not in ended.msg
-        assert ended.msg.endswith(". Run where the group's VPC and security groups let you in, or use probe: auto.")
+        assert ended.msg.endswith(
+            ". Run where the group's VPC and security groups allow the connection, or use probe: auto."
+        )
         assert mutating(emulator) == ["CreateReplicationGroup"]
 
 

@@ -112,7 +112,7 @@ def test_it_goes_on_where_a_run_was_cut_off(emulator: Emulator, run: Run) -> Non
     assert done.succeeded, done.output
     assert emulator.group(GROUP)["slots"] == [NEW]
     assert mutating(emulator).count("ModifyReplicationGroup") == 2
-    assert done.of("Rotate | Let clients in with the new token too")["changed"] is False
+    assert done.of("Rotate | Accept the new token as well")["changed"] is False
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,6 @@ def test_check_mode_changes_nothing(emulator: Emulator, run: Run) -> None:
     before = mutating(emulator)
     to_be_rotated = run(check=True)
     assert to_be_rotated.succeeded, to_be_rotated.output
-    assert to_be_rotated.of("Rotate | Let clients in with the new token too")["changed"] is True
+    assert to_be_rotated.of("Rotate | Accept the new token as well")["changed"] is True
     assert mutating(emulator) == before
     assert emulator.group(GROUP)["slots"] == [OLD]

@@ -289,7 +289,7 @@ class TestBadInput:
         assert ended.failed
         assert f"{GROUP}-001" in ended.msg
         assert "can't be reached" in ended.msg
-        assert ended.msg.endswith("Run where the group's VPC and security groups let you in.")
+        assert ended.msg.endswith("Run where the group's VPC and security groups allow the connection.")
 
     def test_another_authority(self, emulator: Emulator, tmp_path: Path) -> None:
         scene(emulator, "required")

@@ -322,7 +322,7 @@ def test_a_list_with_a_mistake(emulator: Emulator) -> None:
         emulator, "rotate_token", groups=None, extra_vars={"rotate_token_replication_groups": listed}, soak=0
     )
     assert not ran.succeeded
-    assert f"{THERE}: it has ids. An entry is an id, or the groups of another place" in ran.text
+    assert f"{THERE}: it has ids. An entry is an id, or the groups of another region or account" in ran.text
     assert ran.calls == ()
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What goes wrong with a whole place, a region and the role for it, told by each of the groups there.
+"""An error of a whole target, a region and the role for it, reported for each of its groups.
 
-A fleet has many places, and a task has one. With O(continue_on_error) its groups have failed, and whoever runs the task
-goes on to the next place.
+A fleet has many targets, and a task has one. With O(continue_on_error) its groups have failed, and the task's
+caller goes on to the next target.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def for_each(
 
 
 def error_of_group(key: str, error: AuthError, ids: Sequence[str], role: str | None) -> str:
-    """Return an error of all groups in the words of one: some are told of the group at which they were met."""
+    """Return an error of all groups in the words of one: some name the group at which they were met."""
     text = str(error)
     for group_id in ids:
         text = text.removeprefix(f"{group_id}: ")

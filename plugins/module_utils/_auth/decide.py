@@ -93,7 +93,7 @@ def _shows(run: ChangeRun) -> bool:
 
 
 def _plan(order: Order, belief: Belief, wish: Wish, arrived: frozenset[State] | None) -> tuple[Belief, Plan | NoPlan]:
-    """Return the plan and the belief it stands on; the user's word narrows that only where evidence leaves it open.
+    """Return the plan and the belief it is made from; assumptions narrow that only where evidence leaves it open.
 
     ``arrived``: the states that our own call has led to, where that shows.
     """

@@ -93,7 +93,7 @@ def shown_states(states: Iterable[State], group: Group) -> dict[str, Any]:
 
 
 def current_state_of(after: Mapping[str, Any]) -> str:
-    """Return where a group stands, of what :func:`shown_states` returned for it."""
+    """Return a group's current state, of what :func:`shown_states` returned for it."""
     text = " or ".join(after["possible_states"])
     return text if after["mode"] else f"unknown: {text}"
 
@@ -206,7 +206,7 @@ def _exit(
         **redact({"invocation": {"module_args": module.params}}),
     }
     if module._diff:  # pylint: disable=protected-access
-        result["diff"] = [entry for place in targets for entry in diff_of(place)] if diff is None else redact(diff)
+        result["diff"] = [entry for target in targets for entry in diff_of(target)] if diff is None else redact(diff)
     # What is masked already Ansible need not look for.
     module.no_log_values.difference_update(redact.values)
     failed = any(outcome["failed"] for outcome in outcomes) and not module.params.get("continue_on_error")

@@ -40,7 +40,7 @@ T = TypeVar("T")
 #: Connections that are kept for each client: what waits for one look goes on at once.
 _CONNECTIONS = 4 * MAX_THREADS
 #: How long a connection may take unless aws_config says otherwise: botocore's minute, four times over, is too long to
-#: learn that a firewall is in the way, seconds.
+#: learn that a firewall blocks them, seconds.
 CONNECT_TIMEOUT = 10
 #: Credentials of a role last an hour; they are renewed after this time, seconds.
 _RENEWED_AFTER = 2700.0

@@ -58,7 +58,7 @@ class NoSecret(AuthError):
 def secret_name(template: str, group_id: str, option: str = OPTION_PREFIX) -> str:
     """Return the secret's name for a group. Raises :class:`AuthError` where the template names anything else.
 
-    ``option``: what stands before ``name`` and ``key`` where a message names these options.
+    ``option``: what comes before ``name`` and ``key`` where a message names these options.
     """
     # Not str.format: it would follow attributes too. No secret's name has a brace of its own.
     name = template.replace("{replication_group_id}", group_id)
@@ -81,7 +81,7 @@ def read_stages(
             tokens[stage] = read_token(clients, name, stage, key, group_id, option)
         except NoSecret as error:
             missing = error
-    # A store that does not tell a missing label from a missing secret is understood too: any label proves the secret.
+    # Some stores give one error for a missing label and for a missing secret: any label proves the secret.
     if missing is not None and not tokens:
         raise missing
     return {stage: token for stage, token in tokens.items() if token is not None}

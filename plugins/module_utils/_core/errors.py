@@ -7,4 +7,4 @@ from __future__ import annotations
 
 
 class AuthError(Exception):
-    """Something a user must know; the message is complete, names the group and the way out, and holds no token."""
+    """Something a user must know; the message is complete, names the group and what to do, and holds no token."""

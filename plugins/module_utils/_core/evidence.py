@@ -110,10 +110,10 @@ class Belief:
 def believe(evidence: Evidence) -> Belief:
     """Return every state that ``evidence`` still allows.
 
-    The data plane is believed over the record, and both over the caller's word that he knows all tokens: where they
-    contradict each other the weaker one is left out, and ``drift`` or ``foreign`` says so. After a change by someone
-    else that word counts again where every token at hand was asked, and one documented call with these tokens explains
-    the answers: SET by hand in a rotation that is half-way, for example.
+    The data plane is believed over the record, and both over the caller's assumption that all tokens are known: where
+    they contradict each other the weaker one is left out, and ``drift`` or ``foreign`` says so. After a change by
+    someone else that assumption counts again where every token at hand was asked, and one documented call with these
+    tokens explains the answers: SET by hand in an incomplete rotation, for example.
     """
     api = evidence.api
     if api.user_group_ids or not api.auth_token_enabled:

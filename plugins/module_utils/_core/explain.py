@@ -41,7 +41,7 @@ _REASONS = {
         "locked out"
     ),
     Hazard.ENDS_UNAUTHENTICATED: (
-        "clients without a token are served beside {token}, and ROTATE would shut them out at once: ElastiCache keeps "
+        "clients without a token are served beside {token}, and ROTATE would refuse them at once: ElastiCache keeps "
         "two credentials, and 'no authentication' is the older one"
     ),
     Hazard.NOT_ROTATED_IN: "SET never introduces a token, and {token} was not rotated in",
@@ -52,8 +52,8 @@ _REASONS = {
     ),
     Hazard.OTHER_USER_GROUPS: "other user groups than the wanted ones are attached",
     Hazard.UNREACHABLE: (
-        "the calls that may be made here, and that AWS documents, do not lead there, or only by shutting someone out "
-        "or letting someone in on the way"
+        "the calls that may be made here, and that AWS documents, do not lead there, or only if clients are refused "
+        "or unauthenticated access is allowed meanwhile"
     ),
 }
 _NO_TOKEN_NO_RBAC = "AWS takes a token away only together with attaching a user group"  # noqa: S105

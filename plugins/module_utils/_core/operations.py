@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From where a group stands to the steps that are left of an operation, whoever began it and wherever that was cut off.
+"""From a group's current state to the remaining steps of an operation, whoever began it and wherever that was cut off.
 
 Pure: what a group accepts (the belief), where its tokens are kept (the store) and what the caller wants and consents to
 (the terms) come in as data. An operation has no memory of its own: that is what lets any run finish what another began.
@@ -53,11 +53,11 @@ class Step(str, enum.Enum):
     CLIENT_CUTOVER = "client_cutover"  #: the client cutover: to take what AWSCURRENT says
     SET = "set"  #: the token in AWSCURRENT alone is accepted
     VERIFY_NEW_ONLY = "verify_new_only"  #: every node accepts the token in AWSCURRENT, and nobody else
-    ATTACH_OPEN = "attach_open"  #: DELETE: a user group decides that lets everyone in
+    ATTACH_OPEN = "attach_open"  #: DELETE: a user group decides that accepts everyone
     REMOVE_USER_GROUPS = "remove_user_groups"  #: the user groups are taken away, and nothing takes their place
     MONITOR = "monitor"  #: CloudWatch tells whether clients are refused; then the token before is accepted again
     RETIRE_VERSION = "retire_version"  #: the version with the token that was given up loses its labels
-    CLEAN_UP = "clean_up"  #: the users and user groups are deleted that were made for the way
+    CLEAN_UP = "clean_up"  #: the users and user groups are deleted that were made for the operation
 
 
 #: The steps that are client cutovers: nothing is called.
@@ -116,9 +116,9 @@ class Store:
     name: str = ""
 
     def seen_from(self, state: State, rbac_tokens: Iterable[str]) -> Store:
-        """Return the store of a caller who hands tokens in, as it would stand if he promoted when we do.
+        """Return the store of a caller who supplies tokens, as it would be if the caller promoted when we do.
 
-        The token given counts as promoted once the group lets it in; ``rbac_tokens``: those that it lets in by RBAC.
+        The token given counts as promoted once the group accepts it; ``rbac_tokens``: those that it accepts by RBAC.
         """
         if self.kept or not self.pending:
             return self
@@ -132,7 +132,7 @@ class Terms:
 
     ``age``: days since the token was last changed. ``rbac_tokens``, ``refused``: the tokens that an RBAC group accepts
     as those of the user named default, and those that it refuses. ``losing``: the names of the users that stop working
-    with RBAC. ``leftovers``: user groups or users exist that an operation makes for the way only. ``cutover``: the
+    with RBAC. ``leftovers``: user groups or users exist that an operation makes for its duration only. ``cutover``: the
     client cutover that tasks have made since an earlier run stopped there; ``soaking``: a time is waited for besides.
     ``monitor``: whether clients that are refused after SET are looked for.
     """
@@ -158,7 +158,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """The steps that are left, in order, and what else is to be said; ``keep``: the tokens that RBAC has to accept."""
+    """The remaining steps, in order, and what else is to be said; ``keep``: the tokens that RBAC has to accept."""
 
     steps: tuple[Step, ...] = ()
     note: str = ""
@@ -166,7 +166,7 @@ class StepPlan:
 
 
 class CannotProceed(AuthError):
-    """There is no way on from where the group stands; the message says why, and the way out."""
+    """No step leads on from the group's current state; the message says why, and what to do."""
 
 
 class Drift(CannotProceed):
@@ -199,7 +199,7 @@ def plan_steps(
             step_plans.append(_in_phase(operation, group_id, _monitored(_kept(step_plan, store), terms), terms))
         except CannotProceed as error:
             obstacles.append(error)
-    # A user group that kept a token too few would shut clients out, and with one too many let a retired token in.
+    # A user group that kept a token too few would refuse clients, and with one too many accept a retired token.
     if not obstacles and len({(step_plan.steps, frozenset(step_plan.keep)) for step_plan in step_plans}) == 1:
         return step_plans[0]
     if not step_plans and (
@@ -286,7 +286,7 @@ def _after_cutover(
 
 @dataclass(frozen=True)
 class _Situation:
-    """Where one group stands; ``words``: all that it may be."""
+    """The current state of one group; ``words``: all that it may be."""
 
     group_id: str
     state: State
@@ -446,7 +446,7 @@ def _enable_auth(at: _Situation) -> StepPlan:
 
 
 def _accept_token(store: Store) -> tuple[Step, ...]:
-    """The steps that let a token in where no token of the store is in force: the staged one, or the one at hand."""
+    """The steps that make a token accepted where none of the store is in force: the staged one, or the one at hand."""
     if store.pending:
         return (Step.ROTATE, Step.VERIFY_BOTH, Step.PROMOTE)
     if store.current:
@@ -612,12 +612,12 @@ def _back(at: _Situation) -> StepPlan:
     operation, store, state, terms = Operation.ROLLBACK_TOKEN, at.store, at.state, at.terms
     current, pending, previous = store.current, store.pending, store.previous
     tidy = (Step.CLEAN_UP,) if terms.leftovers else ()
-    handed_in = not store.kept and bool(current and previous and not pending)
-    promoted = handed_in or store.abandoned in (GIVEN_UP_AFTER, GIVEN_UP_DONE)
+    supplied = not store.kept and bool(current and previous and not pending)
+    promoted = supplied or store.abandoned in (GIVEN_UP_AFTER, GIVEN_UP_DONE)
     end = (Step.RETIRE_VERSION,)
     through_rbac = (Step.CLIENT_CUTOVER_BEFORE, Step.ROTATE_CURRENT, *_ALONE, *end, Step.CLEAN_UP)
     older = pending or previous
-    # What a promotion left in AWSPENDING goes first: it is in the way of the token to go back to.
+    # What a promotion left in AWSPENDING goes first: it blocks the token to go back to.
     promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
     match state.mode:
         case Mode.OPEN:

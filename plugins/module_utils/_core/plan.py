@@ -88,7 +88,7 @@ class Hazard(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a wish means in one state of the belief: the calls that fulfil it, or the hazard in the way."""
+    """What a wish means in one state of the belief: the calls that fulfil it, or the hazard that prevents it."""
 
     state: State
     calls: tuple[Call, ...] | None

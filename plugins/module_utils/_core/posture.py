@@ -186,7 +186,7 @@ def _read(key: str, facts: Mapping[str, Any]) -> Facts:
     if mode is None and groups is not None and serverless:
         mode = Mode.RBAC if groups else Mode.OPEN  # elasticache-facts §5: a serverless cache has RBAC or nothing
     if mode is None and access and enabled:
-        mode = Mode.OPTIONAL  # of all that a group with a token can be, only this lets anyone in (§1)
+        mode = Mode.OPTIONAL  # of all that a group with a token can be, only this allows unauthenticated access (§1)
     return Facts(
         id=key,
         arn=":".join(arn),
@@ -514,7 +514,7 @@ def _encryption(facts: Facts) -> Iterable[Finding]:
     )
     match facts.tls:
         case "off":
-            yield Finding(Kind.TLS_OFF, "Encryption in transit is off: data and passwords travel in clear text.", way)
+            yield Finding(Kind.TLS_OFF, "Encryption in transit is off: data and passwords are sent in clear text.", way)
         case "preferred":
             text = (
                 "Encryption in transit is preferred: clients may still connect in clear text, and AWS takes no token."

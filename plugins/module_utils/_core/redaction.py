@@ -13,14 +13,14 @@ import collections
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
-#: What stands in the place of a text that is nothing but a token, and of a token within a text; as Ansible has it.
+#: What replaces a text that is nothing but a token, and of a token within a text; as Ansible has it.
 WHOLE, PART = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "********"
 #: Values are looked up by their first characters, so that shorter ones can't be looked for.
 SHORTEST = 16
 
 
 class Redactor:
-    """Masks values of :data:`SHORTEST` characters and more, wherever they stand."""
+    """Masks values of :data:`SHORTEST` characters and more, wherever they are."""
 
     def __init__(self, values: Iterable[str]) -> None:
         """Mask ``values``; shorter ones are passed over, and not among :attr:`values`."""
@@ -57,7 +57,7 @@ class Redactor:
         return masked + text[end:]
 
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where the values stand, in the order in which they begin."""
+        """Yield where the values are, in the order in which they begin."""
         heads = self._by_head
         for at in range(len(text) - SHORTEST + 1):
             head = text[at : at + SHORTEST]

@@ -4,7 +4,7 @@
 """What a module says, in the words of whoever runs a role: its variables in the place of the module's options.
 
 A role calls modules whose options it sets from variables of other names, and does not set all of them. This is the one
-place that knows which option is which variable. Pure.
+module that knows which option is which variable. Pure.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import AuthError
 
-#: What stands before ``name`` and ``key`` where a message names these options, unless told otherwise.
+#: What comes before ``name`` and ``key`` where a message names these options, by default.
 OPTION_PREFIX = "auth_token_secret."
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BYTE_ORDER_MARK = "\ufeff"
@@ -33,7 +33,7 @@ class _Object(dict[str, Any]):
 def token_in(text: str | None, key: str | None, what: str, option: str = OPTION_PREFIX) -> str:
     """Return the token in a secret's text; an empty one, as a JSON object may have it, says that there is none yet.
 
-    ``what`` names the secret in messages; ``option``: what stands before ``key`` where one names that option.
+    ``what`` names the secret in messages; ``option``: what comes before ``key`` where one names that option.
     Raises :class:`AuthError`.
     """
     if not text:

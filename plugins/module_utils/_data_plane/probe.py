@@ -210,5 +210,5 @@ def unreachable(group_id: str, answers: Iterable[NodeAnswer]) -> str:
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
     return (
         f"{group_id}: {names}{more} can't be reached: {missing[0].error.rstrip('.')}. "
-        "Run where the group's VPC and security groups let you in"
+        "Run where the group's VPC and security groups allow the connection"
     )

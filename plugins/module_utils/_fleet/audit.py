@@ -52,7 +52,7 @@ class Seen:
 
 
 def look_at_targets(home: Clients, targets: Sequence[AuditTarget], probing: Probing) -> Seen:
-    """Look at every place. What can't be looked at is told in ``incomplete``, and stops nothing else."""
+    """Look at every target. What can't be looked at is in ``incomplete``, and stops nothing else."""
     roles = list(dict.fromkeys(target.role for target in targets if target.role))
     assumed = fan_out(roles, lambda role: assume_role(home, role))
 

@@ -77,7 +77,7 @@ class SurveyTarget:
 
 @dataclass(frozen=True)
 class Failure:
-    """A place that could not be looked at; ``region`` is ``None`` where the whole account could not."""
+    """A target that could not be looked at; ``region`` is ``None`` where the whole account could not."""
 
     region: str | None
     role_arn: str | None

@@ -160,7 +160,7 @@ def put_into_words(request: OperationRequest, group: Planned) -> None:
 
 
 def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str, Any]]:
-    """Return Ansible's diff: of each group where it stands, on what evidence, and what is to be called, in order.
+    """Return Ansible's diff: of each group its current state, the evidence, and what is to be called, in order.
 
     ``place``: where they are, in words, if there are groups elsewhere.
     """

@@ -23,9 +23,9 @@ from .token_store import Kept
 @dataclass
 class GroupRun(Planned):
     """One group's run. ``completed_steps``: the steps of this run; ``remaining_steps``: those after them;
-    ``step_results``: what each step came to, as the module of its own would tell it. ``initial_state``: where it stood
-    when it was planned for; where it stands is what was seen after the last call. ``overtaken``: somebody else has
-    changed it since, and what is left is to be planned anew; ``earlier``: the steps that were made before that.
+    ``step_results``: what each step came to, as the module of its own would return it. ``initial_state``: its state
+    when it was planned for; its current state is what was seen after the last call. ``overtaken``: somebody else has
+    changed it since, and the rest is to be planned anew; ``earlier``: the steps that were made before that.
     ``common``: the error, where it is one that concerns no single group.
     """
 

@@ -178,9 +178,9 @@ def _rests(kept: Kept, seen: Observation | None) -> bool:
     """Whether a secret from a list, which may be behind, can be gone by: the token in AWSCURRENT alone is in force, for
     longer than the list may be behind.
 
-    Whoever let in another token has staged it before, so that it would be in the list. A token that is staged and not
-    let in yet may be missing there: where it is one of ours, storing another beside it is refused, and it is found; of
-    another tool's, which no group accepts, the label is taken off.
+    Whoever rotated in another token has staged it before, so that it would be in the list. A token that is staged and
+    not rotated in yet may be missing there: where it is one of ours, storing another beside it is refused, and it is
+    found; of another tool's, which no group accepts, the label is taken off.
     """
     if seen is None or seen.belief.drift or (seen.entry is not None and seen.entry.call is not None):
         return False
@@ -267,7 +267,7 @@ def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: 
         losing=tuple(
             f"{user['user_name']} ({user['access_string']})" for user in planned.users if not user["retains_access"]
         ),
-        # What serves others too was not made for the way, or is not for it alone any more, and stays.
+        # What serves others too was not made for the operation, or is not for it alone any more, and stays.
         leftovers=request.operation is not Operation.MIGRATE_AUTH_TO_RBAC
         and not shared
         and (bool({ids.user_group, ids.open_user_group} & set(others.user_groups)) or ids.user in others.users),
@@ -369,7 +369,7 @@ def check_current(key: str, name: str, before: str, now: str) -> None:
 
 
 def _deletions(step_plan: StepPlan, ids: Ids, others: Others) -> list[dict[str, Any]]:
-    """Return the calls that delete what there is of the users and user groups that were made for the way."""
+    """Return the calls that delete what there is of the users and user groups that were made for the operation."""
     made = {ids.user_group, ids.user} if Step.USERS in step_plan.steps else set()
     made |= {ids.open_user_group} if Step.ATTACH_OPEN in step_plan.steps else set()
     user_groups = [key for key in (ids.open_user_group, ids.user_group) if key in made or key in others.user_groups]

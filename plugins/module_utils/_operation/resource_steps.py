@@ -53,7 +53,7 @@ def take_user_groups_away(clients: Clients, request: OperationRequest, group_id:
 
 
 def clean_up(clients: Clients, request: OperationRequest, group_id: str, ids: Ids) -> list[Progress]:
-    """Delete the user groups and the user that were made for the way; return what came of each, up to a failure."""
+    """Delete user groups and the user that were made for the operation; return what came of each, up to a failure."""
     manner = _manner(request)
 
     def ended() -> Iterator[Progress]:

@@ -21,7 +21,7 @@ SCHEMA = 1
 #: What a group is known by.
 PLACE = ("replication_group_id", "region", "assume_role_arn")
 Key = tuple[str, str | None, str | None]
-#: What every report has, by whichever call it was told.
+#: What every report has, from whichever call it comes.
 _OF_EACH = ("wave", "outcome", "changed", "failed", "msg", "line")
 #: In the file: what comes after it is a line for each group.
 _GROUPS = '"groups": ['
@@ -121,11 +121,11 @@ class RunFile:
         return f"{{\n{''.join(lines)}{_GROUPS}\n {groups}\n]\n}}\n"
 
     def summary(self) -> str:
-        """Return in words how many groups there are of each outcome, in this wave and in all, and where they stand."""
+        """Return in words the number of groups of each outcome, in this wave and in all, and their current states."""
         wave = [group for group in self.groups if group["wave"] == self.wave]
         hosts = len(self.waiting)
         waiting = f", {hosts} {'host is' if hosts == 1 else 'hosts are'} waiting" if hosts else ""
-        states = collections.Counter(map(_standing, self.groups))
+        states = collections.Counter(map(_state_of, self.groups))
         return (
             f"{self.operation}, wave {self.wave}: {_counted(group['outcome'] for group in wave)}. In all: "
             f"{_counted(group['outcome'] for group in self.groups)}{waiting}. Current states: {_words(states)}."
@@ -184,8 +184,8 @@ def _now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
-def _standing(report: Mapping[str, Any]) -> str:
-    """Return where a group stands, in words; some could not be looked at."""
+def _state_of(report: Mapping[str, Any]) -> str:
+    """Return a group's current state, in words; some could not be looked at."""
     return str(report.get("current_state") or report.get("initial_state") or "unknown (not looked at)")
 
 

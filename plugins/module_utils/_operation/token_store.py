@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the tokens of an operation are kept: read from Secrets Manager, or handed in by the caller."""
+"""Where the tokens of an operation are kept: read from Secrets Manager, or supplied by the caller."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The audit's report as data, as JSON and as CSV. Pure: the same report is the same text.
 
-Ages are in whole days everywhere, and the moment of the audit stands in one place: a file says something new when the
+Ages are in whole days everywhere, and the moment of the audit is in one member: a file says something new when the
 facts do, or once a day.
 """
 
@@ -65,8 +65,8 @@ def console_url(facts: Facts) -> str:
     if not console or not _REGION.fullmatch(facts.region):
         return ""
     page = "valkey" if facts.engine == "valkey" else "redis"
-    place = page if facts.serverless else f"{page}/{quote(facts.id, safe='')}"
-    return f"{console.format(region=facts.region)}/elasticache/home?region={facts.region}#/{place}"
+    path = page if facts.serverless else f"{page}/{quote(facts.id, safe='')}"
+    return f"{console.format(region=facts.region)}/elasticache/home?region={facts.region}#/{path}"
 
 
 def counts(found: Counts) -> dict[str, Any]:

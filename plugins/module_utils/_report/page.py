@@ -84,7 +84,7 @@ def _hash(text: str) -> str:
 
 
 def embedded(value: object) -> str:
-    """Return JSON that can stand in an HTML script element: nothing in it can end that or begin a comment."""
+    """Return JSON that can be in an HTML script element: nothing in it can end that or begin a comment."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -102,7 +102,7 @@ def data_of(text: str) -> dict[str, Any] | None:
 
 
 def _data(report: Report) -> dict[str, Any]:
-    """Return what the script draws from; what is empty is left out, and each next step stands there once."""
+    """Return what the script draws from; what is empty is left out, and each next step is there once."""
     steps = {finding.next_step: None for group in report.audited for finding in group.findings}
     numbers = {step: number for number, step in enumerate(steps)}
     return {

@@ -220,7 +220,7 @@ class UserGroupSpec(RbacSpec[WantedUserGroup, UserGroup]):
             )
 
     def _warn(self, current: UserGroup, after: Sequence[str], remove: Sequence[str]) -> None:
-        """Tell who is shut out by a removal (elasticache-facts §1: it ends the connections of the user)."""
+        """Return who is refused after a removal (elasticache-facts §1: it ends the connections of the user)."""
         caches = ", ".join((*current.replication_groups, *current.serverless_caches))
         if not caches or not remove:
             return

@@ -23,7 +23,7 @@ from .user_passwords import recorded
 AUTO, ALWAYS, ON_CREATE = "auto", "always", "on_create"
 PASSWORD_LENGTH = (16, 128)
 MOST_PASSWORDS = 2
-#: What stands before the name of a suboption in messages about a secret.
+#: What comes before the name of a suboption in messages about a secret.
 _SECRETS = "password_secrets."
 
 

@@ -123,7 +123,7 @@ class SecretPlan:
 
 
 def names_of(template: str, ids: list[str], option: str = "") -> dict[str, str]:
-    """Return the secret's name for each group; ``option``: what stands before ``name`` where messages name that option.
+    """Return the secret's name for each group; ``option``: what comes before ``name`` where messages name that option.
 
     Raises :class:`AuthError` where two groups would share one.
     """
@@ -147,7 +147,7 @@ def names_of(template: str, ids: list[str], option: str = "") -> dict[str, str]:
 def unread(goal: Goal, labels: Mapping[str, str]) -> tuple[str, ...]:
     """Return the staging labels whose versions have to be read to decide.
 
-    None to discard: that is the way out where AWSPENDING holds what can't be understood.
+    None to discard: that is the remedy where AWSPENDING holds what can't be understood.
     """
     if goal is Goal.STAGED:
         return tuple(stage for stage in (CURRENT, PENDING) if stage in labels)

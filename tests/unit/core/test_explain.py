@@ -56,7 +56,7 @@ MESSAGES = [
         optional(OLD),
         Wish(WishKind.ACCEPT, NEW),
         "orders: ROTATE is refused: the group is optional (the token in AWSCURRENT); clients without a token are "
-        "served beside the token in AWSCURRENT, and ROTATE would shut them out at once: ElastiCache keeps two "
+        "served beside the token in AWSCURRENT, and ROTATE would refuse them at once: ElastiCache keeps two "
         "credentials, and 'no authentication' is the older one. Way out: once every client has the token in "
         "AWSCURRENT, require it (auth_token_update_strategy: set, with that token), then repeat this one; or insist "
         "with force: true.",
@@ -122,10 +122,10 @@ MESSAGES = [
         rotating(OLD, NEW),
         Wish(WishKind.EXACT, state=optional(NEW)),
         "orders: the change is refused: the group is rotating (the token in AWSCURRENT, then the token in "
-        "AWSPENDING); the calls that may be made here, and that AWS documents, do not lead there, or only by "
-        "shutting someone out or letting someone in on the way. Way out: go there step by step, with a task for "
-        "each call (auth_token_update_strategy: rotate, set or delete of elasticache.auth.replication_group_auth); "
-        "each says what it would break.",
+        "AWSPENDING); the calls that may be made here, and that AWS documents, do not lead there, or only if "
+        "clients are refused or unauthenticated access is allowed meanwhile. Way out: go there step by step, with a "
+        "task for each call (auth_token_update_strategy: rotate, set or delete of "
+        "elasticache.auth.replication_group_auth); each says what it would break.",
         id="unreachable",
     ),
 ]
@@ -149,8 +149,8 @@ def test_uncertain_what_it_may_be_is_told_with_what_would_settle_it() -> None:
     assert _message(states, Wish(WishKind.ACCEPT, NEW), settle) == (
         "orders: ROTATE is refused: what the group accepts is not known, and AWS never tells. It may be required "
         "(the token in AWSCURRENT) or required (an unknown token): the call would be right | optional (the token in "
-        "AWSCURRENT): clients without a token are served beside the token in AWSCURRENT, and ROTATE would shut them "
-        "out at once: ElastiCache keeps two credentials, and 'no authentication' is the older one | rotating (the "
+        "AWSCURRENT): clients without a token are served beside the token in AWSCURRENT, and ROTATE would refuse "
+        "them at once: ElastiCache keeps two credentials, and 'no authentication' is the older one | rotating (the "
         "token in AWSCURRENT, then an unknown token): a group accepts two tokens at most, so ROTATE would push out "
         "the token in AWSCURRENT, and clients that still use it would be locked out | rotating (an unknown token, "
         "then the token in AWSCURRENT): a group accepts two tokens at most, so ROTATE would push out an unknown "
@@ -178,7 +178,7 @@ def test_uncertain_but_wrong_either_way() -> None:
     assert _message({rotating(X, OLD), optional(OLD)}, Wish(WishKind.ACCEPT, NEW), ("this is not used",)) == (
         "orders: ROTATE is refused: the group is optional (the token in AWSCURRENT) or rotating (an unknown token, "
         "then the token in AWSCURRENT); clients without a token are served beside the token in AWSCURRENT, and "
-        "ROTATE would shut them out at once: ElastiCache keeps two credentials, and 'no authentication' is the "
+        "ROTATE would refuse them at once: ElastiCache keeps two credentials, and 'no authentication' is the "
         "older one; or a group accepts two tokens at most, so ROTATE would push out an unknown token, and clients "
         "that still use it would be locked out. Way out: once every client has the token in AWSCURRENT, require it "
         "(auth_token_update_strategy: set, with that token), then repeat this one; once every client has the token "
