@@ -106,6 +106,57 @@ def test_discarded_while_rotate_is_in_flight(emulator: Emulator) -> None:
     assert not operate(emulator).of(GROUP)["failed"]
 
 
+def put_current(emulator: Emulator, token: str = C) -> str:
+    """A third party puts a token into AWSCURRENT. Returns the id of the new version."""
+    client = emulator.client("secretsmanager")
+    put = client.put_secret_value(SecretId=secret_name(), SecretString=secret_text(token), VersionStages=[CURRENT])
+    return str(put["VersionId"])
+
+
+def move_current(emulator: Emulator) -> None:
+    """A third party moves AWSCURRENT to a version that it has made before."""
+    client = emulator.client("secretsmanager")
+    versions = client.describe_secret(SecretId=secret_name())["VersionIdsToStages"]
+    now = next(version for version, stages in versions.items() if CURRENT in stages)
+    other = stage_as(emulator, C, "other")
+    client.update_secret_version_stage(
+        SecretId=secret_name(), VersionStage=CURRENT, MoveToVersionId=other, RemoveFromVersionId=now
+    )
+
+
+def stage_as(emulator: Emulator, token: str, label: str) -> str:
+    client = emulator.client("secretsmanager")
+    put = client.put_secret_value(SecretId=secret_name(), SecretString=secret_text(token), VersionStages=[label])
+    return str(put["VersionId"])
+
+
+def check_current_left(emulator: Emulator, ended: ModuleRun) -> None:
+    """Nothing was moved, the older token is still at hand, and the way out that is named is one."""
+    given = slots(emulator)[1]
+    labels = labelled(emulator)
+    assert (labels[CURRENT], labels[PENDING], labels[PREVIOUS]) == (C, given, A)
+    assert slots(emulator) == [A, given]
+    told = ended.of(GROUP)["msg"]
+    assert "somebody else has moved the label meanwhile. No label is moved" in told
+    put_back(emulator, told)
+    finished = operate(emulator)
+    assert not finished.of(GROUP)["failed"], finished.msg
+    assert slots(emulator) == [given]
+    labels = labelled(emulator)
+    assert (labels[CURRENT], labels[PREVIOUS]) == (given, A)
+
+
+@pytest.mark.parametrize("move", [put_current, move_current], ids=["PutSecretValue", "UpdateSecretVersionStage"])
+@pytest.mark.parametrize("groups", [[GROUP], MANY], ids=["one", "many"])
+def test_current_is_moved_while_rotate_is_in_flight(
+    emulator: Emulator, groups: list[str], move: Callable[[Emulator], object]
+) -> None:
+    due_fleet(emulator, groups, A)
+    ended = meanwhile(emulator, groups, lambda: move(emulator))
+    assert [key for key, one in ended.outcomes.items() if one["failed"]] == [GROUP]
+    check_current_left(emulator, ended)
+
+
 @contextlib.contextmanager
 def before_call(
     monkeypatch: pytest.MonkeyPatch, wanted: Callable[[SecretCall], bool], do: Callable[[], object]
@@ -143,18 +194,48 @@ def test_what_the_last_look_can_not_see(emulator: Emulator, monkeypatch: pytest.
     assert any("which somebody else has staged meanwhile" in warning for warning in ended.warnings)
 
 
+def test_current_is_moved_right_before_the_promotion(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS refuses the call, as it names the version that AWSCURRENT is taken from; it is not planned from another."""
+    due_fleet(emulator, [GROUP], A)
+    promotes = lambda call: call.parameters.get("VersionStage") == CURRENT  # noqa: E731
+    with before_call(monkeypatch, promotes, lambda: put_current(emulator)):
+        ended = operate(emulator)
+    assert ended.of(GROUP)["failed"]
+    check_current_left(emulator, ended)
+
+
+def test_current_is_moved_right_before_a_token_is_staged(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token beside it would be rotated in and promoted, with the one that the group has known to no label."""
+    due_fleet(emulator, [GROUP], A)
+    paced, done = Clients.paced, list[str]()
+
+    def late(clients: Clients, what: str, call: Callable[[], Any], **more: Any) -> Any:
+        if what == "PutSecretValue" and not done:
+            done.append(what)
+            put_current(emulator)
+        return paced(clients, what, call, **more)
+
+    monkeypatch.setattr(Clients, "paced", late)
+    ended = operate(emulator)
+    assert done
+    assert "somebody else has moved the label meanwhile. No label is moved" in ended.of(GROUP)["msg"]
+    assert labelled(emulator) == {CURRENT: C, PREVIOUS: A}
+    assert slots(emulator) == [A]
+
+
 @pytest.mark.parametrize("groups", [[GROUP], MANY], ids=["one", "many"])
 def test_staged_by_someone_else_before_our_own_is(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, groups: list[str]
 ) -> None:
     """PutSecretValue would take AWSPENDING from it; it is rotated in instead."""
     due_fleet(emulator, groups, A)
-    paced, done = Clients.paced, list[str]()
+    paced, done, one = Clients.paced, list[str](), threading.Lock()
 
     def late(clients: Clients, what: str, call: Callable[[], Any], **more: Any) -> Any:
-        if what == "PutSecretValue" and not done:  # whichever group's: its check has not been made yet
-            done.append(what)
-            stage(emulator, B)
+        with one:  # the others' calls are not made meanwhile, either
+            if what == "PutSecretValue" and not done:  # whichever group's: its check has not been made yet
+                done.append(what)
+                stage(emulator, B)
         return paced(clients, what, call, **more)
 
     monkeypatch.setattr(Clients, "paced", late)
@@ -234,6 +315,18 @@ class TestByHand:
         assert ended.failed
         assert "No label is moved" in ended.msg
         assert labelled(emulator) == {CURRENT: A, PENDING: C}
+
+    def test_not_over_one_that_came_after_the_first_look(
+        self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_token(emulator, A)
+        stage(emulator, B)
+        promotes = lambda call: call.parameters.get("VersionStage") == CURRENT  # noqa: E731
+        with before_call(monkeypatch, promotes, lambda: put_current(emulator)):
+            ended = self.promoted(emulator)
+        assert ended.failed
+        assert "somebody else has moved the label meanwhile. No label is moved" in ended.msg
+        assert labelled(emulator) == {CURRENT: C, PENDING: B, PREVIOUS: A}
 
     @pytest.mark.parametrize(
         ("options", "words"),

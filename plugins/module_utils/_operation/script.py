@@ -234,6 +234,7 @@ class _Steps:
             key=source.get("key"),
             creation=Creation() if request.create_secret else None,
             versions={group.id: group.kept.staged} if group.kept.staged else {},
+            currents={group.id: group.kept.current} if group.kept.current else {},
         )
         hide = self.services.hide
         (done,) = bring_secrets_about(self.clients, order, hide=hide, known={group.id: group.kept.secret})

@@ -155,10 +155,7 @@ def _read(
         else:
             found, text = read_text(clients, name, stage, group_id, OPTION_PREFIX)
             if found not in ("", version):
-                raise AuthError(
-                    f"{group_id}: the staging labels of the secret {name} are being moved by someone else. Run this "
-                    "again when nobody else is at work on it."
-                )
+                raise _moving(group_id, name)
             if found:
                 texts[stage] = text
     return kept_in(group_id, name, key, replace(secret, texts=texts), hide)
@@ -174,7 +171,17 @@ def kept_after(
     missing = _unread(secret)
     if not missing or (before.listed and missing == {PREVIOUS}):
         return replace(kept_in(group_id, before.store.name, key, secret, hide), listed=bool(missing))
-    return _read(clients, group_id, before.store.name, key, None, may_be_made=False, hide=hide)
+    kept = _read(clients, group_id, before.store.name, key, None, may_be_made=False, hide=hide)
+    if kept.current != secret.labels.get(CURRENT, ""):
+        raise _moving(group_id, before.store.name)
+    return kept
+
+
+def _moving(group_id: str, name: str) -> AuthError:
+    return AuthError(
+        f"{group_id}: the staging labels of the secret {name} are being moved by someone else. Run this again when "
+        "nobody else is at work on it."
+    )
 
 
 def _unread(secret: Secret) -> set[str]:

@@ -5,7 +5,8 @@
 
 Each run looks first and does what is left to do, so it may be cut off anywhere and run again. Where a call's answer is
 lost, or says that the secret is not as it was seen, it looks again; and so it does before a call that would take a
-label from a version that it has not seen. What is promoted is the version that was staged at the first look.
+label from a version that it has not seen. What is promoted is the version that was staged at the first look, and only
+in the place of the version that was in AWSCURRENT then.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from .secret_plan import (
     SecretOrder,
     SecretPlan,
     SecretRequest,
+    check_current,
     decide,
     given_token,
     token_if_any,
@@ -84,7 +86,7 @@ class _SecretRun:
     ``said``: the first plan of which a call was made. ``doubt``: a call that may or may not have been carried out, with
     what AWS, or the connection, said of it. ``refused``: one that AWS refused because the secret was not as seen.
     ``looked_at``: when it was described, of ``time.monotonic()``. ``staged``: the version that was staged at the first
-    look.
+    look. ``current``: the version that AWSCURRENT has to be on, as nobody but this run moves it; empty: any.
     """
 
     request: SecretRequest
@@ -98,8 +100,12 @@ class _SecretRun:
     is_known: bool = False
     looked_at: float = float("-inf")
     staged: str = ""
+    current: str = ""
 
-    def done(self, call: SecretCall) -> None:
+    def done(self, call: SecretCall, version_id: str = "") -> None:
+        """Take note that ``call`` was made; ``version_id``: of the version that it made, where AWS has told."""
+        if self.current:
+            self.current = call.applied({CURRENT: self.current}, version_id or call.version_id).get(CURRENT, "")
         self.progress.changed = True
         self.progress.api_calls.append(call.shown())
         self.said = self.said or self.plan
@@ -128,7 +134,7 @@ def bring_secrets_about(
     def work(key: str) -> SecretProgress:
         progress = SecretProgress(id=key, secret_name=order.names[key])
         try:
-            case = _SecretRun(_request(order, key, hide), progress)
+            case = _SecretRun(_request(order, key, hide), progress, current=order.currents.get(key, ""))
             if known is not None and key in known:
                 case.known, case.is_known = known[key], True
             _bring_about(clients, case, check_mode=order.check_mode, hide=hide)
@@ -167,12 +173,15 @@ def _bring_about(clients: Clients, case: _SecretRun, *, check_mode: bool, hide: 
         if first and secret:
             progress.before = shown_labels(labels)
             case.staged = labels.get(PENDING, "")
+            if case.request.goal is Goal.PROMOTED:
+                case.current = case.current or labels.get(CURRENT, "")
         first = False
         _settle_doubt(clients, case, secret.labels if secret else None)
         request = case.request
         if case.staged and labels.get(PENDING) not in (None, case.staged):
             request = replace(request, version=request.version or case.staged)
         case.plan = decide(request, secret, clients.region)
+        check_current(request, case.plan, case.current, labels)
         if check_mode:
             for call in case.plan.calls:
                 labels = call.applied(labels, NEW_VERSION)
@@ -246,10 +255,11 @@ def _check(clients: Clients, case: _SecretRun, secret: Secret | None, call: Secr
     """Return what is to be called before each attempt of ``call``: it raises where the labels have moved.
 
     UpdateSecretVersionStage takes a label from the version that is named only. But PutSecretValue takes AWSPENDING from
-    any, and AWSCURRENT is moved to what is in AWSPENDING, which is not a part of that call.
+    any, and AWSCURRENT is moved to what is in AWSPENDING, which is not a part of that call. Nor is AWSCURRENT a part of
+    those that mark its version as given up.
     """
     attempts = itertools.count()
-    takes = call.action == PUT or call.parameters.get("VersionStage") == CURRENT
+    takes = call.action == PUT or call.parameters.get("VersionStage") == CURRENT or case.request.goal is Goal.BACK
 
     def check() -> None:
         late = next(attempts) > 0 or time.monotonic() - case.looked_at > _LOOK_COUNTS_FOR
@@ -297,8 +307,9 @@ def _perform(clients: Clients, case: _SecretRun, secret: Secret | None) -> tuple
             # The same text was staged under this id before, and discarded: AWS takes the call and moves no label.
             _take_next_id(case, AuthError(f"{request.what()}: Secrets Manager stored a version without its label."))
             return None, False
-        case.done(call)
-        secret = (secret or Secret(answer.get("ARN", ""), {})).after(call, answer.get("VersionId") or call.version_id)
+        version_id = answer.get("VersionId") or call.version_id
+        case.done(call, version_id)
+        secret = (secret or Secret(answer.get("ARN", ""), {})).after(call, version_id)
         if call is not case.plan.calls[-1] and call.action != LABEL:
             return None, False  # the id of the next version depends on this one
     return secret, True

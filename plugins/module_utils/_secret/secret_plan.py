@@ -67,7 +67,8 @@ class SecretOrder:
 
     ``names``: of the secrets, by group. ``token``: the one to stage, or ``tokens``, those by group; without either,
     random ones of ``length``. ``versions``: the id of the version to promote, by group; of a group without one it is
-    the version that is staged. ``creation``: ``None`` where no secret is to be created.
+    the version that is staged. ``currents``: the id of the version in AWSCURRENT that this was planned from, by group;
+    where it is another by now, no label is moved. ``creation``: ``None`` where no secret is to be created.
     """
 
     goal: Goal
@@ -78,6 +79,7 @@ class SecretOrder:
     length: int = DEFAULT_LENGTH
     creation: Creation | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    currents: Mapping[str, str] = field(default_factory=dict)
     check_mode: bool = False
 
 
@@ -308,6 +310,29 @@ def _promoted_already(request: SecretRequest, labels: Mapping[str, str]) -> Secr
         "Find out who moved it. To finish with the version to be promoted, put the label back within a day (Secrets "
         "Manager deletes versions without a label) and repeat this: "
         f"{shlex.join(['aws', 'secretsmanager', 'update-secret-version-stage', *again])}"
+    )
+
+
+def check_current(request: SecretRequest, plan: SecretPlan, before: str, labels: Mapping[str, str]) -> None:
+    """Raise :class:`AuthError` where ``plan`` rests on AWSCURRENT being on the version ``before``, and it is not.
+
+    Promoting another version would take both labels, AWSCURRENT and AWSPREVIOUS, from the token that the group accepts.
+    """
+    now = labels.get(CURRENT)
+    if request.goal is Goal.PROMOTED:
+        resting = any(call.parameters.get("VersionStage") == CURRENT for call in plan.calls)
+    else:
+        resting = bool(plan.calls) and request.goal in (Goal.STAGED, Goal.BACK, Goal.CLEARED)
+    if not before or now == before or not resting:
+        return
+    again = ["--secret-id", request.name, "--version-stage", CURRENT, "--move-to-version-id", before]
+    again += ["--remove-from-version-id", now] if now else []
+    raise AuthError(
+        f"{request.what(CURRENT)} is on the version {one_line(now or 'none', 64)}, not on {one_line(before, 64)}, as "
+        "it was when this was planned: somebody else has moved the label meanwhile. No label is moved. Clients that "
+        f"read {CURRENT} now may get a token that the group refuses. Find out who moved it. To go on with the version "
+        "that was planned with, put the label back within a day (Secrets Manager deletes versions without a label) and "
+        f"repeat this: {shlex.join(['aws', 'secretsmanager', 'update-secret-version-stage', *again])}"
     )
 
 
