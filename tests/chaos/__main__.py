@@ -115,7 +115,7 @@ def _leave() -> NoReturn:
 def _work(job: Job) -> Trial:
     """In a worker: make a trial. One that could not be made is one that did not arrive."""
     if interrupts.seen():
-        raise KeyboardInterrupt  # a job that was already handed to this worker
+        raise KeyboardInterrupt  # a job that was already given to this worker
     _trial.under_way = True
     try:
         with interrupts.deferred(on=False):

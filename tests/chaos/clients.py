@@ -2,7 +2,7 @@
 # Copyright: elasticache.auth contributors
 """Live clients: ordinary ones, which log in anew all the time, and say when they were refused.
 
-The demo's clients (``demo/clients.py``) are handed their token; these fetch it for every login, as an application does
+The demo's clients (``demo/clients.py``) are given their token; these fetch it for every login, as an application does
 that goes by AWSCURRENT, or stay with one for good.
 
 **What is a failure.** A client that is refused reads its token again, once, and logs in again; only a second refusal

@@ -95,7 +95,7 @@ def aged_group(emulator: Emulator, group: str) -> None:
 
 
 def open_group(emulator: Emulator, group: str) -> None:
-    """A group that lets everyone in, without a secret."""
+    """A group that accepts everyone, without a secret."""
     create(emulator, group)
 
 
@@ -105,7 +105,7 @@ def unencrypted_group(emulator: Emulator, group: str) -> None:
 
 
 def rbac_group(emulator: Emulator, group: str) -> None:
-    """A group whose users let in a client without a password; its secret says that there is no token."""
+    """A group whose users accept a client without a password; its secret says that there is no token."""
     users = f"{group}-everyone"
     client = emulator.client("elasticache")
     client.create_user_group(UserGroupId=users, Engine="redis", UserIds=["default"])
@@ -129,7 +129,7 @@ def rotated_group(emulator: Emulator, group: str) -> None:
 
 
 def rotating_group(emulator: Emulator, group: str) -> None:
-    """A group that lets in A and B; B is in AWSCURRENT, and A is in AWSPREVIOUS."""
+    """A group that accepts A and B; B is in AWSCURRENT, and A is in AWSPREVIOUS."""
     required_group(emulator, group)
     rotate(emulator, B, group)
     promoted(emulator, group)
@@ -142,7 +142,7 @@ def promoted(emulator: Emulator, group: str) -> None:
 
 
 #: The client cutover as tasks.
-TURN = Path(__file__).with_name("client_cutover.yml")
+CUTOVER_TASKS = Path(__file__).with_name("client_cutover.yml")
 
 
 # --- How it is called -------------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def refuses_unauthenticated(moment: Moment) -> bool:
 
 
 def everyone_is_let_in(moment: Moment) -> bool:
-    """Whether user groups, or nothing, let in a client without a token, and none that sends one has to be."""
+    """Whether user groups, or nothing, accept a client without a token, and none that sends one has to be."""
     return bool(moment["mode"] == "open" or [one for one in moment["user_group_ids"] if one.endswith("-open")])
 
 
@@ -254,7 +254,7 @@ OPERATIONS: Mapping[str, Operation] = {
             prepare=aged_group,
             calls=9,
             # Two module calls, one before the client cutover and one after, and tasks in between.
-            variables=lambda world: role_variables("rotate_token", world, client_tasks=str(TURN)),
+            variables=lambda world: role_variables("rotate_token", world, client_tasks=str(CUTOVER_TASKS)),
             arrived=only_current_is_accepted,
             previous=Previous(A, over=only_one_token),
             in_one_go=False,

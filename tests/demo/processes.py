@@ -153,13 +153,13 @@ def _end_server(process: subprocess.Popen[str]) -> None:
 def play(emulator: Emulator, folder: Path, *, extra_vars: Mapping[str, Any], arguments: Sequence[str] = ()) -> Play:
     """Run the playbook of this collection by FQCN, its output to ours; returns what came of it.
 
-    ``extra_vars`` are handed over in a pipe: they hold tokens, and nobody else sees those in a list of processes or
+    ``extra_vars`` are passed in a pipe: they hold tokens, and nobody else sees those in a list of processes or
     finds them in a file. When this is interrupted the playbook is ended.
     """
     events = folder / "events"
     events.write_bytes(b"")
     sys.stdout.flush()
-    with _handed_over(json.dumps(dict(extra_vars)), folder / "variables") as variables, contextlib.ExitStack() as stack:
+    with _passed(json.dumps(dict(extra_vars)), folder / "variables") as variables, contextlib.ExitStack() as stack:
         with interrupts.deferred():
             process = subprocess.Popen(
                 [str(Path(sys.executable).with_name("ansible-playbook")), PLAYBOOK, "-e", f"@{variables}", *arguments],
@@ -175,7 +175,7 @@ def play(emulator: Emulator, folder: Path, *, extra_vars: Mapping[str, Any], arg
 
 
 @contextlib.contextmanager
-def _handed_over(text: str, path: Path) -> Iterator[Path]:
+def _passed(text: str, path: Path) -> Iterator[Path]:
     """A named pipe out of which ``text`` can be read once: it is never in a file."""
 
     def write() -> None:

@@ -85,7 +85,7 @@ class Job:
         return numbers
 
     def told(self) -> dict[str, Any]:
-        """What set_stats has told, which AWX shows as the job's artifacts and hands on to the workflow's next jobs."""
+        """What set_stats has set, which AWX shows as the job's artifacts and passes to the workflow's next jobs."""
         told: dict[str, Any] = self._recap().get("artifact_data", {})
         return told
 

@@ -269,7 +269,7 @@ def test_nothing_can_be_looked_at(emulator: Emulator, tmp_path: Path) -> None:
     assert (tmp_path / "audit.html").exists()
 
 
-def test_a_place_that_can_not_be_looked_at(emulator: Emulator, tmp_path: Path) -> None:
+def test_a_target_that_can_not_be_looked_at(emulator: Emulator, tmp_path: Path) -> None:
     """The others are told of all the same, whichever of them comes first."""
     scene(emulator, "open", "here")
     create(emulator, "there", region="eu-west-1")
@@ -283,7 +283,7 @@ def test_a_place_that_can_not_be_looked_at(emulator: Emulator, tmp_path: Path) -
         assert "was refused in eu-west-1" in told[0]
         assert told[1].startswith("there is no region 'eu_west_1'")
 
-    # What was found of a place is told though its nodes can't be asked about.
+    # What was found of a target is reported though its nodes can't be asked about.
     emulator.clear_faults()
     emulator.faults(
         {"kind": "error", "action": "ListTagsForResource", "code": "AccessDenied", "status": 403, "times": 99}

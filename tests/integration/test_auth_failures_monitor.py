@@ -108,7 +108,7 @@ def published(emulator: Emulator, member: str) -> float:
 
 
 def put(emulator: Emulator, member: str, value: int, moment: float) -> None:
-    """Publish a count in ElastiCache's place; ``moment``: seconds since the epoch."""
+    """Publish a count instead of ElastiCache; ``moment``: seconds since the epoch."""
     emulator.client("cloudwatch").put_metric_data(
         Namespace="AWS/ElastiCache",
         MetricData=[
@@ -154,7 +154,7 @@ class TestClients:
         assert fine["duration"] >= 6
 
     def test_the_message_says_what_helps(self, emulator: Emulator) -> None:
-        """With the previous token let in again, nobody is refused."""
+        """With the previous token accepted again, nobody is refused."""
         moved_on(emulator)
         with client(emulator, A):
             assert watch(emulator, max_failures=0).failed
@@ -203,7 +203,7 @@ class TestClients:
 
 @pytest.mark.emulator(data_plane="none")
 class TestWhatCounts:
-    """Counts published in ElastiCache's place, so that each has its second."""
+    """Counts published instead of ElastiCache, so that each has its second."""
 
     def test_many_nodes_and_pages(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         """Members over several calls, and their points over several pages, are summed by group."""

@@ -121,7 +121,7 @@ def test_delete_needs_to_know_nothing(emulator: Emulator) -> None:
 
 
 @pytest.mark.emulator(data_plane="none")
-def test_assume_state_is_a_word_and_no_guess(emulator: Emulator) -> None:
+def test_assume_state_is_an_assumption_and_no_guess(emulator: Emulator) -> None:
     """The caller's word settles what the evidence leaves open, and the record keeps the second run from asking."""
     scene(emulator, "required")
     first = auth(emulator, "rotate", B, assume_state="required", probe="never")

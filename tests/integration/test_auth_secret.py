@@ -274,7 +274,7 @@ class TestFromStagedToPromoted:
         assert actions(outcome) == ["UpdateSecretVersionStage"]
         assert (value(emulator, CURRENT), value(emulator, PREVIOUS)) == (B, A)
 
-    def test_other_keys_that_changed_meanwhile_are_told_of(self, emulator: Emulator) -> None:
+    def test_other_keys_that_changed_meanwhile_are_reported(self, emulator: Emulator) -> None:
         put_secret(emulator, NAME, text(A, port=1, user="x"), text(B, port=2, user="x"))
         ended = act(emulator, "promoted", key=KEY)
         assert ended.changed
@@ -427,7 +427,7 @@ def _empty(emulator: Emulator) -> None:
 WITH_KEY = {"key": KEY}
 CREATING = {"key": KEY, "create": True}
 #: A way through the module: what is there, the options, and the calls that change something.
-JOURNEYS: dict[str, tuple[Callable[[Emulator], None], str, dict[str, Any], list[str]]] = {
+OPERATIONS: dict[str, tuple[Callable[[Emulator], None], str, dict[str, Any], list[str]]] = {
     "stage": (_plain, "staged", WITH_KEY, ["PutSecretValue"]),
     "stage-given": (_plain, "staged", {**WITH_KEY, "auth_token": B}, ["PutSecretValue"]),
     "stage-again": (_discarded, "staged", WITH_KEY, ["PutSecretValue", "PutSecretValue"]),
@@ -451,12 +451,12 @@ ENDS: dict[str, dict[str, str]] = {
     "abandon": {CURRENT: A},
     "clear": {CURRENT: "", PREVIOUS: A},
 }
-POINTS = [(operation, nth) for operation, parts in JOURNEYS.items() for nth in range(len(parts[3]))]
+POINTS = [(operation, nth) for operation, parts in OPERATIONS.items() for nth in range(len(parts[3]))]
 
 
 def assert_arrived(emulator: Emulator, operation: str, versions_before: Sequence[str]) -> None:
     """The secret is as the operation's end wants it, with no version too many."""
-    state, options = JOURNEYS[operation][1:3]
+    state, options = OPERATIONS[operation][1:3]
     made = [version for version in versions(emulator) if version not in versions_before]
     has = labels(emulator)
     if operation in ENDS:
@@ -485,7 +485,7 @@ class Killed(BaseException):
 
 def prepared(emulator: Emulator, operation: str) -> list[str]:
     """Prepare an operation; returns the versions that are there."""
-    JOURNEYS[operation][0](emulator)
+    OPERATIONS[operation][0](emulator)
     return versions(emulator) if labels(emulator) else []
 
 
@@ -507,7 +507,7 @@ def test_cut_off_at_any_call_the_same_run_arrives(
             if len(made) == nth + 1:
                 raise Killed
 
-    state, options, calls = JOURNEYS[operation][1:]
+    state, options, calls = OPERATIONS[operation][1:]
     with monkeypatch.context() as patched:
         patched.setattr(store, "perform_call", perform_until_killed)
         with pytest.raises(Killed):
@@ -543,7 +543,7 @@ def test_a_lost_answer_costs_nothing(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "4")
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # the pauses before botocore's tries
     before = prepared(emulator, operation)
-    state, options, calls = JOURNEYS[operation][1:]
+    state, options, calls = OPERATIONS[operation][1:]
     earlier = calls[:nth].count(calls[nth])
     emulator.faults({**ANSWERS[answer], "action": calls[nth], "nth": earlier + 1})
     ended = act(emulator, state, **options)
@@ -562,7 +562,7 @@ def test_a_lost_answer_costs_nothing(
     unchanged(emulator, state, **options)
 
 
-def test_an_answer_that_never_comes_is_told(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_never_comes_is_reported(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     _pending(emulator)
     emulator.faults({"kind": "drop", "action": "UpdateSecretVersionStage", "nth": 2, "times": 99})
@@ -582,7 +582,7 @@ def test_an_answer_that_never_comes_is_told(emulator: Emulator, monkeypatch: pyt
 def test_killed_for_real(emulator: Emulator, operation: str) -> None:
     """SIGKILL between two calls: the second one has been sent, and is carried out when its client is gone."""
     before = prepared(emulator, operation)
-    state, options, calls = JOURNEYS[operation][1:]
+    state, options, calls = OPERATIONS[operation][1:]
     emulator.faults({"kind": "pause", "action": calls[1], "nth": 1 + (calls[0] == calls[1])})
     args = {"replication_group_ids": [GROUP], "name": NAME, "state": state, **options}
     process = direct.start(emulator, "auth_secret", args)

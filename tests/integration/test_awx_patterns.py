@@ -116,7 +116,7 @@ def test_nothing_that_is_given_is_ignored(awx: Controller) -> None:
     assert all(members <= KNOWN_TO_BE_IGNORED[kind] for kind, members in ignored.items())
 
 
-def test_both_share_what_they_stand_on(awx: Controller) -> None:
+def test_both_share_what_they_depend_on(awx: Controller) -> None:
     kinds = ("projects", "inventories", "inventory_sources", "execution_environments")
     assert {kind: len(awx.objects[kind]) for kind in kinds} == dict.fromkeys(kinds, 1)
     assert len(awx.objects["credentials"]) == 2
@@ -158,7 +158,7 @@ def test_a_credential_that_is_there_is_not_written_over(tmp_path: Path) -> None:
         assert KEYS["password"] not in ran.output + again.output
 
 
-def test_those_who_are_told(tmp_path: Path) -> None:
+def test_those_who_are_notified(tmp_path: Path) -> None:
     with controller() as awx:
         awx.add("notification_templates", {"name": "On call"})
         ran = load(awx, "rotate_fleet", tmp_path, settings={**SETTINGS, "fleet_notifications": ["On call"]})
@@ -173,7 +173,7 @@ def test_those_who_are_told(tmp_path: Path) -> None:
 # --- What is made ---------------------------------------------------------------------------------------------------
 
 
-def test_what_it_stands_on(awx: Controller) -> None:
+def test_what_it_depends_on(awx: Controller) -> None:
     project = awx.named("projects", "elasticache.auth")
     galaxy = yaml.safe_load((REPOSITORY / "galaxy.yml").read_text("utf-8"))
     assert project["scm_url"].removesuffix(".git") == galaxy["repository"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Somebody changes a token by hand in the middle of an operation, and what the user says of a group's state.
+"""Somebody changes a token by hand in the middle of an operation, and what the user assumes of a group's state.
 
 After a change by hand the next run goes on from what the nodes answer. What the user says counts for no more than an
 assumption: AWS's refusal speaks against it, and it is never on record as known.
@@ -246,7 +246,7 @@ class TestRotateByHand:
         assert slots(emulator) == [current, C]
 
 
-class TestTheUsersWord:
+class TestAssumptions:
     """``assume_state`` and ``assume_newest``."""
 
     pytestmark = pytest.mark.emulator(data_plane="none")
@@ -257,7 +257,7 @@ class TestTheUsersWord:
         rotate(emulator, A)
         put_secret(emulator, NAME, A, B)
 
-    def test_a_word_that_does_not_tell_the_states_apart_is_not_enough(self, emulator: Emulator) -> None:
+    def test_an_assumption_that_fits_several_states_is_not_enough(self, emulator: Emulator) -> None:
         self.rotating_otherwise(emulator)
         ended = operate(emulator, assume_state="rotating")
         assert ended.failed

@@ -66,7 +66,9 @@ def test_each_state_by_the_nodes(emulator: Emulator, state: str, possible: list[
         ),
     ],
 )
-def test_without_any_token_the_door_is_still_told(emulator: Emulator, state: str, possible: list[str]) -> None:
+def test_without_any_token_unauthenticated_access_is_still_known(
+    emulator: Emulator, state: str, possible: list[str]
+) -> None:
     """A PING without credentials tells optional from the rest."""
     scene(emulator, state)
     found = facts(info(emulator))
@@ -116,7 +118,7 @@ def test_drift(emulator: Emulator) -> None:
     assert unseen["mode"] is None
 
 
-def test_what_it_tells_besides(emulator: Emulator) -> None:
+def test_what_else_it_returns(emulator: Emulator) -> None:
     """Engine, endpoints, age of the token, tags."""
     create(
         emulator,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""No operation lets a token out: not at -vvvv, not in a log, a cache, a kept file, an artifact, a tag or a process
+"""No operation leaks a token: not at -vvvv, not in a log, a cache, a kept file, an artifact, a tag or a process
 list.
 
 Every token that ever was is looked for, in whatever way it may be written (``chaos/leaks.py``; that it finds what is

@@ -141,7 +141,7 @@ def test_user_groups_are_not_left_for_a_token_that_has_been_replaced(
     assert slots(emulator) == [C]
 
 
-def test_what_somebody_else_has_closed_is_not_told_to_be_open(
+def test_what_somebody_else_has_closed_is_not_reported_as_open(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While clients move, somebody takes the user groups away and sets C: there is none left to be removed."""
@@ -160,7 +160,7 @@ def test_what_somebody_else_has_closed_is_not_told_to_be_open(
     assert slots(emulator) == [C]
 
 
-def test_what_was_done_is_told_where_it_can_not_be_planned_anew(
+def test_what_was_done_is_reported_where_it_can_not_be_planned_anew(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def changed() -> None:

@@ -117,7 +117,7 @@ def back(emulator: Emulator) -> None:
 BARE = {"auth_token_secret": {"name": TEMPLATE}}
 MAKING = {"create_secret": True}
 CONSENT = {"accept_open_window": True, "accept_open_access": True}
-HANDED_IN = {"auth_token_secret": None, "auth_tokens": {GROUP: B}, "previous_auth_tokens": {GROUP: A}}
+SUPPLIED = {"auth_token_secret": None, "auth_tokens": {GROUP: B}, "previous_auth_tokens": {GROUP: A}}
 UNCERTAIN = {"probe": "never", "assume_state": "rotating", "assume_newest": "pending"}
 IN_ONE_CALL: Mapping[str, Variant] = {
     "rotate": Variant("rotate_token", stored(in_state("required"), A), {"force": True}),
@@ -129,7 +129,7 @@ IN_ONE_CALL: Mapping[str, Variant] = {
     "rotate-leftover": Variant("rotate_token", leftover, {"force": True}),
     "rotate-promoted": Variant("rotate_token", stored(lambda e: create(e, AuthToken=B), A, B)),
     "rotate-uncertain": Variant("rotate_token", stored(in_state("rotating"), A, B), UNCERTAIN),
-    "rotate-handed-in": Variant("rotate_token", in_state("required"), HANDED_IN),
+    "rotate-supplied": Variant("rotate_token", in_state("required"), SUPPLIED),
     "enable-first-secret": Variant("enable_auth", in_state("open"), MAKING),
     "enable-bare": Variant("enable_auth", bare, {**MAKING, **BARE}),
     "enable-bare-staged": Variant("enable_auth", staged_first, BARE),
@@ -139,7 +139,7 @@ IN_ONE_CALL: Mapping[str, Variant] = {
     "leave-rbac-with-the-token": Variant("migrate_rbac_to_auth", rbac_with_token, CONSENT),
     "leave-rbac-begin": Variant("migrate_rbac_to_auth", in_state("rbac"), {**MAKING, **CONSENT, "phase": "begin"}),
     "back": Variant("rollback_token", back),
-    "back-handed-in": Variant("rollback_token", lambda e: create(e, AuthToken=A), HANDED_IN),
+    "back-supplied": Variant("rollback_token", lambda e: create(e, AuthToken=A), SUPPLIED),
 }
 
 

@@ -69,7 +69,7 @@ def test_users(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("data_plane", ["light", "valkey"])
 @pytest.mark.parametrize(("variant", "answer"), [("ok", "untold"), ("error", "refused")])
-def test_an_open_group_tells_nothing_of_a_password(
+def test_an_open_group_shows_nothing_of_a_password(
     request: pytest.FixtureRequest, data_plane: str, variant: str, answer: str
 ) -> None:
     """It may take whatever is presented as that of the user default; a token alone it refuses."""
@@ -84,7 +84,7 @@ def test_an_open_group_tells_nothing_of_a_password(
     assert f"user is {answer}, not accepted" in ended.msg
 
 
-def test_a_user_without_a_password_tells_nothing_of_one(emulator: Emulator) -> None:
+def test_a_user_without_a_password_shows_nothing_of_one(emulator: Emulator) -> None:
     client = emulator.client("elasticache")
     rights = {"Engine": "redis", "AccessString": "on ~* +@all"}
     client.create_user(UserId="d", UserName="default", Passwords=[A], **rights)

@@ -173,7 +173,7 @@ def test_one_host_for_all(fleet: Emulator, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("environment", "verbosity"), [({"TERM": "dumb"}, 0), ({"CI": "true"}, 0), ({}, 3)])
-def test_a_terminal_in_which_it_has_no_place(fleet: Emulator, environment: dict[str, str], verbosity: int) -> None:
+def test_a_terminal_that_can_not_show_it(fleet: Emulator, environment: dict[str, str], verbosity: int) -> None:
     run = run_playbook(
         fleet,
         [play(GO)],

@@ -233,7 +233,7 @@ def test_what_differs_is_changed_in_place_and_nothing_else_sent(emulator: Emulat
     unchanged(emulator, tags={"c": "4"}, purge_tags=False)
 
 
-def test_upgrades_wait_for_the_maintenance_window_unless_told_otherwise(emulator: Emulator) -> None:
+def test_upgrades_wait_for_the_maintenance_window_by_default(emulator: Emulator) -> None:
     changed(emulator, **NEW)
     wanted = {**NEW, "engine_version": "8.0", "cache_node_type": "cache.t4g.medium"}
     result = changed(emulator, **wanted)
@@ -461,7 +461,7 @@ def test_a_look_that_is_refused_is_not_taken_for_a_deletion(
     assert changes(emulator).count("CreateReplicationGroup") == 1
 
 
-def test_what_aws_does_not_take_is_told_in_the_end(emulator: Emulator) -> None:
+def test_what_aws_does_not_take_is_reported_in_the_end(emulator: Emulator) -> None:
     changed(emulator, **NEW)
     busy = {"kind": "error", "action": "ModifyReplicationGroup", "code": "InvalidReplicationGroupState"}
     emulator.faults({**busy, "message": "Cluster sessions-001 is rebooting.", "times": 100})
@@ -529,7 +529,7 @@ def test_a_deletion_under_way_is_joined(emulator: Emulator) -> None:
     assert emulator.group("sessions")["status"] == "available"
 
 
-def test_a_creation_that_failed_is_told_and_cleared_away(emulator: Emulator) -> None:
+def test_a_creation_that_failed_is_reported_and_cleared_away(emulator: Emulator) -> None:
     emulator.faults({"kind": "create-failed", "times": 1})
     result = run(emulator, **NEW)
     assert result["failed"]
@@ -541,7 +541,7 @@ def test_a_creation_that_failed_is_told_and_cleared_away(emulator: Emulator) -> 
     changed(emulator, **NEW)
 
 
-def test_what_never_ends_is_told_when_the_time_is_up(emulator: Emulator) -> None:
+def test_what_never_ends_is_reported_when_the_time_is_up(emulator: Emulator) -> None:
     changed(emulator, **NEW)
     emulator.faults({"kind": "never-ends", "times": 1})
     result = run(emulator, automatic_failover_enabled=True, wait_timeout=1)
@@ -558,7 +558,7 @@ def test_throttling_is_ridden_out(emulator: Emulator) -> None:
     unchanged(emulator, **WITH_TOKEN)
 
 
-def test_what_aws_refuses_is_told(emulator: Emulator) -> None:
+def test_what_aws_refuses_is_reported(emulator: Emulator) -> None:
     changed(emulator, **NEW)
     result = run(emulator, state="absent", retain_primary_cluster=True)
     assert result["failed"]

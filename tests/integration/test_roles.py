@@ -70,7 +70,7 @@ def refused(run: RoleRun, *texts: str) -> None:
 class Scene:
     """A role's way from where ``prepare`` has left GROUP. ``arrived`` asserts what must be in the end.
 
-    ``says``: where the rehearsal must say that it stands. ``token``: what is handed in, and what was in force before.
+    ``says``: the current state that check mode must report. ``token``: what is supplied, and what was in force before.
     """
 
     prepare: Callable[[Emulator, bool], None]
@@ -79,7 +79,7 @@ class Scene:
     variables: Mapping[str, Any] = field(default_factory=dict)
     stored: Mapping[str, Any] = field(default_factory=dict)
     tokens: Sequence[str] = ()
-    handed_in: Callable[[Emulator], None] | None = None
+    supplied: Callable[[Emulator], None] | None = None
 
 
 def required(emulator: Emulator, store: bool, group: str = GROUP) -> None:
@@ -155,7 +155,7 @@ def at_tls(emulator: Emulator) -> None:
 
 
 def at_users(emulator: Emulator) -> None:
-    """The user group decides, and clients with a token that was in force are still let in."""
+    """The user group decides, and clients with a token that was in force are still accepted."""
     truth = emulator.group(GROUP)
     assert (truth["mode"], truth["user_group_ids"]) == ("rbac", [f"{GROUP}-users"])
     probed = direct.run(
@@ -242,7 +242,7 @@ class TestWholeWay:
         it.arrived(emulator)
 
     @pytest.mark.parametrize("role", WITH_TOKENS)
-    def test_tokens_handed_in(self, emulator: Emulator, role: str) -> None:
+    def test_tokens_supplied(self, emulator: Emulator, role: str) -> None:
         """Secrets Manager is not asked, and no token is printed; ids are written as the user likes."""
         it = SCENES[role]
         it.prepare(emulator, False)
@@ -253,7 +253,7 @@ class TestWholeWay:
 
         ran = run_role(emulator, role, groups=[name], verbosity=4, **given)
         did_what_it_planned(ran)
-        assert HANDED_IN_ENDS[role](emulator)
+        assert SUPPLIED_ENDS[role](emulator)
 
         again = run_role(emulator, role, groups=[name], verbosity=4, **given)
         nothing_changed(again)
@@ -272,7 +272,7 @@ def _open(emulator: Emulator) -> bool:
     return True
 
 
-HANDED_IN_ENDS: Mapping[str, Callable[[Emulator], bool]] = {
+SUPPLIED_ENDS: Mapping[str, Callable[[Emulator], bool]] = {
     "rotate_token": lambda emulator: slots(emulator) == [B],
     "enable_auth": lambda emulator: slots(emulator) == [B] and emulator.group(GROUP)["tls"] == "required",
     "migrate_rbac_to_auth": lambda emulator: slots(emulator) == [B],
@@ -513,7 +513,7 @@ class TestRotateToken:
         assert [forced.output.count(f"{group}: 8 calls to make, ") for group in ("young", "old")] == [1, 1]
         assert "nothing to do" not in forced.output
 
-    def test_by_the_users_word_where_the_nodes_cant_be_asked(self, emulator: Emulator) -> None:
+    def test_by_assumption_where_the_nodes_cant_be_asked(self, emulator: Emulator) -> None:
         required(emulator, True)
         blind: dict[str, Any] = {"probe": "never", "soak": 0}
         refused(
@@ -526,7 +526,7 @@ class TestRotateToken:
         nothing_changed(run_role(emulator, "rotate_token", **blind))  # there is a record now
         rotated_from_a(emulator)
 
-    def test_by_the_users_word_half_way(self, emulator: Emulator) -> None:
+    def test_by_assumption_half_way(self, emulator: Emulator) -> None:
         groups = ["rotated", "promoted"]
         for group in groups:
             create(emulator, group, AuthToken=A)
@@ -547,12 +547,12 @@ class TestRotateToken:
 
 # --- The client cutover -----------------------------------------------------------------------------------------------
 
-TURN = """\
+CUTOVER_TASKS = """\
 - name: Write down what there is to know
   ansible.builtin.copy:
     dest: "{{ here }}/{{ cutover_stage }}.json"
     content: >-
-      {{ {'operation': client_operation, 'turn': cutover_stage, 'groups': client_replication_groups,
+      {{ {'operation': client_operation, 'stage': cutover_stage, 'groups': client_replication_groups,
           'secrets': client_secret_names,
           'results': [_rotate_token_begun]} | to_json }}
   changed_when: false
@@ -564,15 +564,15 @@ TURN = """\
 """
 
 
-class TestClientsTurn:
-    def test_a_turn_that_fails_stops_before_set_and_the_next_run_goes_on(
+class TestClientCutover:
+    def test_a_client_cutover_that_fails_stops_before_set_and_the_next_run_goes_on(
         self, emulator: Emulator, tmp_path: Path
     ) -> None:
         required(emulator, True)
         scene(emulator, "required", OTHER)  # not due
         put_token(emulator, A, group=OTHER)
-        tasks = tmp_path / "turn.yml"
-        tasks.write_text(TURN, encoding="utf-8")
+        tasks = tmp_path / "cutover.yml"
+        tasks.write_text(CUTOVER_TASKS, encoding="utf-8")
         given: dict[str, Any] = {
             "client_tasks": str(tasks),
             "extra_vars": {"here": str(tmp_path)},
@@ -586,9 +586,9 @@ class TestClientsTurn:
         assert found["AWSPREVIOUS"] == A
         told = (tmp_path / "client_cutover.json").read_text("utf-8")
         got = json.loads(told)
-        assert {name: got[name] for name in ("operation", "turn", "groups", "secrets")} == {
+        assert {name: got[name] for name in ("operation", "stage", "groups", "secrets")} == {
             "operation": "rotate_token",
-            "turn": "client_cutover",
+            "stage": "client_cutover",
             "groups": [GROUP],
             "secrets": {GROUP: secret_name()},
         }
@@ -602,13 +602,13 @@ class TestClientsTurn:
         assert labelled(emulator) == found
         assert (tmp_path / "client_cutover.json").exists()
 
-        # There is no turn where nothing is due.
+        # There is no client cutover where nothing is due.
         (tmp_path / "client_cutover.json").unlink()
         nothing_changed(run_role(emulator, "rotate_token", **given))
         assert not (tmp_path / "client_cutover.json").exists()
 
     @pytest.mark.parametrize("role", ["rotate_token", "enable_tls"])
-    def test_without_a_turn_nothing_is_called(self, emulator: Emulator, role: str) -> None:
+    def test_without_a_client_cutover_nothing_is_called(self, emulator: Emulator, role: str) -> None:
         ran = run_role(emulator, role, **SCENES[role].variables)
         assert not ran.succeeded
         for option in ("client_tasks", "soak", "phase"):
@@ -617,7 +617,7 @@ class TestClientsTurn:
 
 
 def test_a_migration_that_was_cut_off_before_its_promotion(emulator: Emulator) -> None:
-    """Let in, but not promoted: the call that goes on proves it on the nodes, which it has not asked before."""
+    """Accepted, but not promoted: the call that goes on verifies it on the nodes, which it has not asked before."""
     rbac(emulator, True)
     put_secret(emulator, secret_name(), secret_text(""), secret_text(B))
     modify(emulator, RemoveUserGroups=True, AuthToken=B, AuthTokenUpdateStrategy="ROTATE")

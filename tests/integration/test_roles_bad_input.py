@@ -238,7 +238,7 @@ class TestDrift:
         )
         assert ended.of(GROUP)["drift"]
 
-    def test_handed_in(self, emulator: Emulator) -> None:
+    def test_supplied(self, emulator: Emulator) -> None:
         scene(emulator, "required")
         refused(
             emulator,
@@ -289,7 +289,7 @@ BAD = {
         (f"{GROUP}: there is no token for it", "auth_tokens"),
         options={"auth_token_secret": None, "auth_tokens": {"carts": C}},
     ),
-    "token-handed-in": Bad(
+    "token-supplied": Bad(
         (f"{GROUP}: the token given is not a valid AUTH token", "elasticache.auth.random_auth_token"),
         options={"auth_token_secret": None, "auth_tokens": {GROUP: "too/short"}},
     ),
@@ -465,7 +465,7 @@ class TestPlays:
         ("variables", "says"),
         [
             pytest.param({"phase": "middle"}, ["rotate_token_phase", "all, begin, finish"], id="phase"),
-            pytest.param({"soak": None}, ["rotate_token_soak", "rotate_token_client_tasks"], id="no-turn"),
+            pytest.param({"soak": None}, ["rotate_token_soak", "rotate_token_client_tasks"], id="no-cutover"),
             pytest.param(
                 {"max_token_age_days": -1},
                 ["rotate_token_max_token_age_days: the number -1 is not possible. Give days, 0 or more."],

@@ -64,10 +64,10 @@ def inventory_of(folder: Path, *groups: str) -> str:
 
 
 def clients_of(folder: Path, failing: str) -> str:
-    """The client cutover: it is written down in ``turns``, and fails on one host unless there is a file ``cured``."""
-    turn = "echo {{ inventory_hostname }}: {{ client_replication_groups | join(' ') }}"
+    """The client cutover: it is noted in ``cutovers``, and fails on one host unless there is a file ``cured``."""
+    note = "echo {{ inventory_hostname }}: {{ client_replication_groups | join(' ') }}"
     tasks = [
-        {"name": "Move", "ansible.builtin.shell": f"{turn} >> {folder / 'turns'}", "changed_when": False},
+        {"name": "Move", "ansible.builtin.shell": f"{note} >> {folder / 'cutovers'}", "changed_when": False},
         {
             "name": "Check",
             "ansible.builtin.assert": {
@@ -114,13 +114,13 @@ class TestOneOfThreeFails:
 
     def test_hosts(self, emulator: Emulator, tmp_path: Path) -> None:
         """A host fails with its own message, and the file for --limit names those that did."""
-        hosts = ("orders", "carts", GROUP)  # the first one fails, whose turn it is where a task runs once
+        hosts = ("orders", "carts", GROUP)  # the first one fails, at which a task that runs once would run
         with_token(emulator, *hosts, stored=("orders", GROUP))
-        turns = tmp_path / "turns"
+        cutovers = tmp_path / "cutovers"
         clients = clients_of(tmp_path, "orders")
 
         def again(*arguments: str) -> RoleRun:
-            turns.write_text("")
+            cutovers.write_text("")
             return run_role(
                 emulator,
                 "rotate_token",
@@ -138,7 +138,7 @@ class TestOneOfThreeFails:
         assert ran.changed[GROUP] >= 1
         assert ran.told("carts").startswith(f"carts: there is no secret {secret_name('carts')}")
         assert "a client of orders has still the old token" in ran.output
-        assert sorted(turns.read_text().splitlines()) == ["orders: orders", f"{GROUP}: {GROUP}"]
+        assert sorted(cutovers.read_text().splitlines()) == ["orders: orders", f"{GROUP}: {GROUP}"]
         assert arrived(emulator, GROUP)
         assert slots(emulator, "carts") == [A]
         assert slots(emulator, "orders") == [A, labelled(emulator, "orders")["AWSCURRENT"]]  # no SET
@@ -151,7 +151,7 @@ class TestOneOfThreeFails:
         assert ran.succeeded, ran.output
         assert set(ran.recap) == {"orders", "carts"}
         assert all(ran.changed.values())
-        assert sorted(turns.read_text().splitlines()) == ["carts: carts", "orders: orders"]
+        assert sorted(cutovers.read_text().splitlines()) == ["carts: carts", "orders: orders"]
         assert arrived(emulator, *hosts)
         assert not [call for call in ran.calls if call["mutating"] and call["id"] in (GROUP, secret_name())]
 
@@ -167,12 +167,12 @@ def test_hosts_of_clients(emulator: Emulator, tmp_path: Path) -> None:
         client_tasks=clients_of(tmp_path, "app-1"),
     )
     assert not ran.succeeded
-    assert sorted((tmp_path / "turns").read_text().splitlines()) == [f"app-1: {GROUP}", f"app-2: {GROUP}"]
+    assert sorted((tmp_path / "cutovers").read_text().splitlines()) == [f"app-1: {GROUP}", f"app-2: {GROUP}"]
     assert slots(emulator) == [A, labelled(emulator)["AWSCURRENT"]]
 
 
 def test_serial(emulator: Emulator, tmp_path: Path) -> None:
-    """With serial: 1, a group's turn comes when the one before it has arrived."""
+    """With serial: 1, a group begins when the one before it is done."""
     hosts = ("carts", GROUP)
     with_token(emulator, *hosts)
     play = {
@@ -325,7 +325,7 @@ class TestExposure:
 
     LOSING = ("app", "on ~app:* +@read", "reports", "on ~* +get")
 
-    def test_it_is_told_before_and_measured(self, emulator: Emulator) -> None:
+    def test_it_is_reported_before_and_measured(self, emulator: Emulator) -> None:
         """Clients that send the token alone stay in all the time; the others are named before anything is done."""
         with_users(emulator)
         put_token(emulator, A)

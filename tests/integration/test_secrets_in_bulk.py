@@ -116,7 +116,7 @@ def test_a_token_that_is_staged_is_rotated_in(fleet: Emulator) -> None:
 
 @pytest.mark.parametrize("action", ["AddTagsToResource", "ModifyReplicationGroup", "UpdateSecretVersionStage"])
 def test_a_run_that_was_cut_off_is_finished_though_the_list_does_not_show_it(fleet: Emulator, action: str) -> None:
-    """Staged, let in, or let in and known to be: the token that is stored is the one that comes into force."""
+    """Staged, accepted, or accepted and known to be: the token that is stored is the one that comes into force."""
     gone = secret_name(ODD) if action == "UpdateSecretVersionStage" else ODD
     fleet.faults({"kind": "error", "action": action, "id": f"*{gone}", "code": "AccessDenied", "status": 403})
     first, _calls = operate(fleet)

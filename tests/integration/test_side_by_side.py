@@ -67,7 +67,7 @@ def failed(ended: ModuleRun) -> list[str]:
     return [key for key, one in ended.outcomes.items() if one["failed"]]
 
 
-def test_all_arrive_with_no_more_calls_and_are_told_of_in_their_order(fleet: Emulator) -> None:
+def test_all_arrive_with_no_more_calls_and_are_reported_in_their_order(fleet: Emulator) -> None:
     ended = rotate(fleet)
     assert not ended.failed, ended.msg
     assert list(ended.outcomes) == FLEET
@@ -226,7 +226,7 @@ def test_a_plan_alone_waits_for_nobody(fleet: Emulator) -> None:
     fleet.release()
 
 
-def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_shows_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_EVERY", 0.0)
     path = tmp_path / "progress"
     path.touch()

@@ -106,7 +106,7 @@ def test_what_was_done_is_shown(fleet: Emulator) -> None:
 
 
 @pytest.mark.parametrize("going_on", [True, False])
-def test_a_place_that_cant_be_used_stops_no_other(fleet: Emulator, going_on: bool) -> None:
+def test_a_target_that_cant_be_used_stops_no_other(fleet: Emulator, going_on: bool) -> None:
     fleet.faults({**DENIED, "service": "elasticache", "region": THERE})
     ended = rotate(fleet, continue_on_error=going_on)
     assert ended.failed is not going_on
@@ -121,7 +121,7 @@ def test_a_place_that_cant_be_used_stops_no_other(fleet: Emulator, going_on: boo
     arrived(fleet, HERE, THERE)
 
 
-def test_an_error_that_nobody_expects_is_its_place_s_own(fleet: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_nobody_expects_is_its_targets_own(fleet: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its words may hold anything, and are not told."""
     own = plan_groups
 
@@ -137,7 +137,7 @@ def test_an_error_that_nobody_expects_is_its_place_s_own(fleet: Emulator, monkey
     arrived(fleet, HERE)
 
 
-def test_no_place_waits_for_another(fleet: Emulator) -> None:
+def test_no_target_waits_for_another(fleet: Emulator) -> None:
     """A change in one region does not end before the other region has arrived."""
     fleet.hold(FLEET[HERE][1], region=HERE)
     there = [group for region, group in GROUPS if region == THERE]
@@ -152,7 +152,7 @@ def test_no_place_waits_for_another(fleet: Emulator) -> None:
     arrived(fleet, HERE, THERE)
 
 
-def test_a_single_place(fleet: Emulator) -> None:
+def test_a_single_target(fleet: Emulator) -> None:
     ended = rotate(fleet, targets=targets()[1:])
     assert not ended.failed, ended.msg
     arrived(fleet, THERE)
@@ -169,8 +169,8 @@ def test_a_region_that_is_named_twice(fleet: Emulator) -> None:
     arrived(fleet, HERE)
 
 
-def test_a_role_of_a_place(fleet: Emulator) -> None:
-    """It is assumed for that place alone, and where it can't be, its groups say so."""
+def test_a_role_of_a_target(fleet: Emulator) -> None:
+    """It is assumed for that target alone, and where it can't be, its groups say so."""
     role = "arn:aws:iam::123456789012:role/fleet"
     fleet.faults({**DENIED, "action": "AssumeRole"})
     given = [targets()[0], {**targets()[1], "assume_role_arn": role}]
@@ -210,12 +210,12 @@ def test_mistakes_are_found_before_any_call(emulator: Emulator, given: dict[str,
     assert not emulator.calls()
 
 
-def test_no_places_at_all(emulator: Emulator) -> None:
+def test_no_targets_at_all(emulator: Emulator) -> None:
     ended = rotate(emulator, targets=[])
     assert (ended.failed, ended.changed, ended.result["targets"]) == (False, False, [])
 
 
-def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_shows_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_EVERY", 0.0)
     path = tmp_path / "progress"
     path.touch()
@@ -233,7 +233,7 @@ def test_progress_tells_of_all(fleet: Emulator, tmp_path: Path, monkeypatch: pyt
 
 LISTED = [*FLEET[HERE], {"region": THERE, "replication_group_ids": list(FLEET[THERE])}]
 CLIENTS = """\
-- name: Write down who has a turn
+- name: Write down who has a client cutover
   ansible.builtin.lineinfile:
     path: "{{ told }}"
     line: "{{ client_region }}/{{ client_assume_role_arn }}/{{ client_replication_groups | join(' ') }}"
@@ -266,7 +266,7 @@ def test_a_list_over_two_regions(fleet: Emulator) -> None:
     assert (again.changed, again.mutating) == ({"localhost": 0}, [])
 
 
-def test_the_clients_of_each_region_have_their_turn(fleet: Emulator, tmp_path: Path) -> None:
+def test_the_clients_of_each_region_have_a_cutover(fleet: Emulator, tmp_path: Path) -> None:
     tasks = tmp_path / "clients.yml"
     tasks.write_text(CLIENTS, encoding="utf-8")
     told_in = tmp_path / "told"
@@ -282,7 +282,7 @@ def test_the_clients_of_each_region_have_their_turn(fleet: Emulator, tmp_path: P
     arrived(fleet, HERE, THERE)
 
 
-def test_a_region_that_fails_is_told_of_beside_the_others(fleet: Emulator, tmp_path: Path) -> None:
+def test_a_region_that_fails_is_reported_beside_the_others(fleet: Emulator, tmp_path: Path) -> None:
     fleet.faults({**DENIED, "service": "elasticache", "region": HERE})
     account = tmp_path / "result.json"
     ran = run_list(fleet, "rotate_token", soak=0, report_path=str(account))

@@ -93,7 +93,7 @@ def test_what_is_only_aside_is_lived_with(emulator: Emulator) -> None:
     assert "rotate" in ended.of(GROUP)["planned_steps"]
 
 
-def test_handed_in(emulator: Emulator) -> None:
+def test_supplied(emulator: Emulator) -> None:
     """A token of the caller's that is new to the group keeps the narrow rules."""
     scene(emulator, "required")
     given: dict[str, Any] = {"auth_token_secret": None, "previous_auth_tokens": {GROUP: A}}

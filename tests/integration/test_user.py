@@ -142,7 +142,7 @@ def attach(emulator: Emulator, group_id: str = "ug", replication_group_id: str =
 
 
 def accepted(emulator: Emulator, password: str, user_name: str = "reader", group: str = "shop") -> bool:
-    """Whether the nodes let the user in with this password."""
+    """Whether the nodes accept the user with this password."""
     args = {
         "replication_group_id": group,
         "credentials": [{"name": "it", "username": user_name, "auth_token": password}],

@@ -179,7 +179,7 @@ class TestFromBeginningToEnd:
             {"UserGroupId": "ug", "UserIdsToAdd": ["d2"], "UserIdsToRemove": ["d1"]}
         ]
 
-    def test_who_is_shut_out_is_told(self, emulator: Emulator) -> None:
+    def test_who_is_refused_is_reported(self, emulator: Emulator) -> None:
         users(emulator, "a", "b")
         changed(emulator, engine="valkey", user_ids=["a", "b"])
         attach(emulator)

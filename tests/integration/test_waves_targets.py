@@ -28,9 +28,9 @@ ALWAYS = {"kind": "error", "code": "AccessDenied", "message": "No.", "status": 4
 
 @dataclass(frozen=True)
 class Trouble:
-    """A place that can't be used: what its hosts say of it, why, and what each of its groups has to tell."""
+    """A target that can't be used: what its hosts say of it, why, and what each of its groups has to tell."""
 
-    place: Mapping[str, str]
+    target: Mapping[str, str]
     fault: Mapping[str, Any]
     told: tuple[str, ...]
     mended: Mapping[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Trouble:
     @property
     def region(self) -> str:
         """Where the groups are."""
-        return (self.mended or self.place).get("elasticache_region", HERE)
+        return (self.mended or self.target).get("elasticache_region", HERE)
 
 
 TROUBLES = {
@@ -115,7 +115,7 @@ def run_wave(
 
 def in_order(first: str, trouble: Trouble, *, mended: bool = False) -> dict[str, Mapping[str, Any]]:
     """The hosts of both targets, those of the one in trouble first or last."""
-    bad = dict.fromkeys(BAD, (trouble.mended if mended else {}) or trouble.place)
+    bad = dict.fromkeys(BAD, (trouble.mended if mended else {}) or trouble.target)
     good: dict[str, Mapping[str, Any]] = {group: {"elasticache_region": HERE} for group in GOOD}
     return {**bad, **good} if first == "bad" else {**good, **bad}
 
@@ -125,7 +125,7 @@ def outcomes(folder: Path) -> dict[str, str]:
 
 
 def check_told(ran: RoleRun, folder: Path, trouble: Trouble) -> None:
-    """The groups of the place in trouble failed, each in words of its own, and the others did not."""
+    """The groups of the target in trouble failed, each in words of its own, and the others did not."""
     assert not ran.succeeded
     assert {host: numbers["failures"] for host, numbers in ran.recap.items()} == {
         **dict.fromkeys(BAD, 1),
@@ -146,7 +146,7 @@ def check_told(ran: RoleRun, folder: Path, trouble: Trouble) -> None:
 
 @pytest.mark.parametrize("first", ["bad", "good"])
 @pytest.mark.parametrize("name", TROUBLES)
-def test_the_other_place_is_done(emulator: Emulator, tmp_path: Path, name: str, first: str) -> None:
+def test_the_other_target_is_done(emulator: Emulator, tmp_path: Path, name: str, first: str) -> None:
     """Its groups fail one by one, and a run with the retry file finishes them."""
     trouble = TROUBLES[name]
     groups_with_tokens(emulator, trouble.region, *BAD)
@@ -182,7 +182,7 @@ def test_steps_of_other_modules(emulator: Emulator, tmp_path: Path, name: str, f
 
 
 @pytest.mark.parametrize("role", ["migrate_rbac_to_auth", "disable_access_control"])
-def test_what_is_told_before_anything_is_done(emulator: Emulator, tmp_path: Path, role: str) -> None:
+def test_what_is_reported_before_anything_is_done(emulator: Emulator, tmp_path: Path, role: str) -> None:
     """Who stops working is told of the groups that could be looked at."""
     trouble = TROUBLES["denied"]
     for group in GOOD:
@@ -201,9 +201,9 @@ def test_what_is_told_before_anything_is_done(emulator: Emulator, tmp_path: Path
 
 
 def test_the_next_wave(emulator: Emulator, tmp_path: Path) -> None:
-    """Groups of a place that can't be used count as any that failed."""
+    """Groups of a target that can't be used count as any that failed."""
     trouble = TROUBLES["role"]
-    hosts = {"mike": trouble.place, "alpha": {"elasticache_region": HERE}, "bravo": {"elasticache_region": HERE}}
+    hosts = {"mike": trouble.target, "alpha": {"elasticache_region": HERE}, "bravo": {"elasticache_region": HERE}}
     groups_with_tokens(emulator, HERE, *hosts)
     emulator.faults(trouble.fault)
     ran = run_wave(emulator, tmp_path, "rotate_token", hosts, serial=2, force=True)
@@ -229,7 +229,7 @@ def test_the_next_wave(emulator: Emulator, tmp_path: Path) -> None:
 def test_a_mistake_in_the_options_is_everyones(
     emulator: Emulator, tmp_path: Path, options: dict[str, Any], words: str
 ) -> None:
-    """It is found before any call, and no place is begun."""
+    """It is found before any call, and no target is begun."""
     ran = run_wave(emulator, tmp_path, "rotate_token", in_order("bad", TROUBLES["role"]), **options)
     assert not ran.succeeded
     assert words in ran.text
@@ -237,8 +237,8 @@ def test_a_mistake_in_the_options_is_everyones(
     assert not (tmp_path / "result.json").exists()
 
 
-def test_each_module_tells_it_of_each_group(emulator: Emulator) -> None:
-    """With continue_on_error; without, it is told once. A place may get lost between two steps, too."""
+def test_each_module_reports_it_for_each_group(emulator: Emulator) -> None:
+    """With continue_on_error; without, it is told once. A target may get lost between two steps, too."""
     emulator.faults({**ALWAYS, "action": "AssumeRole"})
     common = {"replication_group_ids": list(BAD), "region": HERE, "assume_role_arn": ROLE}
     secret = {"name": "elasticache/{replication_group_id}/auth-token", "key": "auth_token"}

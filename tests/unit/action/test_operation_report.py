@@ -56,7 +56,7 @@ def _path(tmp_path: Path) -> str:
         ("bastion", {}, True, True, ["one", "two", "three"]),
     ],
 )
-def test_what_a_host_is_told(
+def test_what_a_host_reports(
     path: str, host: str, variables: dict[str, Any], changed: bool, failed: bool, groups: list[str]
 ) -> None:
     told = report(host, variables, run_file=path)

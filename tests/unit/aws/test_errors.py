@@ -115,7 +115,7 @@ def test_what_to_do(error: Exception, kind: Kind) -> None:
     ],
     ids=lambda value: "" if isinstance(value, str) else code_of(value) or type(value).__name__,
 )
-def test_how_it_is_told(error: Exception, text: str) -> None:
+def test_how_it_is_reported(error: Exception, text: str) -> None:
     """The action, the region, what is wrong, what to look at."""
     assert explain(error, ACTION, "r") == text
 
@@ -264,7 +264,7 @@ MISMATCH = (
         ("InvalidReplicationGroupState", "Replication group must be in available state to modify.", ""),
     ],
 )
-def test_awss_own_words_are_told_with_what_they_may_mean(code: str, message: str, meaning: str) -> None:
+def test_awss_own_words_are_reported_with_what_they_may_mean(code: str, message: str, meaning: str) -> None:
     """Messages as AWS has them: they alone name the policy, the key, the clock."""
     told = explain(refused(code, message), ACTION, "ap-east-1")
     verb = "was refused" if meaning else "failed"
@@ -274,7 +274,7 @@ def test_awss_own_words_are_told_with_what_they_may_mean(code: str, message: str
     assert ".." not in told
 
 
-def test_the_way_to_aws_is_told() -> None:
+def test_the_connection_to_aws_is_reported() -> None:
     wrong = botocore.exceptions.SSLError(
         endpoint_url=URL, error=OSError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed")
     )
@@ -318,13 +318,13 @@ def test_awss_words_are_one_line_of_a_limited_length() -> None:
         ),
     ],
 )
-def test_what_aws_repeats_of_a_call_is_not_told(code: str, message: str, told: str) -> None:
+def test_what_aws_repeats_of_a_call_is_not_reported(code: str, message: str, told: str) -> None:
     explained = explain(refused(code, message), ACTION, "r")
     assert "secret-token" not in explained
     assert told in explained
 
 
-def test_the_parameters_of_a_call_are_not_told() -> None:
+def test_the_parameters_of_a_call_are_not_reported() -> None:
     """botocore quotes them where it does not accept them; a token may be among them."""
     error = botocore.exceptions.ParamValidationError(report="Invalid type for parameter AuthToken, value: secret-token")
     assert "secret-token" not in explain(error, ACTION, "r")

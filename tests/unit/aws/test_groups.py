@@ -136,7 +136,7 @@ def test_a_bare_description() -> None:
     assert group.settled is False
 
 
-def test_dates_are_told_in_one_way() -> None:
+def test_dates_are_reported_in_one_way() -> None:
     """Whatever zone botocore gives them in."""
     zone = datetime.timezone(datetime.timedelta(hours=5))
     moved = described(AuthTokenLastModifiedDate=WHEN.astimezone(zone))

@@ -102,7 +102,7 @@ def test_one_that_never_gets_there(region: Region, sweep: Sweep) -> None:
     assert "from which it does not become available" in until(sweep, "a").error
 
 
-def test_throttling_is_ridden_out_and_a_refusal_is_told(region: Region, sweep: Sweep) -> None:
+def test_throttling_is_ridden_out_and_a_refusal_is_reported(region: Region, sweep: Sweep) -> None:
     region.troubles = [ClientError({"Error": {"Code": "Throttling", "Message": "Slow down"}}, "Describe")]
     with ThreadPoolExecutor(1) as pool:
         wait = pool.submit(until, sweep, "a")
@@ -141,7 +141,7 @@ def test_nobody_looks_before_it_can_tell(region: Region, sweep: Sweep) -> None:
         assert late.result(PATIENCE).error == ""
 
 
-def test_what_groups_lack_is_told(region: Region, stop: Stop) -> None:
+def test_what_groups_lack_is_reported(region: Region, stop: Stop) -> None:
     told: list[Mapping[str, str]] = []
     sweep = Sweep(Clients(region, stop=stop), 0.05, told.append)
     with ThreadPoolExecutor(1) as pool, sweep.noted({"c": "the client cutover of another run"}):

@@ -55,7 +55,7 @@ def test_no_token_is_lost() -> None:
         (FULL, [Kill(21, store(AWSCURRENT=B), 30)], {}),
     ],
 )
-def test_a_lost_token_is_told(known: Store, kills: list[Kill], lost: dict[str, str]) -> None:
+def test_a_lost_token_is_reported(known: Store, kills: list[Kill], lost: dict[str, str]) -> None:
     assert lost_tokens(ROTATION, known, kills) == lost
 
 

@@ -208,14 +208,14 @@ def fulfilled(group: Group, wish: Wish) -> bool:
 
 
 def broken_promise(before: Group, now: Group, wish: Wish) -> str | None:
-    """Say who is refused or let in at ``now`` against the caller's will, before the wished-for end."""
+    """Say who is refused or accepted at ``now`` against the caller's will, before the wished-for end."""
     consent = wish.consent
     if before.tokens - now.tokens and not consent.push_out_token:
         return f"tokens refused: {sorted(before.tokens - now.tokens)}"
     if before.anyone and not now.anyone and not consent.end_unauthenticated:
         return "clients without credentials refused"
     if now.anyone and not before.anyone and not consent.allow_unauthenticated:
-        return "clients without credentials let in"
+        return "clients without credentials accepted"
     if before.user_groups and now.user_groups != before.user_groups and not consent.leave_rbac:
         return "users refused"
     return None
@@ -227,7 +227,7 @@ def run(group: Group, requests: Iterable[OperationRequest], wish: Wish, variant:
     for request in requests:
         trail.append(modify(trail[-1], request, variant))
     assert fulfilled(trail[-1], wish), f"ends in {trail[-1]}"
-    # The wish for ACCEPT shuts nobody out at its end; every other names its end, and with it who is shut out there.
+    # The wish for ACCEPT refuses nobody at its end; every other names its end, and with it who is refused there.
     for now in trail if wish.kind is WishKind.ACCEPT else trail[:-1]:
         broken = broken_promise(group, now, wish)
         assert broken is None, f"{group} by {trail[1:]}: {broken}"
@@ -265,7 +265,7 @@ def shortest_length(
     seen = {start}
     for length in range(max_calls + 1):
         for world in level:
-            # The wish for ACCEPT shuts nobody out at its end; every other names its end, and so who is shut out there.
+            # The wish for ACCEPT refuses nobody at its end; every other names its end, and so who is refused there.
             if all(fulfilled(now, wish) for dummy, now in world) and (
                 length == 0 or wish.kind is not WishKind.ACCEPT or _kept(world, wish)
             ):

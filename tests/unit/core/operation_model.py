@@ -23,7 +23,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.operations 
 )
 
 CURRENT, PENDING, PREVIOUS, MARK = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", "elasticache.auth/abandoned"
-#: The user group that an operation makes, the one that lets everyone in, and one of the user's.
+#: The user group that an operation makes, the one that accepts everyone, and one of the user's.
 OWN, ANYONE, THEIRS = "own", "anyone", "theirs"
 GIVEN, GIVEN_BEFORE = "given", "previous token"
 NONE: str | None = None
@@ -82,10 +82,10 @@ def secret(*, keyed: bool = True, **at: str) -> Secret:
 
 @dataclass(frozen=True)
 class World:
-    """``own``, ``theirs``: the tokens that let a client in as the user named default of that user group.
+    """``own``, ``theirs``: the tokens that are accepted as those of the user named default of that user group.
 
-    ``own``, ``user``: ``None`` where there is none (yet). ``handed``: the tokens handed in, the previous one first, in
-    the place of a secret. ``clients``: what the clients present: those that have not had their turn, and those that
+    ``own``, ``user``: ``None`` where there is none (yet). ``supplied``: the tokens supplied, the previous one first, in
+    the place of a secret. ``clients``: what the clients present: those before their cutover, and those that
     came since and read AWSCURRENT. ``plain``: some connect without TLS.
     """
 
@@ -99,7 +99,7 @@ class World:
     user: frozenset[str] | None = None
     anyone: bool = False
     theirs: frozenset[str] = frozenset()
-    handed: tuple[str, str] | None = None
+    supplied: tuple[str, str] | None = None
 
     def serves(self, credential: str | None) -> bool:
         """Whether a client that presents ``credential`` (``None``: nothing) is served."""
@@ -120,7 +120,7 @@ class World:
     @property
     def truth(self) -> str | None:
         """The credential that clients are told to use; ``""`` is none."""
-        return self.handed[1] if self.handed else self.secret.value(CURRENT)
+        return self.supplied[1] if self.supplied else self.secret.value(CURRENT)
 
 
 # --- What the planner sees
@@ -149,8 +149,8 @@ def seen(world: World, operation: Operation, phase: Phase, *, heard: bool) -> tu
 
 def _store(world: World) -> tuple[dict[str, str], Store]:
     """Return the planner's names by value, the first label of a value being its name, and the store by those names."""
-    if world.handed:
-        previous, given = world.handed
+    if world.supplied:
+        previous, given = world.supplied
         names = {given: GIVEN, **({previous: GIVEN_BEFORE} if previous else {})}
         return names, Store(names[previous] if previous else "", GIVEN, kept=False, can_be_empty=False)
     names = {}
@@ -189,7 +189,7 @@ def plan(world: World, operation: Operation, phase: Phase, *, heard: bool, **ter
 
 
 def carry_out(world: World, operation: Operation, step_plan: operations.StepPlan) -> Iterator[World]:
-    """Make the steps of ``step_plan``; yields the world after each call and after each turn of the clients."""
+    """Make the steps of ``step_plan``; yields the world after each call and after each client cutover."""
     for step in step_plan.steps:
         for after in _STEPS[step](world, operation, step_plan.keep):
             world = _restarted(world, after)
@@ -204,7 +204,7 @@ def _restarted(before: World, after: World) -> World:
 
 
 def take_turn(world: World, operation: Operation, step: Step) -> World:
-    """The clients do what their turn asks of them."""
+    """The clients do what the client cutover asks of them."""
     if step is Step.CLIENT_CUTOVER_TLS:
         return replace(world, plain=False)
     if step is Step.CLIENT_CUTOVER_USERS:
@@ -338,7 +338,7 @@ def _abandon(world: World, operation: Operation, keep: tuple[str, ...]) -> Itera
 
 def _users(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     # The role reads them by their labels now, which may have moved since the plan was made.
-    by_name = {name: value for value, name in _store(world)[0].items()} if world.handed else {}
+    by_name = {name: value for value, name in _store(world)[0].items()} if world.supplied else {}
     tokens = {by_name.get(name) or world.secret.value(name) or "" for name in keep}
     if not 1 <= len(tokens) <= 2 or "" in tokens:
         raise StepFailedError(f"a user has one or two passwords, not {len(tokens)}")
@@ -374,7 +374,7 @@ def _clean_up(world: World, operation: Operation, keep: tuple[str, ...]) -> Iter
 
 
 def _rotate(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
-    yield from _token_call(world, world.handed[1] if world.handed else world.secret.value(PENDING), "ROTATE")
+    yield from _token_call(world, world.supplied[1] if world.supplied else world.secret.value(PENDING), "ROTATE")
 
 
 def _rotate_current(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
@@ -386,7 +386,7 @@ def _set(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[
 
 
 def _prove(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
-    pending = world.handed[1] if world.handed else world.secret.value(PENDING)
+    pending = world.supplied[1] if world.supplied else world.secret.value(PENDING)
     if not pending or not world.serves(pending):
         raise StepFailedError("the token in AWSPENDING is not accepted")
     yield world

@@ -110,7 +110,7 @@ def test_nothing_is_believed_that_was_seen_to_be_otherwise(world: World) -> None
 
 
 @given(worlds.worlds(), st.sampled_from(tuple(Mode)), st.none() | st.sampled_from(worlds.AT_HAND), st.booleans())
-def test_a_true_word_keeps_the_truth_and_a_false_one_never_beats_the_evidence(
+def test_a_true_assumption_keeps_the_truth_and_a_false_one_never_beats_the_evidence(
     world: World, mode: Mode, token: str | None, live: bool
 ) -> None:
     belief = believe(world.evidence)
@@ -128,7 +128,7 @@ def test_a_true_word_keeps_the_truth_and_a_false_one_never_beats_the_evidence(
 
 
 @given(worlds.worlds())
-def test_a_false_word_about_knowing_all_tokens_is_found_out_or_told_by_nothing(world: World) -> None:
+def test_a_false_assumption_about_all_tokens_is_found_out_or_shown_by_nothing(world: World) -> None:
     belief = believe(replace(world.evidence, complete=True))
     if belief.foreign:
         assert _find(belief, world), "once it is found out, it no longer counts"
@@ -327,7 +327,7 @@ WIDE = {optional("a"), optional(X), required("a"), required(X), *_PAIRS}
         ),
     ],
 )
-def test_what_contradicts_each_other_is_told(evidence: Evidence, expected: Belief) -> None:
+def test_what_contradicts_each_other_is_reported(evidence: Evidence, expected: Belief) -> None:
     assert believe(evidence) == expected
 
 
@@ -377,11 +377,11 @@ ALL = believe(Evidence(ON, ("a", "b")))
         (Mode.ROTATING, "a", False, {rotating("b", X), rotating(X, "b"), rotating(X, Y)}),
     ],
 )
-def test_the_word_of_the_caller(mode: Mode, token: str | None, live: bool, states: set[State]) -> None:
+def test_the_callers_assumption(mode: Mode, token: str | None, live: bool, states: set[State]) -> None:
     assert assume(ALL, mode, token=token, live=live) == Belief(frozenset(states), assumed=True)
 
 
-def test_the_word_of_the_caller_against_the_evidence() -> None:
+def test_the_callers_assumption_against_the_evidence() -> None:
     assert assume(ALL, Mode.OPEN, token=None, live=False) is None
     assert assume(ALL, Mode.RBAC, token="a", live=True) is None
     assert assume(Belief(frozenset({rotating("a", "b")})), Mode.ROTATING, token="a", live=True) is None
@@ -405,13 +405,13 @@ AB, BA = rotating("a", "b"), rotating("b", "a")
         pytest.param(Word(newest="c"), set(), id="a token that is not at hand"),
     ],
 )
-def test_the_word_for_the_newest_token(word: Word, states: set[State]) -> None:
+def test_the_assumed_newest_token(word: Word, states: set[State]) -> None:
     belief = believe(Evidence(ON, ("a", "b"), complete=True))
     assert take_word(belief, word) == (Belief(frozenset(states), assumed=True) if states else None)
 
 
 @given(worlds.worlds(), st.sampled_from([None, *Mode]), st.sampled_from(["", *worlds.AT_HAND]))
-def test_a_true_word_for_the_newest_token_keeps_the_truth(world: World, mode: Mode | None, newest: str) -> None:
+def test_a_true_assumption_of_the_newest_token_keeps_the_truth(world: World, mode: Mode | None, newest: str) -> None:
     belief = believe(world.evidence)
     taken = take_word(belief, Word(mode, newest))
     assert taken is None or taken.states <= belief.states
@@ -424,7 +424,7 @@ def test_a_true_word_for_the_newest_token_keeps_the_truth(world: World, mode: Mo
         assert _find(taken, world)
 
 
-def test_a_word_that_says_nothing_new_is_no_assumption() -> None:
+def test_what_says_nothing_new_is_no_assumption() -> None:
     belief = Belief(frozenset({required("a")}), recorded=True)
     assert take_word(belief, Word(Mode.REQUIRED, in_force="a")) == belief
 

@@ -132,7 +132,7 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("hazard", "state", "wish", "text"), MESSAGES)
-def test_what_stands_in_the_way(hazard: Hazard, state: State, wish: Wish, text: str) -> None:
+def test_what_prevents_it(hazard: Hazard, state: State, wish: Wish, text: str) -> None:
     no_plan = make_plan({state}, wish, max_calls=1)
     assert isinstance(no_plan, NoPlan)
     assert [verdict.hazard for verdict in no_plan.verdicts] == [hazard]
@@ -143,7 +143,7 @@ def test_every_hazard_has_its_message() -> None:
     assert {parameters.values[0] for parameters in MESSAGES} == set(Hazard)
 
 
-def test_uncertain_what_it_may_be_is_told_with_what_would_settle_it() -> None:
+def test_uncertain_what_it_may_be_is_reported_with_what_would_settle_it() -> None:
     states = {required(OLD), required(X), rotating(X, OLD), rotating(OLD, X), optional(OLD)}
     settle = ("run where the nodes can be reached", "name the state in assume_state", "or insist with force: true")
     assert _message(states, Wish(WishKind.ACCEPT, NEW), settle) == (

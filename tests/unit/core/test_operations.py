@@ -47,8 +47,8 @@ STAGED = replace(KEPT, pending=PENDING)
 PROMOTED = replace(KEPT, previous=PREVIOUS)
 LEFT_BEHIND = replace(PROMOTED, leftover=True)
 EMPTY = Store(name="the/secret")
-HANDED_IN = Store(pending=GIVEN, kept=False, can_be_empty=False)
-HANDED_IN_BOTH = replace(HANDED_IN, current=BEFORE)
+SUPPLIED = Store(pending=GIVEN, kept=False, can_be_empty=False)
+SUPPLIED_BOTH = replace(SUPPLIED, current=BEFORE)
 OLD = Terms(age=91.0, user_group_id=OWN, open_user_group_id=ANYONE)
 CONSENT = replace(OLD, accept_open_window=True, accept_open_access=True, enable_tls=True)
 
@@ -87,15 +87,15 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
     ("rotate_token", rotating(PREVIOUS, CURRENT), LEFT_BEHIND, OLD, f"promote {END}"),
     ("rotate_token", required(PENDING), STAGED, OLD, "promote"),
     ("rotate_token", rotating(PENDING, "unknown token"), STAGED, OLD, "promote"),
-    ("rotate_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate verify_both {END}"),
-    ("rotate_token", required(BEFORE), HANDED_IN_BOTH, replace(OLD, age=1.0), f"rotate verify_both {END}"),
-    ("rotate_token", rotating(BEFORE, GIVEN), HANDED_IN_BOTH, OLD, END),
-    ("rotate_token", required(GIVEN), HANDED_IN, OLD, ""),
+    ("rotate_token", required(BEFORE), SUPPLIED_BOTH, OLD, f"rotate verify_both {END}"),
+    ("rotate_token", required(BEFORE), SUPPLIED_BOTH, replace(OLD, age=1.0), f"rotate verify_both {END}"),
+    ("rotate_token", rotating(BEFORE, GIVEN), SUPPLIED_BOTH, OLD, END),
+    ("rotate_token", required(GIVEN), SUPPLIED, OLD, ""),
     ("enable_auth", OPEN, EMPTY, OLD, f"stage rotate {LAST}"),
     ("enable_auth", OPEN, STAGED, OLD, f"rotate {LAST}"),
     ("enable_auth", OPEN, KEPT, OLD, f"rotate_current {END}"),
     ("enable_auth", OPEN, LEFT_BEHIND, OLD, f"rotate_current promote {END}"),
-    ("enable_auth", OPEN, HANDED_IN, OLD, f"rotate verify_both {END}"),
+    ("enable_auth", OPEN, SUPPLIED, OLD, f"rotate verify_both {END}"),
     (
         "enable_auth",
         OPEN,
@@ -112,7 +112,7 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
     ),
     ("enable_auth", optional(PENDING), STAGED, OLD, LAST),
     ("enable_auth", optional(CURRENT), KEPT, OLD, END),
-    ("enable_auth", optional(GIVEN), HANDED_IN, OLD, END),
+    ("enable_auth", optional(GIVEN), SUPPLIED, OLD, END),
     ("enable_auth", required(CURRENT), KEPT, OLD, ""),
     ("enable_auth", required(CURRENT), LEFT_BEHIND, OLD, "promote"),
     ("enable_auth", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, ""),
@@ -129,7 +129,7 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
     ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, f"rotate_current {END}"),
     ("migrate_rbac_to_auth", rbac(THEIRS), EMPTY, CONSENT, f"stage rotate {LAST}"),
     ("migrate_rbac_to_auth", rbac(THEIRS), STAGED, CONSENT, f"rotate {LAST}"),
-    ("migrate_rbac_to_auth", rbac(THEIRS), HANDED_IN, CONSENT, f"rotate verify_both {END}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), SUPPLIED, CONSENT, f"rotate verify_both {END}"),
     ("migrate_rbac_to_auth", optional(PENDING), STAGED, OLD, LAST),
     ("migrate_rbac_to_auth", optional(CURRENT), KEPT, OLD, END),
     ("migrate_rbac_to_auth", required(CURRENT), KEPT, OLD, ""),
@@ -144,7 +144,7 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
         CONSENT,
         f"users attach rotate_current {OPENING}",
     ),
-    ("disable_access_control", required(GIVEN), HANDED_IN, CONSENT, f"users attach rotate_current {OPENING}"),
+    ("disable_access_control", required(GIVEN), SUPPLIED, CONSENT, f"users attach rotate_current {OPENING}"),
     ("disable_access_control", rbac(OWN), KEPT, CONSENT, f"rotate_current clear {OPENING}"),
     ("disable_access_control", optional(CURRENT), KEPT, CONSENT, f"clear {OPENING}"),
     ("disable_access_control", optional(PREVIOUS), Store(previous=PREVIOUS), CONSENT, OPENING),
@@ -179,11 +179,11 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
         replace(OLD, leftovers=True),
         "set verify_new_only retire_version clean_up",
     ),
-    ("rollback_token", required(BEFORE), HANDED_IN_BOTH, OLD, f"rotate verify_both {END}"),
+    ("rollback_token", required(BEFORE), SUPPLIED_BOTH, OLD, f"rotate verify_both {END}"),
     (
         "rollback_token",
         rotating(GIVEN, BEFORE),
-        HANDED_IN_BOTH,
+        SUPPLIED_BOTH,
         CONSENT,
         f"users attach {THROUGH.replace(' retire_version', '')}",
     ),
@@ -225,7 +225,7 @@ REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
     ("disable_access_control", rotating(PREVIOUS, CURRENT), PROMOTED, CONSENT, ("the role rotate_token",)),
     ("disable_access_control", required(CURRENT), STAGED, CONSENT, ("staged in AWSPENDING", "state: discarded")),
     ("disable_access_control", required(CURRENT), given_up(KEPT, "current"), CONSENT, ("the role rollback_token",)),
-    ("disable_access_control", required(BEFORE), HANDED_IN_BOTH, CONSENT, ("disable_access_control_auth_tokens",)),
+    ("disable_access_control", required(BEFORE), SUPPLIED_BOTH, CONSENT, ("disable_access_control_auth_tokens",)),
     (
         "disable_access_control",
         rbac(THEIRS),
@@ -263,10 +263,10 @@ def test_a_refusal_names_the_group_and_the_way_out(
         assert word in text
 
 
-TOKEN_JOURNEYS = [operation.value for operation in Operation if operation is not Operation.ENABLE_TLS]
+TOKEN_OPERATIONS = [operation.value for operation in Operation if operation is not Operation.ENABLE_TLS]
 
 
-@pytest.mark.parametrize("operation", TOKEN_JOURNEYS)
+@pytest.mark.parametrize("operation", TOKEN_OPERATIONS)
 @pytest.mark.parametrize(
     ("state", "store", "words"),
     [
@@ -303,9 +303,9 @@ def test_drift_does_not_deny_the_token_that_is_accepted(operation: str) -> None:
         (rotating("an unknown token", GIVEN), "accepts another token than those that you supplied"),
     ],
 )
-def test_drift_from_the_tokens_handed_in(state: State, words: str) -> None:
+def test_drift_from_the_tokens_supplied(state: State, words: str) -> None:
     with pytest.raises(Drift, match=words) as refusal:
-        go("rotate_token", state, HANDED_IN)
+        go("rotate_token", state, SUPPLIED)
     assert "supply the token that is in force" in str(refusal.value)
 
 
@@ -355,7 +355,7 @@ def test_states_with_the_same_steps_left_need_no_telling_apart() -> None:
         ("rotate_token", [required(CURRENT), rotating(PREVIOUS, CURRENT)], PROMOTED),
         ("rotate_token", [optional(CURRENT), required(CURRENT)], KEPT),
         ("rollback_token", [required(CURRENT), required("an unknown token")], PROMOTED),
-        # The same steps, but a user group for one state shuts clients out in the other, or lets a retired token in.
+        # The same steps, but a user group for one state refuses clients in the other, or accepts a retired token.
         ("migrate_auth_to_rbac", [required(CURRENT), rotating(PREVIOUS, CURRENT)], PROMOTED),
     ],
 )
@@ -431,7 +431,7 @@ def test_a_finish_before_the_begin_has_ended_is_refused(operation: str, state: S
     assert f"{operation}_phase: begin" in str(refusal.value)
 
 
-def test_a_begin_at_the_clients_turn_says_so() -> None:
+def test_a_begin_at_the_client_cutover_says_so() -> None:
     step_plan = go("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, replace(OLD, phase=Phase.BEGIN))
     assert (step_plan.steps, step_plan.note) == ((), "The client cutover is next; the phase finish goes on from there.")
 
@@ -442,7 +442,7 @@ TLS_FIRST = replace(CONSENT, tls="preferred")
 #: Where it stands after the cutover that tasks made, and what is left: without and with a time besides.
 AFTER_TASKS: list[tuple[str, State, Store, Terms, Step, str, str]] = [
     ("rotate_token", rotating(PREVIOUS, CURRENT), PROMOTED, OLD, Step.CLIENT_CUTOVER, "set verify_new_only", END),
-    ("rotate_token", rotating(BEFORE, GIVEN), HANDED_IN_BOTH, OLD, Step.CLIENT_CUTOVER, "set verify_new_only", END),
+    ("rotate_token", rotating(BEFORE, GIVEN), SUPPLIED_BOTH, OLD, Step.CLIENT_CUTOVER, "set verify_new_only", END),
     ("enable_auth", optional(CURRENT), KEPT, OLD, Step.CLIENT_CUTOVER, "set verify_new_only", END),
     (
         "enable_auth",
@@ -582,9 +582,9 @@ def test_up_to_a_client_cutover(steps: tuple[Step, ...], soaking: bool, made: St
     )
 
 
-@pytest.mark.parametrize("turn", CUTOVERS)
-def test_every_client_cutover_is_one(turn: Step) -> None:
-    steps = (Step.STAGE, turn, Step.SET)
+@pytest.mark.parametrize("cutover", CUTOVERS)
+def test_every_client_cutover_is_one(cutover: Step) -> None:
+    steps = (Step.STAGE, cutover, Step.SET)
     assert up_to_cutover(steps, soaking=False) == (Step.STAGE,)
     assert up_to_cutover(steps, soaking=True) == steps
 
@@ -612,7 +612,7 @@ def test_each_phase_has_the_monitor_where_it_sets() -> None:
         assert go("rotate_token", where, PROMOTED, terms).steps == (Step.SET, Step.VERIFY_NEW_ONLY, Step.MONITOR)
 
 
-def test_a_staged_token_that_waits_is_told_of() -> None:
+def test_a_staged_token_that_waits_is_reported() -> None:
     assert "staged in AWSPENDING" in go("rotate_token", required(CURRENT), STAGED, replace(OLD, age=1.0)).note
 
 
@@ -704,7 +704,7 @@ def _rotate_scenes() -> Iterator[Scene]:
             yield Scene(
                 f"rotate {name}, {kind}", operation, replace(world, secret=replace(world.secret, keyed=keyed)), rotated
             )
-    yield Scene("rotate, handed in", operation, _world("a", handed=("a", "b")), rotated)
+    yield Scene("rotate, supplied", operation, _world("a", supplied=("a", "b")), rotated)
 
 
 def _enable_scenes() -> Iterator[Scene]:
@@ -723,7 +723,7 @@ def _enable_scenes() -> Iterator[Scene]:
         for name, kept in starts.items():
             yield Scene(f"enable, {name}, TLS {tls}", operation, _world(None, secret=kept, tls=tls, plain=plain), alone)
         yield Scene(
-            f"enable, handed in, TLS {tls}", operation, _world(None, handed=("", "t"), tls=tls, plain=plain), alone
+            f"enable, supplied, TLS {tls}", operation, _world(None, supplied=("", "t"), tls=tls, plain=plain), alone
         )
         if plain:
             yield Scene(f"TLS {tls}", Operation.ENABLE_TLS, _world(None, tls=tls, plain=True), encrypted)
@@ -744,7 +744,7 @@ def _rbac_scenes() -> Iterator[Scene]:
             "no secret": (_in_rbac(), alone),
             "no secret, bare": (_in_rbac(secret=operation_model.Secret(keyed=False)), alone),
             "staged": (_in_rbac(secret=secret(current="", pending="t")), alone),
-            "handed in": (_in_rbac(("t",), handed=("", "t")), alone),
+            "supplied": (_in_rbac(("t",), supplied=("", "t")), alone),
         }
         if heard:
             staged_too = _in_rbac(("t",), secret=secret(current="t", pending="u"))
@@ -756,7 +756,7 @@ def _rbac_scenes() -> Iterator[Scene]:
         "required": _world("a", secret=secret(current="a", previous="z")),
         "rotating": _world("a", "b", secret=secret(current="a", pending="b")),
         "rotating and promoted": _world("a", "b", secret=secret(previous="a", current="b")),
-        "handed in": _world("a", handed=("", "a")),
+        "supplied": _world("a", supplied=("", "a")),
     }.items():
         yield Scene(f"to RBAC, {name}", Operation.MIGRATE_AUTH_TO_RBAC, world, with_users)
 
@@ -770,7 +770,7 @@ def _disable_scenes() -> Iterator[Scene]:
             "required, bare": _world("a", secret=_bare(secret(current="a"))),
             "optional": _world(None, "a", secret=secret(current="a")),
             "from their users": _in_rbac(("a",), secret=secret(current="a")) if heard else None,
-            "handed in": _world("a", handed=("", "a")),
+            "supplied": _world("a", supplied=("", "a")),
         }
         told = "heard" if heard else "unheard"
         for name, world in starts.items():
@@ -801,12 +801,12 @@ def _rollback_scenes() -> Iterator[Scene]:
                 _world("a", "b", secret=secret(previous="a", current="b", pending="b")),
                 True,
             ),
-            "let in again": (_world("b", "a", secret=secret(previous="a", current="b")), False),
-            "let in again, AWSPENDING left behind": (
+            "accepted again": (_world("b", "a", secret=secret(previous="a", current="b")), False),
+            "accepted again, AWSPENDING left behind": (
                 _world("b", "a", secret=secret(previous="a", current="b", pending="b")),
                 False,
             ),
-            "the given up one let in again": (
+            "the given up one accepted again": (
                 _world("a", "b", secret=secret(previous="b", current="a", mark="b")),
                 True,
             ),
@@ -819,10 +819,10 @@ def _rollback_scenes() -> Iterator[Scene]:
                 yield Scene(f"back, {name}, {kind}, {told}", operation, made, gone_back, opens=opens, heard=heard)
     for heard in (True, False):
         told = "heard" if heard else "unheard"
-        given = _world("b", handed=("b", "a"))
-        yield Scene(f"back, handed in, {told}", operation, given, gone_back, heard=heard)
-        between = _world("a", "b", handed=("b", "a"))
-        yield Scene(f"back, rotating, handed in, {told}", operation, between, gone_back, opens=True, heard=heard)
+        given = _world("b", supplied=("b", "a"))
+        yield Scene(f"back, supplied, {told}", operation, given, gone_back, heard=heard)
+        between = _world("a", "b", supplied=("b", "a"))
+        yield Scene(f"back, rotating, supplied, {told}", operation, between, gone_back, opens=True, heard=heard)
 
 
 def _two_turns(scene: Scene) -> bool:
@@ -840,12 +840,12 @@ def promises(scene: Scene, now: World) -> None:
     assert not refused, f"clients with {refused} are refused in {where}"
     assert now.tls != "required" or not now.plain, f"clients without TLS are refused in {where}"
     current = now.truth
-    if current is not None and not now.handed:
+    if current is not None and not now.supplied:
         never = now.group == start.group and not start.serves(current or NONE)
         never = never or (current == start.truth and not start.serves(current or NONE))
         bare_and_open = scene.operation is Operation.DISABLE_ACCESS_CONTROL and not now.secret.keyed
         assert never or bare_and_open or now.serves(current or NONE), f"AWSCURRENT is not accepted in {where}"
-    if not now.handed:
+    if not now.supplied:
         labelled = {now.secret.value(label) for label in now.secret.at if label != operation_model.MARK}
         assert now.in_force <= labelled, f"a token in force is lost in {where}"
     assert scene.opens or start.serves(NONE) or not now.serves(NONE), f"unauthenticated access in {where}"
@@ -964,7 +964,7 @@ def test_an_operation_goes_on_from_another_one_or_refuses(operation: Operation) 
         if leaving and not heard and world.group.user_groups:
             continue  # then the plan names every user as one who loses, and the caller consents to that
         if operation is Operation.DISABLE_ACCESS_CONTROL and world.theirs == frozenset() and world.group.user_groups:
-            continue  # users of whom nothing is known: between their turn and DETACH they are accepted by no way
+            continue  # users of whom nothing is known: between their cutover and DETACH they are not accepted
         scene = Scene(f"{operation.value}", operation, world, alone, opens, heard)
         try:
             step_plan = way_of(scene, world)

@@ -59,7 +59,7 @@ def kinds(one: posture.Audited) -> list[str]:
         (group("a", None, serverless=True, user_group_ids=["ug"]), ["serverless"]),
         (group("a", None, serverless=True, user_group_ids=[]), ["open", "serverless"]),
         (group("a", None, serverless=True, user_group_ids=None), ["unknown", "serverless"]),
-        # Of all that a group with a token can be, only optional lets anyone in.
+        # Of all that a group with a token can be, only optional allows unauthenticated access.
         (group("a", None, age=1, unauthenticated_access=True), ["optional"]),
         (group("a", None, age=1, unauthenticated_access=False), ["unknown"]),
         ({"replication_group_id": "a", "elasticache_mode": "required"}, []),
@@ -222,7 +222,7 @@ INFO: dict[str, Any] = {
 }
 
 
-def test_reads_what_the_info_module_tells() -> None:
+def test_reads_what_the_info_module_returns() -> None:
     facts = posture.read(INFO)
     assert (facts.id, facts.region, facts.account_id, facts.partition) == (
         "sessions",

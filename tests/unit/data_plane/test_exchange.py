@@ -237,7 +237,7 @@ def test_the_time_is_one_for_all_answers(start: Starter, transport: Transport) -
     assert server.sent < 100 * len(b"-WRONGPASS no\r\n")
 
 
-def test_what_a_node_says_is_told_in_one_short_line_without_the_token(start: Starter, transport: Transport) -> None:
+def test_what_a_node_says_is_reported_in_one_short_line_without_the_token(start: Starter, transport: Transport) -> None:
     """A node may repeat what it was sent, and write control characters into the terminal of whoever reads it."""
 
     def serve(dummy: Server, connection: socket.socket) -> None:

@@ -218,7 +218,7 @@ def test_all_are_held_and_one_is_released(emulator: Any) -> None:
     emulator.wait_available("not-held")
 
 
-def test_a_hold_is_of_one_place(emulator: Any) -> None:
+def test_a_hold_is_of_one_region_and_account(emulator: Any) -> None:
     client, far = emulator.client("elasticache"), emulator.client("elasticache", region="eu-west-1")
     strangers = theirs(emulator, "elasticache")
     places = [{**HERE}, {**HERE, "region": "eu-west-1"}, {**HERE, "account": "210987654321"}]

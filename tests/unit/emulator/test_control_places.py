@@ -90,7 +90,7 @@ def test_tags_are_listed_by_kind_and_page(emulator: Any) -> None:
         ({}, ["AccessDenied"], ["AccessDenied"], ["AccessDenied"]),
     ],
 )
-def test_a_fault_strikes_in_its_place(
+def test_a_fault_strikes_in_its_region_and_account(
     emulator: Any, narrowed: dict[str, str], mine: list[str], far: list[str], others: list[str]
 ) -> None:
     stranger = theirs(emulator, "elasticache")
@@ -100,7 +100,7 @@ def test_a_fault_strikes_in_its_place(
     assert groups_seen(stranger) == others
 
 
-def test_a_fault_that_has_no_place_is_refused(emulator: Any) -> None:
+def test_a_fault_without_a_region_is_refused(emulator: Any) -> None:
     with pytest.raises(ValueError, match="never-ends can't be narrowed by region"):
         emulator.faults({"kind": "never-ends", "region": "eu-west-1"})
     with pytest.raises(ValueError, match="account must be a string that is not empty"):

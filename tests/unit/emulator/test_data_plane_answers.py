@@ -253,7 +253,7 @@ def test_connections_outlive_a_token_change_unless_the_variant_says_otherwise(
             assert client.ask(*A) == WRONGPASS
 
 
-def test_who_came_without_a_token_stays_when_the_door_is_closed(node: tuple[DataPlane, Endpoint]) -> None:
+def test_who_came_without_a_token_stays_when_tokens_are_required(node: tuple[DataPlane, Endpoint]) -> None:
     plane, endpoint = node
     plane.set_access(GROUP, STATES["optional"])
     with Wire(endpoint, plane.ca_bundle) as early:

@@ -71,7 +71,7 @@ def test_any_bytes_are_a_stream_or_a_protocol_error(chunks: list[bytes], wanted:
 
 
 @given(value=st.binary(max_size=5000), size=st.integers(min_value=1, max_value=700))
-def test_a_value_is_handed_on_as_it_comes(value: bytes, size: int) -> None:
+def test_a_value_is_passed_on_as_it_comes(value: bytes, size: int) -> None:
     data = encode_command([b"SET", b"key", value])
     stream = CommandStream([b"AUTH"], max_command=64)
     for start in range(0, len(data), size):

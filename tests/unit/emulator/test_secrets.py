@@ -180,7 +180,7 @@ def test_an_unknown_secret(emulator: Any, action: str) -> None:
     assert found[:2] == ("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 
 
-def test_a_missing_label_is_told_from_a_missing_secret(emulator: Any) -> None:
+def test_a_missing_label_is_distinguished_from_a_missing_secret(emulator: Any) -> None:
     client = emulator.client("secretsmanager")
     client.create_secret(Name="empty")
     client.create_secret(Name="s", SecretString="first")

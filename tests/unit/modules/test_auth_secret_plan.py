@@ -313,7 +313,7 @@ def test_an_empty_secret() -> None:
         (wanted(Goal.PROMOTED), secret(A, "too-short"), "is not a valid AUTH token: it has 9 characters"),
     ],
 )
-def test_what_can_not_be_done_is_told(request_: SecretRequest, found: Secret | None, words: str) -> None:
+def test_what_can_not_be_done_is_reported(request_: SecretRequest, found: Secret | None, words: str) -> None:
     with pytest.raises(AuthError) as raised:
         decide(request_, found, REGION)
     assert str(raised.value).startswith("sessions: ")
@@ -418,7 +418,7 @@ class TestNames:
 
 
 class TestGivenTokens:
-    """Tokens that the caller hands in."""
+    """Tokens that the caller supplies."""
 
     def test_by_group_or_one_for_all(self) -> None:
         names = {"a": "s/a", "b": "s/b"}

@@ -130,7 +130,7 @@ def test_any_object_keeps_its_other_keys(
         ('{"k": 1}', "k", "it has no text under the key k. Check auth_token_secret.key."),
     ],
 )
-def test_what_can_not_be_understood_is_told(text: str | None, key: str | None, message: str) -> None:
+def test_what_can_not_be_understood_is_reported(text: str | None, key: str | None, message: str) -> None:
     with pytest.raises(AuthError) as raised:
         token_in(text, key, "it")
     assert str(raised.value) == message

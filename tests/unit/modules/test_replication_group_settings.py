@@ -255,7 +255,7 @@ def test_what_has_no_way_is_refused(option: str, wanted: Any, words: str) -> Non
     assert str(caught.value).startswith(f"sessions: {option}: ")
 
 
-def test_all_that_is_refused_is_told_at_once() -> None:
+def test_all_that_is_refused_is_reported_at_once() -> None:
     found = settings.differences(shown(), {"port": 1, "network_type": "ipv6", "description": "x"}, immediately=True)
     with pytest.raises(AuthError) as caught:
         settings.check("sessions", found)
@@ -323,7 +323,7 @@ def test_what_waits_for_the_maintenance_window_is_not_sent_again(
     assert differing(wanted, shown(**WAITING), immediately=immediately) == expected
 
 
-def test_what_waits_against_the_wish_is_told() -> None:
+def test_what_waits_against_the_wish_is_reported() -> None:
     wanted = {"cache_node_type": "cache.t4g.small", "engine_version": "8.0"}
     (told,) = settings.contrary(shown(**WAITING), wanted)
     assert "cache_node_type to cache.t4g.medium" in told
@@ -366,7 +366,7 @@ def test_log_deliveries_that_are_being_set_up_count() -> None:
     assert differing(wanted, shown({"PendingModifiedValues": pending})) == []
 
 
-def test_log_deliveries_that_fail_are_told() -> None:
+def test_log_deliveries_that_fail_are_reported() -> None:
     broken = {**GROUP["LogDeliveryConfigurations"][0], "Status": "error", "Message": "no such log group"}
     assert log_delivery_troubles(shown({"LogDeliveryConfigurations": [broken]}).group) == [
         "sessions: the delivery of the slow-log fails: no such log group"

@@ -70,7 +70,7 @@ def test_options_that_contradict_each_other(given: dict[str, Any], words: list[s
         assert word in str(caught.value)
 
 
-def test_all_contradictions_are_told_at_once() -> None:
+def test_all_contradictions_are_reported_at_once() -> None:
     with pytest.raises(AuthError) as caught:
         wanted_of(options(port=0, kms_key_id="k", at_rest_encryption_enabled=False))
     assert str(caught.value).count("sessions: ") == 2

@@ -77,7 +77,7 @@ def test_a_tag_that_is_no_record(value: str) -> None:
     assert on_record({TAG_KEY: value}, [A]).verdict is UNKNOWN
 
 
-def test_what_is_written_fits_into_a_tag_and_tells_nothing() -> None:
+def test_what_is_written_fits_into_a_tag_and_shows_nothing() -> None:
     wanted = WantedUser("u", passwords=("p" * 128, "q" * 128))
     assert len(wanted.record) <= MAX_VALUE_LENGTH
     assert set(wanted.record) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-=._:/@ ")

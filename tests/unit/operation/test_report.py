@@ -59,7 +59,7 @@ def stopped(*made: str, stage: str = "client_cutover", **members: Any) -> dict[s
 # --- One call
 
 
-def test_nothing_to_do_is_told_in_the_words_of_the_plan() -> None:
+def test_nothing_to_do_is_reported_in_the_words_of_the_plan() -> None:
     report = told(outcome())
     assert (report["changed"], report["failed"]) == (False, False)
     assert report["line"] == report["msg"] == "one: nothing to do. It is open."
@@ -70,7 +70,7 @@ def test_without_a_word_of_the_plan_there_is_nothing_to_do() -> None:
     assert told(outcome(msg=""))["line"] == "one: nothing to do."
 
 
-def test_what_was_done_is_told_with_before_and_after() -> None:
+def test_what_was_done_is_reported_with_before_and_after() -> None:
     calls = [
         {"step": "rotate", "service": "elasticache", "action": "ModifyReplicationGroup", "parameters": {}},
         {"step": "promote", "service": "secretsmanager", "action": "UpdateSecretVersionStage", "parameters": {}},
@@ -93,7 +93,7 @@ def test_what_was_done_is_told_with_before_and_after() -> None:
     assert not {"open_since", "exposure_seconds"} & set(report)
 
 
-def test_only_what_was_made_is_told_as_made() -> None:
+def test_only_what_was_made_is_reported_as_made() -> None:
     """The rest of the plan is still to come."""
     report = told(stopped("stage", "rotate"))
     assert report["line"].endswith("(stage, rotate).")
@@ -101,7 +101,7 @@ def test_only_what_was_made_is_told_as_made() -> None:
     assert (report["completed_steps"], report["cutover_stage"]) == (["stage", "rotate"], "client_cutover")
 
 
-def test_a_failure_is_told_in_its_own_words() -> None:
+def test_a_failure_is_reported_in_its_own_words() -> None:
     """Also where something was changed before it, and with what was tried after it."""
     said = "one: clients are refused. That was tried: one: ROTATE is refused."
     changes = (change("rotate"), change("monitor", failed=True))
@@ -170,7 +170,7 @@ def test_a_second_call_goes_on_from_the_first() -> None:
     assert report["cutover_stage"] is None
 
 
-def test_what_an_earlier_call_told_is_left_as_it_was() -> None:
+def test_what_an_earlier_call_reported_is_left_as_it_was() -> None:
     begun = told(stopped("rotate", changes=(change(),)))
     kept = {name: list(value) if isinstance(value, list) else value for name, value in begun.items()}
     report_of("one", outcome("set", changes=(change("set"),), failed=True), ROTATE, begun)
@@ -182,7 +182,7 @@ def test_a_time_besides_the_tasks_is_a_step_itself() -> None:
     assert report["completed_steps"] == ["rotate", "client_cutover", "set"]
 
 
-def test_users_that_are_looked_at_again_are_told_once() -> None:
+def test_users_that_are_looked_at_again_are_reported_once() -> None:
     report = told(
         stopped("users", stage="client_cutover_users"), outcome("users", "attach"), operation="migrate_auth_to_rbac"
     )
@@ -205,7 +205,7 @@ def test_two_client_cutovers_in_a_row() -> None:
     ]
 
 
-def test_a_call_that_has_nothing_to_do_any_more_keeps_what_was_told() -> None:
+def test_a_call_that_has_nothing_to_do_any_more_keeps_what_was_reported() -> None:
     begun = stopped("rotate", msg="one: rotated.", current_state=ROTATING)
     report = told(begun, outcome(msg="one: nothing to do.", current_state=REQUIRED))
     assert (report["changed"], report["failed"], report["msg"]) == (True, False, "one: rotated.")
@@ -227,22 +227,22 @@ def test_a_failure_after_the_client_cutover() -> None:
 # --- For how long everyone was accepted
 
 
-OPENED, SHUT = change(is_open=True, called_at=100.0, done_at=110.0), {"called_at": 120.0, "done_at": 130.25}
+OPENED, CLOSED = change(is_open=True, called_at=100.0, done_at=110.0), {"called_at": 120.0, "done_at": 130.25}
 
 
 @pytest.mark.parametrize(
     ("open_since", "calls", "since", "seconds"),
     [
-        (None, [[OPENED, change("set", is_open=False, **SHUT)]], 100.0, 30.2),
+        (None, [[OPENED, change("set", is_open=False, **CLOSED)]], 100.0, 30.2),
         # Over the client cutover, too.
-        (None, [[OPENED], [change("set", is_open=False, **SHUT)]], 100.0, 30.2),
+        (None, [[OPENED], [change("set", is_open=False, **CLOSED)]], 100.0, 30.2),
         (None, [[OPENED], []], 100.0, None),
         (None, [[change(is_open=False, called_at=100.0, done_at=110.0)]], None, None),
-        (50.0, [[change("set", is_open=False, **SHUT)]], 50.0, 80.2),
-        (50.0, [[OPENED], [change("set", is_open=False, **SHUT)]], 50.0, 80.2),
+        (50.0, [[change("set", is_open=False, **CLOSED)]], 50.0, 80.2),
+        (50.0, [[OPENED], [change("set", is_open=False, **CLOSED)]], 50.0, 80.2),
         # What is not known is no end of it, and what comes after the end is no second one.
-        (50.0, [[change(called_at=60.0, done_at=70.0), change("set", is_open=False, **SHUT)]], 50.0, 80.2),
-        (50.0, [[change("set", is_open=False, **SHUT), change(is_open=False, done_at=190.0)]], 50.0, 80.2),
+        (50.0, [[change(called_at=60.0, done_at=70.0), change("set", is_open=False, **CLOSED)]], 50.0, 80.2),
+        (50.0, [[change("set", is_open=False, **CLOSED), change(is_open=False, done_at=190.0)]], 50.0, 80.2),
         (50.0, [[change("set", is_open=False, called_at=120.0, done_at=None)]], 50.0, None),
         (50.0, [[]], 50.0, None),
         (None, [[]], None, None),
@@ -263,17 +263,17 @@ def test_exposure(
     assert told_of == ("" if seconds is None else f"{seconds:g} s.")
 
 
-def test_an_access_that_was_ended_by_others_is_told_too() -> None:
+def test_an_access_that_was_ended_by_others_is_reported_too() -> None:
     """There was nothing left to do: the line says since when all the same."""
-    closed = outcome(open_since=50.0, changes=(change("set", is_open=False, **SHUT),))
+    closed = outcome(open_since=50.0, changes=(change("set", is_open=False, **CLOSED),))
     assert (
         told(closed, operation=LEAVE)["line"]
         == "one: nothing to do. It is open. Unauthenticated access was allowed for 80.2 s."
     )
 
 
-def test_exposure_is_told_only_where_it_may_be() -> None:
-    report = told(outcome("rotate", open_since=50.0, changes=(OPENED, change("set", is_open=False, **SHUT))))
+def test_exposure_is_reported_only_where_it_may_be() -> None:
+    report = told(outcome("rotate", open_since=50.0, changes=(OPENED, change("set", is_open=False, **CLOSED))))
     assert not {"open_since", "exposure_seconds"} & set(report)
     assert "allowed for" not in report["line"]
 
@@ -318,7 +318,7 @@ def test_a_group_on_its_way() -> None:
     assert unended("one", progress(failed=True))["failed"] is True
 
 
-def test_a_group_on_its_way_keeps_what_an_earlier_call_told() -> None:
+def test_a_group_under_way_keeps_what_an_earlier_call_reported() -> None:
     begun = told(stopped("rotate", current_state=ROTATING, secret_name="the/secret"))
     report = unended("one", progress("set"), begun)
     assert (report["changed"], report["current_state"], report["secret_name"]) == (True, ROTATING, "the/secret")

@@ -82,7 +82,7 @@ def test_waves_add_up() -> None:
     assert [key for key, dummy, dummy in second.of_wave()] == ["three"]
 
 
-def test_a_group_told_again_replaces_what_was_told_of_it() -> None:
+def test_a_group_reported_again_replaces_what_was_reported_of_it() -> None:
     """It is the last one then: in the end the groups are in the order in which the module has them."""
     run = begun()
     put(run, "one", "two", "three")
@@ -119,7 +119,7 @@ def test_another_use_of_the_role_in_the_same_wave() -> None:
 # --- One group, over several calls
 
 
-def test_what_becomes_of_a_group_is_told_anew() -> None:
+def test_what_becomes_of_a_group_is_reported_anew() -> None:
     """The report that a later call goes on from is one of the file, with the outcome of the call before it."""
     run = begun()
     call = {

@@ -177,7 +177,7 @@ def test_nothing_is_done_after_a_rotation_by_somebody_else_that_nothing_explains
     assert broken_by_each(found, lambda number: Disturbances(outside=(number, Outside.ROTATE_NEW))) == []
 
 
-def test_what_a_rotation_by_somebody_else_leaves_open_is_told() -> None:
+def test_what_a_rotation_by_somebody_else_leaves_open_is_reported() -> None:
     simulation = Simulation(scene(Operation.ROTATE_TOKEN, "required a", "current=a", record="nothing"))
     refused = simulation.run(Disturbances(outside=(1, Outside.ROTATE_NEW)))
     assert "somebody else has changed its AUTH token while this ran" in refused.error

@@ -60,7 +60,7 @@ def test_a_host_that_stands_for_a_group(tmp_path: Path) -> None:
 
 
 def test_a_host_that_stands_for_none(tmp_path: Path) -> None:
-    """Each place and each cutover by itself; those of earlier waves have had theirs."""
+    """Each target and each cutover by itself; those of earlier waves are over."""
     path = file_of(
         tmp_path,
         ("a", None, "client_cutover"),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The live line: its bar, how it is cut to a terminal's width, and which terminals have a place for it."""
+"""The live line: its bar, how it is cut to a terminal's width, and which terminals can show it."""
 
 from __future__ import annotations
 

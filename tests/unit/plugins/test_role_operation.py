@@ -301,7 +301,7 @@ def test_a_change_counts_where_it_is_the_hosts_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ["migrate_rbac_to_auth", "disable_access_control", "rotate_token"])
-def test_who_stops_working_is_told(tmp_path: Path, role: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_stops_working_is_reported(tmp_path: Path, role: str, capsys: pytest.CaptureFixture[str]) -> None:
     playing = Playing(tmp_path, "a", "b", role=role, soak=0)
     operation = playing.begin()
     assert operation.has_losers == (role != "rotate_token")

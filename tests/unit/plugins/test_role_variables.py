@@ -128,7 +128,7 @@ def test_the_defaults_are_no_trouble(role: str) -> None:
     check_variables(role, {short: option["default"] for short, option in ALL[role].items() if "default" in option})
 
 
-def test_groups_of_other_places() -> None:
+def test_groups_of_other_targets() -> None:
     place = {"region": "us-west-2", "replication_group_ids": ["a"]}
     check_variables("rotate_token", {"replication_groups": ["b", place]})
     with pytest.raises(AuthError, match=r"^audit_replication_groups: a dictionary in it is not the id"):

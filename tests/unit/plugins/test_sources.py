@@ -69,7 +69,7 @@ def test_ansibles_default_need_not_be_there(monkeypatch: pytest.MonkeyPatch) -> 
     assert _sources.trouble(["/no/other/file"], []) == "There is no /no/other/file."
 
 
-def test_an_error_of_the_plugin_is_told_again(tmp_path: Path) -> None:
+def test_an_error_of_the_plugin_is_reported_again(tmp_path: Path) -> None:
     write(tmp_path, fleet__elasticache__yml=OURS)
     path = str(tmp_path / "fleet.elasticache.yml")
     _sources.note(path, "Nothing could be looked at")
@@ -86,7 +86,7 @@ def test_a_file_that_the_plugin_never_saw(tmp_path: Path) -> None:
     assert _sources.trouble([path], None) == f"{path} could not be read: the warnings before this say why."
 
 
-def test_a_wrong_name_is_told_with_the_right_ones(tmp_path: Path) -> None:
+def test_a_wrong_name_is_reported_with_the_right_ones(tmp_path: Path) -> None:
     write(tmp_path, fleet__yml=OURS, hosts__yml=STATIC)
     path = str(tmp_path / "fleet.yml")
     told = f"{path} could not be read: its name is not one that the plugin takes. {NAMES}"

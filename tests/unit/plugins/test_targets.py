@@ -79,7 +79,7 @@ WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-eas
             },
             [("us-west-2", "", ["a"]), ("us-east-1", "", ["a"]), ("us-east-1", "arn:x", ["b"])],
         ),
-        # A host in another place whose group is not listed has nothing to do there.
+        # A host in another region or account whose group is not listed has nothing to do there.
         (["a"], {"a": WEST, "b": EAST}, [("us-west-2", "", ["a"])]),
         (["c"], {"a": WEST, "b": EAST}, []),
         ([], {}, []),
@@ -174,7 +174,7 @@ TWICE = [report("one", "us-west-2"), report("one", "us-east-1"), report("one", "
         # A host that stands for none of them tells of all.
         ([ONE, TWO, THREE], "bastion", {}, [ONE, TWO, THREE]),
         ([], "one", {}, []),
-        # The same id in other places is another group.
+        # The same id in another region or account is another group.
         (TWICE, "one", EAST, [TWICE[1]]),
         (TWICE, "h", {**EAST, "replication_group_id": "one", "elasticache_assume_role_arn": "arn:x"}, [TWICE[2]]),
         # A list said where it is, and the host does not.
@@ -214,7 +214,7 @@ def test_without_host(groups: list[str], hostvars: dict[str, dict[str, Any]], si
         ({"elasticache_region": "eu-central-1"}, ["sessions"], ["sessions"]),
         ({"elasticache_region": "eu-central-1"}, ["carts"], ["carts"]),
         ({}, ["sessions"], ["sessions"]),
-        # It names another place than any of them is in: it speaks for both; or it stands for none, and so for all.
+        # It names a region or account without any of them: it speaks for both; or it stands for none, and so for all.
         ({"elasticache_region": "eu-west-1", "elasticache_assume_role_arn": "arn:x"}, ["sessions"], []),
         ({"replication_group_id": "none-of-these"}, ["sessions", "carts"], []),
     ],

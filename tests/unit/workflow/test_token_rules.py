@@ -30,7 +30,7 @@ LAST = (S.VERIFY_BOTH, S.PROMOTE, S.CLIENT_CUTOVER, S.SET, S.VERIFY_NEW_ONLY)
         pytest.param("rotate_token", (S.STAGE, S.ROTATE, *LAST), Store(C), [], id="a-new-one"),
         pytest.param("rotate_token", (S.ROTATE, *LAST), Store(C, P), [P, P], id="staged"),
         pytest.param("rotate_token", (S.CLIENT_CUTOVER, S.SET), Store(C, "", V), [C], id="finish"),
-        pytest.param("rotate_token", (S.ROTATE, S.SET), Store(C, GIVEN, kept=False), [GIVEN, GIVEN], id="handed-in"),
+        pytest.param("rotate_token", (S.ROTATE, S.SET), Store(C, GIVEN, kept=False), [GIVEN, GIVEN], id="supplied"),
         pytest.param(
             "rollback_token", (S.STAGE, S.ROTATE, *LAST, S.RETIRE_VERSION), Store(C, "", V), [V, V], id="back"
         ),

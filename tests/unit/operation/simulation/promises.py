@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""What must hold at every step of the model: nobody is locked out or let in, and no token that is accepted is lost."""
+"""What must hold at every step of the model: nobody is refused or accepted unasked, and no accepted token is lost."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ class Watch:
         else:
             before, self.clients = self.clients, {self.truth or NONE}
             if not serves(self.access, self.truth or NONE) and not (before and self._truth_is_ours):
-                self.clients = set()  # somebody else has told them so, or has shut them out before
+                self.clients = set()  # somebody else has moved them, or has had them refused before
         self._judge_clients(self.access, ours=True)
 
     # --- In words

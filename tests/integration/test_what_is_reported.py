@@ -186,7 +186,7 @@ class TestARotation:
         ended = self.rotate(emulator)
         assert self.told(ended, tmp_path) == "required (the token in AWSCURRENT)"
 
-    def test_up_to_the_clients_turn(self, emulator: Emulator, tmp_path: Path) -> None:
+    def test_up_to_the_client_cutover(self, emulator: Emulator, tmp_path: Path) -> None:
         """The labels moved after the last call on the group: the tokens are told by those that they have now."""
         due_fleet(emulator, [GROUP], A)
         ended = self.rotate(emulator, phase="begin", soak=None)
