@@ -12,7 +12,7 @@ import pytest
 from integration.cut_off import rotation
 from integration.direct import ModuleRun, run
 from integration.role_scenes import due_fleet, promote, put_token, secret_name, secret_text
-from integration.scenes import GROUP, A, B, C, modify, rotate, scene, set_token, slots
+from integration.scenes import GROUP, USERS, A, B, C, create_user_group, modify, rotate, scene, set_token, slots
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._operation import planning, resource_steps
@@ -122,6 +122,24 @@ def test_set_is_not_made_where_another_token_is_current_by_then(
     assert ended.of(GROUP)["remaining_steps"] == ["client_cutover", "set", "verify_new_only"]
     assert slots(emulator)[0] == A
     assert len(slots(emulator)) == len([A, "the new one"])
+
+
+def test_another_operation_ends_meanwhile(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What leads on from there is told, and no option of the module for a single call."""
+
+    def attached() -> None:
+        create_user_group(emulator)
+        modify(emulator, AuthTokenUpdateStrategy="DELETE", UserGroupIdsToAdd=[USERS])
+
+    due_fleet(emulator, [GROUP], A)
+    with meanwhile(monkeypatch, attached):
+        ended = operate(emulator)
+    assert ended.of(GROUP)["failed"]
+    assert ended.of(GROUP)["msg"].startswith(
+        f"{GROUP}: somebody else has changed the group while this ran. rotate_token is refused: the group is rbac "
+        f"({USERS}). Way out: the role migrate_rbac_to_auth leads on from there."
+    )
+    assert emulator.group(GROUP)["mode"] == "rbac"
 
 
 def test_user_groups_are_not_left_for_a_token_that_has_been_replaced(

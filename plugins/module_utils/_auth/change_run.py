@@ -51,7 +51,9 @@ class Order(Inquiry):
     with it. ``take_over``: SET does not wait for the end of such a time that another run has put on record.
     ``rested``: is called once such a time is over; raises :class:`AuthError` where SET is not to be made any more.
     ``planned_for``: the one group as it was when the caller planned; where it is another by now, nothing is called, and
-    it counts as overtaken.
+    it counts as overtaken. ``seen_as``: the group as the caller saw it last; where it is another by now and there is no
+    way to what is wanted, it counts as overtaken, too. ``operation``: the operation that the call is a step of, which a
+    refusal then names, as it has no options of a single call.
     """
 
     wish: Callable[[str, TokenSet], Wish]
@@ -63,6 +65,8 @@ class Order(Inquiry):
     take_over: bool = True
     rested: Callable[[], None] | None = None
     planned_for: Group | None = None
+    seen_as: Group | None = None
+    operation: str = ""
 
 
 @dataclass

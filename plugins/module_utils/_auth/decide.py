@@ -32,8 +32,12 @@ def decide(order: Order, runs: Mapping[str, ChangeRun]) -> None:
         else:
             order_now = order
         run.belief, plan = _plan(order_now, run.seen.belief, wish, run.expected if _shows(run) else None)
+        changed = group.changed_since(order.seen_as) if order.seen_as and run.sent is None else ""
+        if isinstance(plan, NoPlan) and changed:
+            _plan_anew(run, changed)
+            continue
         if isinstance(plan, NoPlan):
-            message = refusal(key, plan, wish, label, _settling(order_now, run, wish))
+            message = refusal(key, plan, wish, label, _settling(order_now, run, wish), order.operation)
             if plan.uncertain or run.progress.drift:
                 message = " ".join(filter(None, (message, run.seen.told_by_nodes())))
             if run.progress.drift:
@@ -47,8 +51,7 @@ def decide(order: Order, runs: Mapping[str, ChangeRun]) -> None:
             run.fail(problem)
             continue
         if plan.calls and order.planned_for and (words := group.changed_since(order.planned_for)):
-            run.overtaken = group.token_date or ""
-            run.progress.warnings.append(f"{key}: {words}, other than when it was planned for. It is planned anew.")
+            _plan_anew(run, words)
             continue
         run.plan = plan
         if not plan.calls:
@@ -58,6 +61,12 @@ def decide(order: Order, runs: Mapping[str, ChangeRun]) -> None:
             run.progress.warnings.append(
                 f"{key}: its token was changed by someone else, at {group.token_date}, since this collection last did."
             )
+
+
+def _plan_anew(run: ChangeRun, words: str) -> None:
+    """Take note that somebody else has changed the group since the caller planned; ``words``: what differs."""
+    run.overtaken = (run.seen.group.token_date if run.seen else None) or ""
+    run.progress.warnings.append(f"{run.progress.id}: {words}, other than when it was planned for. It is planned anew.")
 
 
 def _not_taken(group_id: str, calls: Iterable[Call], tokens: TokenSet) -> str:

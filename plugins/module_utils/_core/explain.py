@@ -102,17 +102,33 @@ _GOALS = {
 }
 
 
-def refusal(group_id: str, no_plan: NoPlan, wish: Wish, label: Label, settle: Iterable[str]) -> str:
+#: What leads on for a step of an operation, which has no options of a single call.
+_LEADS_ON = {
+    Hazard.USER_GROUPS_ATTACHED: "the role migrate_rbac_to_auth leads on from user groups",
+    Hazard.OTHER_USER_GROUPS: _WAYS_OUT[Hazard.OTHER_USER_GROUPS],
+}
+_AGAIN = "run {} again: it plans anew from what the group accepts now, and says what leads on from there"
+
+
+def refusal(
+    group_id: str, no_plan: NoPlan, wish: Wish, label: Label, settle: Iterable[str], operation: str = ""
+) -> str:
     """Return why nothing is done to the group, and the ways out.
 
     ``settle`` are phrases that tell what would settle an uncertainty here, for example "let the module reach the
-    nodes"; they are used only where knowing more would help.
+    nodes"; they are used only where knowing more would help. ``operation``: the one that the call is a step of: it has
+    stopped, and the ways out are its own.
     """
     goal = _GOALS.get(wish.kind, "the change")
-    begin = f"{group_id}: {goal} is refused:"
+    begin = f"{group_id}: {operation} has stopped before {goal}:" if operation else f"{group_id}: {goal} is refused:"
+    again = _AGAIN.format(operation)
     if not no_plan.uncertain:
         state = describe_all((verdict.state for verdict in no_plan.verdicts), label)
         reasons = dict.fromkeys(_reason(verdict, wish, label) for verdict in no_plan.verdicts)
+        if operation:
+            leads = {_LEADS_ON.get(verdict.hazard, again) if verdict.hazard else again for verdict in no_plan.verdicts}
+            way_out = leads.pop() if len(leads) == 1 else again
+            return f"{begin} the group is {state}; {_or(reasons)}. Way out: {way_out}."
         ways = dict.fromkeys(_way_out(verdict, wish, label) for verdict in no_plan.verdicts)
         if any(verdict.hazard in _FORCIBLE for verdict in no_plan.verdicts):
             ways[_FORCE] = None
@@ -122,6 +138,8 @@ def refusal(group_id: str, no_plan: NoPlan, wish: Wish, label: Label, settle: It
         cases.setdefault(_verdict(verdict, wish, goal, label), []).append(verdict.state)
     lines = (f"{describe_all(states, label)}: {text}" for text, states in cases.items())
     text = f"{begin} what the group accepts is not known, and AWS never tells. It may be {' | '.join(lines)}."
+    if operation:
+        return f"{text} Way out: {again}."
     ways_to_know = _or(settle)
     return f"{text} To settle it: {ways_to_know}." if ways_to_know else text
 

@@ -105,6 +105,9 @@ class GroupRun(Planned):
         new.before, new.initial_state, new.after = self.before, self.initial_state, plan.after if self.changed else None
         new.current_state = plan.current_state or "unknown"
         new.earlier = (*self.earlier, *self.completed_steps)
+        if new.error and "somebody else" not in new.error:
+            refused = new.error.removeprefix(f"{self.id}: ")
+            new.error = f"{self.id}: somebody else has changed the group while this ran. {refused}"
         return new
 
     def renamed(self, kept: Kept) -> None:

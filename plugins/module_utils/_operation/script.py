@@ -331,7 +331,8 @@ class _Steps:
         left = self.group.remaining_steps
         to_come = up_to_cutover(left, soaking=soaking, made=made)
         # What SET comes to is the same from wherever it is taken.
-        planned_for = self.group.seen.group if self.group.seen and step in _CHANGES and step is not Step.SET else None
+        seen_as = self.group.seen.group if self.group.seen and step in _CHANGES else None
+        planned_for = None if step is Step.SET else seen_as
         if step in (Step.ATTACH, Step.ATTACH_OPEN):
             ids = self._ids
             return order_for(
@@ -339,6 +340,8 @@ class _Steps:
                 user_groups=(ids.user_group if step is Step.ATTACH else ids.open_user_group,),
                 # The user was made for the tokens in force when it was planned, and clients may have had time since.
                 planned_for=planned_for,
+                seen_as=seen_as,
+                operation=request.operation.value,
                 assume_state=request.assume_state,
                 probing=request.inquiry.probing,
                 timeout=request.inquiry.timeout,
@@ -352,6 +355,8 @@ class _Steps:
             SET if step is Step.SET else ROTATE,
             remove_user_groups=leaving,
             planned_for=planned_for,
+            seen_as=seen_as,
+            operation=request.operation.value,
             probing=request.inquiry.probing,
             timeout=request.inquiry.timeout,
             delay=request.inquiry.delay,

@@ -139,6 +139,26 @@ def test_what_prevents_it(hazard: Hazard, state: State, wish: Wish, text: str) -
     assert refusal("orders", no_plan, wish, label, ("this is not used",)) == text
 
 
+@pytest.mark.parametrize(("hazard", "state", "wish", "text"), MESSAGES)
+def test_a_step_of_an_operation_names_no_option_of_a_single_call(
+    hazard: Hazard, state: State, wish: Wish, text: str
+) -> None:
+    """It has none of them; ``force`` of an operation is another one."""
+    no_plan = make_plan({state}, wish, max_calls=1)
+    assert isinstance(no_plan, NoPlan)
+    told = refusal("orders", no_plan, wish, label, ("or insist with force: true",), "rotate_token")
+    assert told.startswith("orders: rotate_token has stopped before ")
+    reason = text.partition("; ")[2].partition(". Way out: ")[0]
+    assert reason in told
+    assert not [word for word in ("auth_token_update_strategy", "force", "remove_user_groups") if word in told]
+    ways = {
+        Hazard.USER_GROUPS_ATTACHED: "the role migrate_rbac_to_auth leads on from user groups.",
+        Hazard.OTHER_USER_GROUPS: "change them with elasticache.auth.replication_group and its user_group_ids.",
+    }
+    again = "run rotate_token again: it plans anew from what the group accepts now, and says what leads on from there."
+    assert told.partition(" Way out: ")[2] == ways.get(hazard, again)
+
+
 def test_every_hazard_has_its_message() -> None:
     assert {parameters.values[0] for parameters in MESSAGES} == set(Hazard)
 
@@ -184,6 +204,17 @@ def test_uncertain_but_wrong_either_way() -> None:
         "(auth_token_update_strategy: set, with that token), then repeat this one; once every client has the token "
         "in AWSCURRENT, finish the rotation under way (auth_token_update_strategy: set, with that token), then "
         "repeat this one; or insist with force: true."
+    )
+
+
+def test_uncertain_in_a_step_of_an_operation() -> None:
+    no_plan = make_plan({required(NEW), rotating(OLD, NEW)}, Wish(WishKind.ONLY, NEW), max_calls=1)
+    assert isinstance(no_plan, NoPlan)
+    told = refusal("orders", no_plan, Wish(WishKind.ONLY, NEW), label, ("insist with force: true",), "rotate_token")
+    assert "force" not in told
+    assert told.endswith(
+        "Way out: run rotate_token again: it plans anew from what the group accepts now, and says what "
+        "leads on from there."
     )
 
 
