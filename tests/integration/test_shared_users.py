@@ -67,6 +67,14 @@ class TestPlans:
         assert truth(emulator, "shared") == before
         assert slots(emulator, CARTS) == [A]
 
+    def test_an_access_string_that_can_be_none(self, emulator: Emulator) -> None:
+        """In check mode, too: nothing was asked of AWS before the run, which failed at CreateUser."""
+        carts(emulator)
+        says = "carts: migrate_auth_to_rbac is refused: carts-default: access_string: of its rules"
+        names = {"user_group_id": "carts-users", "user_id": "carts-default", "access_string": "on nonsense"}
+        refused(emulator, "migrate_auth_to_rbac", says, CARTS, hides=[A], **names)
+        assert slots(emulator, CARTS) == [A]
+
     def test_a_user_of_a_user_group_that_serves_nobody_yet(self, emulator: Emulator) -> None:
         off(emulator)
         make_group(emulator, "spare", "shared")

@@ -601,7 +601,7 @@ class TestFaults:
         assert [one["action"] for one in result["api_calls"]] == ["ModifyUser"]
 
     def test_a_refusal_of_awss_own(self, emulator: Emulator) -> None:
-        result = run(emulator, **{**NEW, "access_string": "on ~* +get nonsense"})
+        result = run(emulator, **{**NEW, "access_string": "on ~* +get a=rule-to-come"})
         assert result["failed"]
         assert result["msg"] == (
             "reader-1: elasticache:CreateUser failed in us-east-1: InvalidParameterValue: "
@@ -762,6 +762,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (
         {"access_string": "on (~a +get"},
         "access_string: its parentheses are not balanced. A selector is written as (~key* +@read).",
+    ),
+    (
+        {"access_string": "on nonsense"},
+        (
+            "access_string: of its rules, separated by spaces, these can be none, counted from 1: 2. There are on, "
+            "off, ~key*, &channel*, +command, -command, +@category and -@category, as in: on ~app:* -@all +@read."
+        ),
     ),
     ({"tags": {TAG: "x"}}, f"tags: {TAG} is not yours to set: leave it out. It is never removed either."),
     (

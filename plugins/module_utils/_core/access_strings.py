@@ -58,6 +58,31 @@ def canonical(access_string: str) -> Access:
     return Access(enabled, frozenset(keys), channels, tuple(commands), tuple(selectors), frozenset(others))
 
 
+#: Rules that are words. Those of Valkey 9 on databases are among them; db=0,1 is understood by its sign.
+_WORDS = frozenset(
+    {
+        *("on", "off", "allkeys", "resetkeys", "allchannels", "resetchannels", "allcommands", "nocommands", "nopass"),
+        *("reset", "resetpass", "clearselectors", "sanitize-payload", "skip-sanitize-payload", "alldbs", "resetdbs"),
+    }
+)
+_SHAPE = re.compile(r"[~&><#!].*|%(?:r|w|rw|wr)~.*|[+-]@?[^@\s]\S*|[^\W\d]\w*=\S+", re.IGNORECASE)
+
+
+def not_rules(access_string: str) -> list[int]:
+    """Return which rules of it can be none, by their number, from 1 on; a selector is one.
+
+    It goes by their shape: which commands and categories there are differs from engine to engine.
+    """
+    found = enumerate(_RULE.findall(access_string), start=1)
+    return [number for number, rule in found if not _is_rule(rule)]
+
+
+def _is_rule(rule: str) -> bool:
+    if rule.startswith("("):
+        return rule.endswith(")") and not not_rules(rule[1:-1])
+    return rule.lower() in _WORDS or bool(_SHAPE.fullmatch(rule))
+
+
 def same_access(wanted: str, current: str) -> bool:
     """Whether AWS shows ``wanted`` as ``current``.
 

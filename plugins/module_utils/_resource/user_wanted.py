@@ -14,6 +14,7 @@ from .._auth.tokens import no_token_in
 from .._aws.clients import Clients
 from .._aws.secrets import NoSecret, StoredToken, read_stages, read_token
 from .._aws.users import AWS_USER, DEFAULT_NAME, IAM, NO_PASSWORD, PASSWORD
+from .._core.access_strings import not_rules
 from .._core.errors import AuthError
 from .._core.tokens import unprintable
 from .rbac import checked_id, checked_tags
@@ -173,6 +174,13 @@ def _access_string_rule(dummy: Mapping[str, Any], wanted: WantedUser) -> str:
             break
     if depth:
         return "access_string: its parentheses are not balanced. A selector is written as (~key* +@read)."
+    if numbers := not_rules(text):
+        # The words themselves are not told: who takes a password for a rule writes one there.
+        which = ", ".join(map(str, numbers))
+        return (
+            f"access_string: of its rules, separated by spaces, these can be none, counted from 1: {which}. There are "
+            "on, off, ~key*, &channel*, +command, -command, +@category and -@category, as in: on ~app:* -@all +@read."
+        )
     return ""
 
 

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.elasticache.auth.plugins.module_utils._core.access_strings import canonical, same_access
+from ansible_collections.elasticache.auth.plugins.module_utils._core.access_strings import (
+    canonical,
+    not_rules,
+    same_access,
+)
 
 RULES = ("on", "off", "~a*", "~B", "%R~c", "&ch", "+get", "-set", "+@read", "-@all", "+@all", "(~x +get)", "resetkeys")
 
@@ -73,3 +77,26 @@ def test_a_right_more_is_a_difference(rules: list[str], right: str) -> None:
     text = " ".join(rules)
     assert not same_access(text, f"{text} {right}")
     assert not same_access(f"{text} {right}", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("on nonsense", [2]),
+        ("nonsense", [1]),
+        ("on ~* +@all,-@dangerous", []),  # AWS is asked
+        ("on ~* read +@all get", [3, 5]),
+        ("on * +@all", [2]),
+        ("on ~* + - +@ -@ +@@all", [3, 4, 5, 6, 7]),
+        ("on %X~a %~a %a", [2, 3, 4]),
+        ("on (~a nonsense) +get", [2]),
+        ("on ~* +get|set -config|set +@a-category-that-is-yet-to-come +module.command", []),
+        ("on db=0,1 alldbs resetdbs ~* +@all", []),
+        ("ON AllKeys +GET %rw~a %R~b &ch ( +get ~x)", []),
+        ("on ~ &", []),  # the engine takes an empty pattern
+        (f"off {' '.join(RULES)}", []),
+        ("on ~* &* +@all", []),
+    ],
+)
+def test_what_can_be_no_rule(text: str, numbers: list[int]) -> None:
+    assert not_rules(text) == numbers
