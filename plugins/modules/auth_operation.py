@@ -549,6 +549,12 @@ outcomes:
       type: str
       returned: always
       sample: the API, the answers of 2 of 2 nodes, the record in its tags
+    verified_nodes:
+      description:
+        - How many nodes there are, each of which was seen to accept one token alone at the end.
+        - V(0) where that was not verified, as after steps that end otherwise, or where no node can be reached.
+      type: int
+      returned: always
     nodes_reachable:
       description: Whether a node answered, so that steps can be verified there.
       type: bool

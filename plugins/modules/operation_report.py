@@ -51,6 +51,5 @@ msg:
   type: list
   elements: str
   sample:
-    - "sessions: current state: required (the token in AWSCURRENT), initial state: required (the token in AWSCURRENT)
-      (stage, rotate, verify_both, promote, client_cutover, set, verify_new_only)."
+    - "sessions: token rotated; 2 of 2 nodes accept only the new token (4 min 12 s)."
 """

@@ -68,6 +68,7 @@ FIELDS = {
     "completed": "completed_steps",
     "cutover": "cutover_stage",
     "line": "line",
+    "verified": "verified_nodes",
     # a step
     "name": "step",
     "duration": "duration",
@@ -131,6 +132,8 @@ ENTRY = shape(
     completed="list",
     cutover="NoneType",
     line="str",
+    duration="float",
+    verified="int",
     **{"planned calls": "list"},
 )
 STEP = shape(name="str", changed="bool", failed="bool", duration="float")

@@ -333,7 +333,7 @@ class TestRoles:
             accept_open_access=True,
         )
         assert ran.succeeded, ran.output
-        assert "carts: current state: open" in ran.told()
+        assert "carts: access control disabled; current state: open" in ran.told()
         assert "carts: not deleted: the user carts-leaving is also in the user group orders-users" in ran.text
         active(emulator)
         assert user_groups(emulator) == {"orders-users": ["carts-leaving"]}

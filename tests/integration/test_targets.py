@@ -259,7 +259,7 @@ def test_a_list_over_two_regions(fleet: Emulator) -> None:
     assert not [call for call in fleet.calls(mutating="true") if call["action"] == "ModifyReplicationGroup"]
     ran = run_list(fleet, "rotate_token", soak=0)
     assert ran.succeeded, ran.output
-    assert all(said(ran).count(f"{group}: current state: required") for dummy, group in GROUPS)
+    assert all(said(ran).count(f"{group}: token rotated; ") for dummy, group in GROUPS)
     arrived(fleet, HERE, THERE)
     again = run_list(fleet, "rotate_token", soak=0)
     assert again.succeeded, again.output
@@ -291,7 +291,7 @@ def test_a_region_that_fails_is_reported_beside_the_others(fleet: Emulator, tmp_
         said(ran).count(f"{group}: elasticache:DescribeReplicationGroups was refused in {HERE}")
         for group in FLEET[HERE]
     )
-    assert "mike: current state: required" in said(ran)
+    assert "mike: token rotated; " in said(ran)
     arrived(fleet, THERE)
     kept = {
         (one["region"], one["replication_group_id"]): one["outcome"]

@@ -26,7 +26,8 @@ class GroupRun(Planned):
     ``step_results``: what each step came to, as the module of its own would return it. ``initial_state``: its state
     when it was planned for; its current state is what was seen after the last call. ``overtaken``: somebody else has
     changed it since, and the rest is to be planned anew; ``earlier``: the steps that were made before that.
-    ``common``: the error, where it is one that concerns no single group.
+    ``common``: the error, where it is one that concerns no single group. ``verified_nodes``: how many nodes accept one
+    token alone, as each of them was seen to at the end.
     """
 
     completed_steps: list[Step] = field(default_factory=list)
@@ -35,6 +36,7 @@ class GroupRun(Planned):
     overtaken: bool = False
     earlier: tuple[Step, ...] = ()
     common: AuthError | None = None
+    verified_nodes: int = 0
 
     def __post_init__(self) -> None:
         self.initial_state, self.after = self.initial_state or self.current_state, None
@@ -65,6 +67,7 @@ class GroupRun(Planned):
             "cutover_stage": self.cutover.value if self.cutover else None,
             "remaining_steps": [step.value for step in self.remaining_steps],
             "step_results": self.step_results,
+            "verified_nodes": self.verified_nodes,
         }
 
     def through(self, step: Step, told: Outcome | None = None) -> None:

@@ -19,6 +19,18 @@ _OF_STEP = ("step", "changed", "failed", "duration", "called_at", "done_at")
 _EXPOSING = ("migrate_rbac_to_auth", "rollback_token")
 
 
+#: What an operation has come to once no step remains, and what the nodes then accept alone.
+_ACHIEVED = {
+    "rotate_token": ("token rotated", "the new token"),
+    "enable_auth": ("AUTH enabled", "the token"),
+    "enable_tls": ("encryption in transit enabled", ""),
+    "migrate_rbac_to_auth": ("migrated from user groups to AUTH", "the token"),
+    "migrate_auth_to_rbac": ("migrated from AUTH to user groups", ""),
+    "disable_access_control": ("access control disabled", ""),
+    "rollback_token": ("token rolled back", "the earlier token"),
+}
+
+
 def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Report | None = None) -> Report:
     """Return the report of a group from the module's outcome for it.
 
@@ -32,6 +44,8 @@ def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Repo
     report["cutover_stage"] = outcome.get("cutover_stage")
     report["changed"] = report["changed"] or bool(outcome.get("changed"))
     report["failed"] = bool(outcome.get("failed"))
+    report["verified_nodes"] = outcome.get("verified_nodes") or 0
+    report["duration"] = round(report.get("duration", 0.0) + (outcome.get("duration") or 0.0), 3)
     report["step_results"] = list(report["step_results"])
     for change in outcome.get("step_results") or ():
         report["step_results"].append({name: change[name] for name in _OF_STEP if change.get(name) is not None})
@@ -41,7 +55,7 @@ def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Repo
     report["current_state"] = outcome.get("current_state") or report.get("current_state", "")
     if report["failed"] or outcome.get("changed") or before is None:
         report["msg"] = for_role(str(outcome.get("msg") or ""), operation)
-    report["line"] = _line(key, report)
+    report["line"] = _line(key, report, operation)
     return report
 
 
@@ -64,6 +78,7 @@ def _begun(outcome: Mapping[str, Any], operation: str) -> Report:
         "completed_steps": [],
         "api_calls": [],
         "step_results": [],
+        "duration": 0.0,
         **since,
     }
 
@@ -78,18 +93,35 @@ def _expose(report: Report, change: Mapping[str, Any]) -> None:
         report["exposure_seconds"] = round(closed_at - report["open_since"], 1)
 
 
-def _line(key: str, report: Report) -> str:
+def _line(key: str, report: Report, operation: str) -> str:
+    """Return what was achieved, in a line."""
     if report["failed"]:
         return str(report["msg"])
     exposure = report.get("exposure_seconds")
-    told = f" Unauthenticated access was allowed for {exposure:g} s." if exposure is not None else ""
+    more = f" Unauthenticated access was allowed for {exposure:g} s." if exposure is not None else ""
     if not report["api_calls"]:
-        return (report["msg"] or f"{key}: nothing to do.") + told
+        return (report["msg"] or f"{key}: nothing to do.") + more
     if report["users"] and set(REMOVING_USER_GROUPS) & set(report["completed_steps"]):
-        told += f" These users have stopped working: {', '.join(report['users'])}."
-    made = ", ".join(report["completed_steps"])
-    initial, current = report["initial_state"], report["current_state"] or report["initial_state"]
-    return f"{key}: current state: {current}, initial state: {initial} ({made}).{told}"
+        more += f" These users have stopped working: {', '.join(report['users'])}."
+    achieved, accepted = _ACHIEVED[operation]
+    seen = f"current state: {report['current_state'] or report['initial_state']}"
+    if report["cutover_stage"]:
+        achieved = f"stopped at {report['cutover_stage']}"
+    elif set(report["completed_steps"]) == {"update_record"}:
+        achieved = "record brought up to date"
+    elif accepted and report["verified_nodes"]:
+        nodes = f"{report['verified_nodes']} of {report['verified_nodes']} nodes"
+        seen = f"{'1 of 1 node accepts' if report['verified_nodes'] == 1 else f'{nodes} accept'} only {accepted}"
+    return f"{key}: {achieved}; {seen} ({_time(report['duration'])}).{more}"
+
+
+def _time(seconds: float) -> str:
+    """Return a duration in words."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def unended(key: str, progress: Mapping[str, Any], before: Report | None = None) -> Report:

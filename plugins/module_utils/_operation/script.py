@@ -438,15 +438,16 @@ class _Steps:
             return
         expected = _expected(self.services.request.operation, step, group.kept)
         give_up = time.monotonic() + _NODES_GRACE
-        # A run that goes on from another one's plan has not looked at the group itself.
         answers = (group.seen.answers if group.seen else ()) or self._ask()
         while (doubt := _doubt(group, answers, expected)) and time.monotonic() < give_up:
             self.clients.pause(_NODES_PAUSE)
             answers = self._ask()
         if doubt:
             group.fail_at(step, doubt)
-        else:
-            group.through(step)
+            return
+        if step is Step.VERIFY_NEW_ONLY:
+            group.verified_nodes = len(answers)
+        group.through(step)
 
     def _ask(self) -> tuple[NodeAnswer, ...]:
         group = self.group

@@ -81,7 +81,8 @@ def test_what_was_done_is_reported_with_before_and_after() -> None:
             "rotate", "promote", planned_calls=calls, changes=changes, initial_state=REQUIRED, current_state=ROTATING
         )
     )
-    assert report["line"] == f"one: current state: {ROTATING}, initial state: {REQUIRED} (rotate, promote)."
+    assert report["line"] == f"one: token rotated; current state: {ROTATING} (0 s)."
+    assert (report["initial_state"], report["current_state"]) == (REQUIRED, ROTATING)
     assert report["changed"] is True
     assert report["api_calls"] == ["Do-rotate", "Do-promote"]
     assert report["planned_calls"] == ["elasticache:ModifyReplicationGroup", "secretsmanager:UpdateSecretVersionStage"]
@@ -93,10 +94,62 @@ def test_what_was_done_is_reported_with_before_and_after() -> None:
     assert not {"open_since", "exposure_seconds"} & set(report)
 
 
+@pytest.mark.parametrize(
+    ("operation", "members", "line"),
+    [
+        (
+            "rotate_token",
+            {"verified_nodes": 2, "duration": 252.4},
+            "token rotated; 2 of 2 nodes accept only the new token (4 min 12 s)",
+        ),
+        (
+            "enable_auth",
+            {"verified_nodes": 1, "duration": 59.6},
+            "AUTH enabled; 1 of 1 node accepts only the token (1 min 0 s)",
+        ),
+        (
+            "rollback_token",
+            {"verified_nodes": 3, "duration": 7290.0},
+            "token rolled back; 3 of 3 nodes accept only the earlier token (2 h 1 min)",
+        ),
+        (
+            "enable_tls",
+            {"current_state": "encryption in transit required"},
+            "encryption in transit enabled; current state: encryption in transit required (0 s)",
+        ),
+        (
+            "migrate_auth_to_rbac",
+            {"current_state": "rbac (own)"},
+            "migrated from AUTH to user groups; current state: rbac (own) (0 s)",
+        ),
+        (
+            "migrate_rbac_to_auth",
+            {"verified_nodes": 2},
+            "migrated from user groups to AUTH; 2 of 2 nodes accept only the token (0 s)",
+        ),
+        ("disable_access_control", {}, "access control disabled; current state: open (0 s)"),
+        (
+            "rotate_token",
+            {"verified_nodes": 2, "made": ["update_record"]},
+            "record brought up to date; current state: open (0 s)",
+        ),
+    ],
+)
+def test_the_line_says_what_was_achieved(operation: str, members: dict[str, Any], line: str) -> None:
+    made = members.pop("made", ["rotate", "set"])
+    assert told(outcome(*made, **members), operation=operation)["line"] == f"one: {line}."
+
+
+def test_the_time_is_that_of_all_stages() -> None:
+    report = told(stopped("rotate", duration=61.0), outcome("set", duration=70.0, verified_nodes=2))
+    assert report["line"] == "one: token rotated; 2 of 2 nodes accept only the new token (2 min 11 s)."
+    assert (report["duration"], report["verified_nodes"]) == (131.0, 2)
+
+
 def test_only_what_was_made_is_reported_as_made() -> None:
     """The rest of the plan is still to come."""
     report = told(stopped("stage", "rotate"))
-    assert report["line"].endswith("(stage, rotate).")
+    assert report["line"] == "one: stopped at client_cutover; current state: open (0 s)."
     assert report["planned_steps"] == ["stage", "rotate", "client_cutover", "set"]
     assert (report["completed_steps"], report["cutover_stage"]) == (["stage", "rotate"], "client_cutover")
 
@@ -164,7 +217,7 @@ def test_a_second_call_goes_on_from_the_first() -> None:
     assert report["planned_steps"] == ["stage", "rotate", "client_cutover", "set"]
     # The tasks made the client cutover.
     assert report["completed_steps"] == ["stage", "rotate", "client_cutover", "set"]
-    assert report["line"].endswith("(stage, rotate, client_cutover, set).")
+    assert report["line"] == f"one: token rotated; current state: {REQUIRED} (0 s)."
     assert [step["step"] for step in report["step_results"]] == ["rotate", "set"]
     assert report["api_calls"] == ["Do-stage", "Do-rotate", "Do-set"]
     assert report["cutover_stage"] is None
