@@ -49,9 +49,22 @@ def test_one_that_is_left_there(emulator: Emulator) -> None:
 
 def test_a_version_without_a_token(emulator: Emulator) -> None:
     version = stage(emulator, EMPTY)
-    told = plan(emulator)
+    told = plan(emulator, operation="enable_auth")
     assert "staged" not in told.msg
     assert [one for one in told.warnings if f"is on the version {version}, which holds no token" in one]
+    refused = plan(emulator)
+    assert refused.failed
+    assert f"is on the version {version}, which holds no token" in refused.msg
+
+
+def test_a_version_without_a_token_where_there_is_no_plan(emulator: Emulator) -> None:
+    """RotateSecret with a function leaves that, and the function may have called ROTATE: it is why nothing is known."""
+    version = stage(emulator, EMPTY)
+    told = plan(emulator, probe="never")
+    assert told.failed
+    assert "what the group accepts is not known" in told.msg
+    assert f"is on the version {version}, which holds no token. Another tool may have begun to rotate it" in told.msg
+    assert not [one for one in told.warnings if "which holds no token" in one]
 
 
 def test_nothing_is_said_of_what_was_not_there(emulator: Emulator) -> None:

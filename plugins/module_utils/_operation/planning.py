@@ -127,8 +127,10 @@ def plan_groups(
             around = _Around(others, answers.get(key, ()), user_ids[key], secret_key, clients.region)
             settings[key] = _plan(request, planned[key], observation, stored, around)
             _check(planned[key].step_plan, observation.group, versions)
+            if words := _other_tool(stored):
+                planned[key].warnings.append(f"{key}: {words}")
         except AuthError as error:
-            _refuse(planned[key], error)
+            _refuse(planned[key], AuthError(" ".join(filter(None, (str(error), _other_tool(stored))))))
     _plan_calls(clients, request, planned, settings, user_ids)
     for one_planned in planned.values():
         put_into_words(request, one_planned)
@@ -222,6 +224,19 @@ def _answers(
 # --- Planning -------------------------------------------------------------------------------------------------------
 
 
+def _other_tool(kept: Kept) -> str:
+    """Say that a version without a token is staged, and who may have done so; empty where there is none.
+
+    It matters where there is no plan, too: what the other tool has called may be why.
+    """
+    if not kept.holds_none:
+        return ""
+    return (
+        f"AWSPENDING of the secret {kept.store.name} is on the version {one_line(kept.staged, _ID_SHOWN)}, which holds "
+        "no token. Another tool may have begun to rotate it: find out which, and have one of them do it."
+    )
+
+
 def _refuse(group: Planned, error: AuthError) -> None:
     group.error, group.step_plan, group.planned_calls = str(error), StepPlan(), []
 
@@ -304,12 +319,6 @@ def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: 
     if Step.USERS in planned.step_plan.steps:
         check_users(request.operation, group, around.ids, around.others)
     planned.staged = staged_in_words(kept, planned.step_plan, states)
-    if kept.holds_none:
-        version = one_line(kept.staged, _ID_SHOWN)
-        planned.warnings.append(
-            f"{group.id}: AWSPENDING of the secret {kept.store.name} is on the version {version}, which holds no "
-            "token. Another tool may have begun to rotate it: find out which, and have one of them do it."
-        )
     creation = Creation() if request.create_secret else None
     secret = kept.secret if kept.exists else None
     calls = secret_calls(
