@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         try:
             why = operation.prepare()
         except AuthError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         if why:
             return result | operation.stopped(why)
         arguments = operation.arguments

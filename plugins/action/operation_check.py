@@ -31,5 +31,5 @@ class ActionModule(ActionBase):
         try:
             checked = RoleCheck(self, role, task_vars or {}).check()
         except AuthError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return result | {"changed": False, **asdict(checked)}

@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"run_file: {self._task.args.get('run_file')} can't be read: {error}. It is what auth_operation "
                 "returned."
-            ) from error
+            ) from None
         if not reports:
             return result | {"changed": False, "skipped": True, "msg": "There is no replication group."}
         return result | {

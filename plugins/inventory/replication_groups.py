@@ -276,7 +276,7 @@ class InventoryModule(AWSInventoryBase):
             selection = parse_selection(self.get_option("filters"), self.get_option("exclude_filters"))
             facts, failures = self._look(path, cache, selection)
         except AuthError as error:
-            raise AnsibleParserError(str(error)) from error
+            raise AnsibleParserError(str(error)) from None
         self._populate(facts, failures, selection)
 
     def _check_options(self, config: Mapping[str, Any]) -> None:
@@ -397,7 +397,7 @@ class InventoryModule(AWSInventoryBase):
         try:
             name = self._compose(template, variables)
         except Exception as error:
-            raise AnsibleParserError(f"hostname: {template} can't name {facts['arn']}: {error}") from error
+            raise AnsibleParserError(f"hostname: {template} can't name {facts['arn']}: {error}") from None
         if not isinstance(name, str) or not name.strip():
             raise AnsibleParserError(f"hostname: {template} gives no name for {facts['arn']}, but {name!r}.")
         return _NOT_IN_NAMES.sub("_", name.strip())

@@ -61,7 +61,7 @@ class LookupModule(LookupBase):
             (path,) = terms
             reports = reports_in_file(path, str(known["inventory_hostname"]), known)
         except (OSError, ValueError) as error:
-            raise AnsibleLookupError(f"{terms} is no run file that can be read: {error}") from error
+            raise AnsibleLookupError(f"{terms} is no run file that can be read: {error}") from None
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
         for report in reports:
             if not report.get("cutover_stage") or report["failed"]:

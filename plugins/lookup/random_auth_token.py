@@ -60,4 +60,4 @@ class LookupModule(LookupBase):
         try:
             return [generate(self.get_option("length"))]
         except ValueError as error:
-            raise AnsibleLookupError(f"random_auth_token: {error}; set length to something between") from error
+            raise AnsibleLookupError(f"random_auth_token: {error}; set length to something between") from None

@@ -59,7 +59,7 @@ def check_written(name: str, path: str) -> None:
         raise AuthError(
             f"{name}: {path} can't be written: {error.strerror}. {_UNTOUCHED} Name a file in a folder that "
             "you may write to."
-        ) from error
+        ) from None
 
 
 def check_authorities(name: str, path: str) -> None:
@@ -70,7 +70,7 @@ def check_authorities(name: str, path: str) -> None:
         raise AuthError(
             f"{name}: {path} holds no certificates to trust: {error}. {_UNTOUCHED} Name a PEM file with the "
             "certificates of the authorities, or leave it out."
-        ) from error
+        ) from None
 
 
 def check_tasks(name: str, path: str, load: Callable[[str], Any], parse: Callable[[Mapping[str, Any]], Any]) -> None:
@@ -92,7 +92,7 @@ def check_tasks(name: str, path: str, load: Callable[[str], Any], parse: Callabl
     try:
         entries = load(path)
     except (AnsibleError, OSError, UnicodeError) as error:
-        raise refuse(f"it can't be read: {_plain(error)}") from error
+        raise refuse(f"it can't be read: {_plain(error)}") from None
     if not isinstance(entries, list) or not entries:
         raise refuse("it has no list of tasks in it")
     for entry in entries:
@@ -104,7 +104,7 @@ def check_tasks(name: str, path: str, load: Callable[[str], Any], parse: Callabl
         try:
             parse(task)
         except (AnsibleError, AttributeError, TypeError) as error:
-            raise refuse(f"a task in it can't be run: {_plain(error)}") from error
+            raise refuse(f"a task in it can't be run: {_plain(error)}") from None
 
 
 def _single(entries: list[Any]) -> Iterator[Mapping[str, Any]]:

@@ -28,7 +28,7 @@ def strong_auth_token(value: Any, recent: str | Iterable[str] = ()) -> bool:
         others = [recent] if isinstance(recent, str) else list(recent)
         return valid_auth_token(value) and not advice_violations(value, others)
     except MissingDictionaryError as error:
-        raise AnsibleFilterError(f"strong_auth_token: {error}") from error
+        raise AnsibleFilterError(f"strong_auth_token: {error}") from None
 
 
 class TestModule:
