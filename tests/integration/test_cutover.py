@@ -183,3 +183,23 @@ def test_none_is_put_on_record_where_clients_need_no_time(emulator: Emulator) ->
     begun = len(emulator.calls(action="AddTagsToResource"))
     assert not rotate(emulator, soak=0).failed
     assert len(emulator.calls(action="AddTagsToResource")) == begun + 3
+
+
+@pytest.mark.parametrize(
+    ("operation", "more"),
+    [("rollback_token", {"accept_open_window": True}), ("migrate_auth_to_rbac", {})],
+)
+def test_what_keeps_both_tokens_accepted_does_not_wait(
+    emulator: Emulator, operation: str, more: dict[str, Any]
+) -> None:
+    """A rollback is for an emergency; its clients go the other way, and user groups accept both tokens meanwhile."""
+    until = cut_off(emulator, LONG)
+    options = {"operation": operation, "user_group_id": "sessions-both", "user_id": "sessions-both-default", **more}
+    told = rotate(emulator, check=True, soak=0, **options).of(GROUP)
+    assert told["cutover_until"] is None
+    assert "is waited for" not in told["msg"]
+    ended = rotate(emulator, soak=0, **options).of(GROUP)
+    assert not ended["failed"], ended["msg"]
+    assert time.time() < until
+    assert len(emulator.calls(action="CreateUser")) == 1
+    assert slots(emulator) == ([A] if operation == "rollback_token" else [])

@@ -224,6 +224,17 @@ def _answers(
 # --- Planning -------------------------------------------------------------------------------------------------------
 
 
+def _waits_for_cutover(step_plan: StepPlan) -> bool:
+    """Whether SET waits for the end of a client cutover on record. A change before SET writes another record.
+
+    Where that is ATTACH, clients are accepted with either token until SET, and get time for the one that it takes.
+    """
+    if Step.SET not in step_plan.steps:
+        return False
+    before = step_plan.steps[: step_plan.steps.index(Step.SET)]
+    return not {Step.ROTATE, Step.ROTATE_CURRENT, Step.ATTACH} & set(before)
+
+
 def _other_tool(kept: Kept) -> str:
     """Say that a version without a token is staged, and who may have done so; empty where there is none.
 
@@ -314,7 +325,7 @@ def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: 
     check_shared(request.operation, planned.step_plan, group.id, shared)
     if request.operation is not Operation.MIGRATE_AUTH_TO_RBAC:
         planned.step_plan = _staying(planned.step_plan, shared)
-    if Step.SET in planned.step_plan.steps and seen.cutover_until > time.time():
+    if _waits_for_cutover(planned.step_plan) and seen.cutover_until > time.time():
         planned.cutover_until = seen.cutover_until
     if Step.USERS in planned.step_plan.steps:
         check_users(request.operation, group, around.ids, around.others)
