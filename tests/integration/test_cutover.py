@@ -203,3 +203,24 @@ def test_what_keeps_both_tokens_accepted_does_not_wait(
     assert time.time() < until
     assert len(emulator.calls(action="CreateUser")) == 1
     assert slots(emulator) == ([A] if operation == "rollback_token" else [])
+
+
+def test_an_older_record_that_is_written_late(emulator: Emulator) -> None:
+    """As by a run that was stopped in AddTagsToResource while another one finished: it counts as drift."""
+    due_fleet(emulator, [GROUP], A)
+    rotate(emulator, force=True)
+    older = emulator.group(GROUP)["tags"][record.TAG_KEY]
+    rotate(emulator, force=True)
+    client = emulator.client("elasticache")
+    (group,) = client.describe_replication_groups(ReplicationGroupId=GROUP)["ReplicationGroups"]
+    client.add_tags_to_resource(ResourceName=group["ARN"], Tags=[{"Key": record.TAG_KEY, "Value": older}])
+    told = rotate(emulator, force=True).of(GROUP)
+    assert told["failed"]
+    assert told["drift"]
+    assert "(drift)" in told["msg"]
+    assert "name the state in assume_state" in told["msg"]
+    assert len(slots(emulator)) == 1
+    ended = rotate(emulator, force=True, assume_state="required")
+    assert not ended.of(GROUP)["failed"], ended.msg
+    assert finished(emulator)
+    assert not rotate(emulator).of(GROUP)["drift"]
