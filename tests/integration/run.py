@@ -133,6 +133,7 @@ def run_playbook(
     ``arguments`` are further ones of ansible-playbook's, such as ``["--limit", "a"]``. ``working``: the folder to run
     it in, in the place of an empty one. With ``columns`` it prints to a terminal of that width, and ``output`` is what
     that got. ``steps``: what to do while it runs, once something is seen in the output or elsewhere.
+    ``cold``: it is started, and not forked off (:mod:`integration.warm`), as it always is with a ``PYTHONPATH``.
     Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="elasticache-auth-") as folder:
@@ -159,7 +160,7 @@ def run_playbook(
             timeout=timeout,
             columns=columns,
             steps=steps,
-            warm=not cold and core == cores.OWN,
+            warm=not cold and core == cores.OWN and "PYTHONPATH" not in (environment or {}),
         )
         lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     return PlaybookRun(
