@@ -117,7 +117,7 @@ class _Told:
             account = self._account
             if not account.groups:
                 return None
-            return Glance("through", account.groups, account.through, account.words(time.time()))
+            return Glance("done", account.groups, account.through, account.words(time.time()))
 
     def keep(self, operation: RoleOperation) -> float:
         """Have it written down; returns the seconds that took."""

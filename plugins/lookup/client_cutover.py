@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: client_cutover
 version_added: 0.1.0
-short_description: The replication groups of a host whose clients are to be moved now
+short_description: (internal) The replication groups of a host whose clients are to be moved now
 description:
   - Internal. The roles of this collection pass what it returns to the tasks that move clients.
 author:

@@ -6,9 +6,10 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: audit_look
 version_added: 0.1.0
-short_description: Look at what an audit needs to know, in several regions and accounts at once
+short_description: (internal) Gather what an audit needs, in several regions and accounts at once
 description:
-  - Internal. The role P(elasticache.auth.audit#role) uses it for what the inventory does not tell.
+  - Internal. The role P(elasticache.auth.audit#role) uses it for what the inventory does not have; it may change in any
+    release. Gather facts with M(elasticache.auth.replication_group_info) and M(elasticache.auth.user_info) instead.
   - Finds replication groups and serverless caches, asks the nodes of groups whether they serve a client without a
     token, and lists the users of RBAC, in one call for any number of regions and accounts.
   - What can't be looked at does not fail it. RV(incomplete) lists it, and the rest is there.

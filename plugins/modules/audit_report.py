@@ -110,11 +110,6 @@ EXAMPLES = r"""
     html_path: /srv/reports/elasticache.html
     json_path: /srv/reports/elasticache.json
     fail_on: [open, optional, token_age>90]
-
-- name: Report on the hosts of the inventory plugin without a file
-  elasticache.auth.audit_report:
-    groups: "{{ groups.all | elasticache.auth.audit_facts(hostvars) }}"
-  register: audit
 """
 
 RETURN = r"""

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_check
 version_added: 0.1.0
-short_description: Refuse a play or variables that a role of this collection can't be run with
+short_description: (internal) Refuse a play or variables that a role of this collection can't be run with
 description:
   - Internal. The role P(elasticache.auth.audit#role) runs it first, before anything is looked at. The first call of
     M(elasticache.auth.auth_operation) by one of the other roles makes the same check.

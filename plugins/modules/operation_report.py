@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_report
 version_added: 0.1.0
-short_description: Report to each host the result of its replication groups in an operation
+short_description: (internal) Report to each host the result of its replication groups in an operation
 description:
   - Internal. The roles of this collection run it last, on each host.
   - A host reports the group that it stands for, by its name or its variable C(replication_group_id). One that stands

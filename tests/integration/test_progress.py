@@ -60,7 +60,7 @@ def logged(log: Path) -> Once:
 
     def seen() -> bool:
         text = log.read_text("utf-8") if log.exists() else ""
-        return bool(re.search(r"\| Go: \d of \d groups? through; .* \(\d+ s gone\)$", text, re.MULTILINE))
+        return bool(re.search(r"\| Go: \d of \d groups? done; .* \(\d+ s elapsed\)$", text, re.MULTILINE))
 
     return Once(seen)
 
@@ -88,7 +88,7 @@ def test_a_live_line_in_a_terminal(fleet: Emulator, tmp_path: Path) -> None:
     log = tmp_path / "log"
     alpha, bravo = FLEET[:2]
     fleet.faults(*({"kind": "pause", "action": "ModifyReplicationGroup", "id": group} for group in FLEET))
-    start, box, changing = r"\r\x1b\[\?7lthrough", r"\[#+\.+\]", "its"
+    start, box, changing = r"\r\x1b\[\?7ldone", r"\[#+\.+\]", "its"
     run = run_playbook(
         fleet,
         [play(GO)],
@@ -99,8 +99,8 @@ def test_a_live_line_in_a_terminal(fleet: Emulator, tmp_path: Path) -> None:
             Once(rf"{start} 0/3 [^\r]*; 1: {changing}", lambda: fleet.clear_faults(id=bravo)),
             Once(rf"{start} 0/3 [^\r]*; 2: {changing}", fleet.clear_faults),
             Once(rf"{start} 0/3 [^\r]*; 3: {changing}", lambda: fleet.release(alpha, keep=True)),
-            Once(rf"{start} 1/3 {box} \d+ s, about .* to go; 2 at ", lambda: fleet.release(bravo, keep=True)),
-            Once(rf"{start} 2/3 {box} \d+ s, about .* to go; 1 at "),
+            Once(rf"{start} 1/3 {box} \d+ s, about .* left; 2 at ", lambda: fleet.release(bravo, keep=True)),
+            Once(rf"{start} 2/3 {box} \d+ s, about .* left; 1 at "),
             logged(log),
             Once(lambda: True, fleet.release),
         ],
@@ -117,7 +117,7 @@ def test_a_live_line_in_a_terminal(fleet: Emulator, tmp_path: Path) -> None:
 
 
 def test_lines_where_there_is_no_terminal(fleet: Emulator) -> None:
-    told = Once(r"^Go: 0 of 3 groups through; .* \(\d+ s gone\)$", fleet.release)
+    told = Once(r"^Go: 0 of 3 groups done; .* \(\d+ s elapsed\)$", fleet.release)
     run = run_playbook(fleet, [play(GO)], environment=SEAT, steps=[told])
     assert run.succeeded, run.output
     assert "\r" not in run.output
@@ -149,7 +149,7 @@ def test_a_live_line_only_where_nothing_else_is_printed(
         extra_vars={"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
         environment={**SEAT, "ANSIBLE_LOG_PATH": str(tmp_path / "log")},
         columns=COLUMNS,
-        steps=[*[Once(r"\r\x1b\[\?7lthrough")] * live, logged(tmp_path / "log"), Once(lambda: True, fleet.release)],
+        steps=[*[Once(r"\r\x1b\[\?7ldone")] * live, logged(tmp_path / "log"), Once(lambda: True, fleet.release)],
     )
     assert run.succeeded, run.output
     assert bool(rewrites(run.output)) is live, run.output
@@ -166,7 +166,7 @@ def test_one_host_for_all(fleet: Emulator, tmp_path: Path) -> None:
         extra_vars={"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
         environment={**SEAT, "ANSIBLE_LOG_PATH": str(tmp_path / "log")},
         columns=COLUMNS,
-        steps=[Once(r"\r\x1b\[\?7lthrough"), logged(tmp_path / "log"), Once(lambda: True, fleet.release)],
+        steps=[Once(r"\r\x1b\[\?7ldone"), logged(tmp_path / "log"), Once(lambda: True, fleet.release)],
     )
     assert run.succeeded, run.output
     assert is_intact(run), screens(run.output)[-1]
@@ -180,7 +180,7 @@ def test_a_terminal_that_can_not_show_it(fleet: Emulator, environment: dict[str,
         columns=COLUMNS,
         environment={**SEAT, **environment},
         verbosity=verbosity,
-        steps=[Once(r"^Go: 0 of 3 groups through; .* \(\d+ s gone\)\r$", fleet.release)],
+        steps=[Once(r"^Go: 0 of 3 groups done; .* \(\d+ s elapsed\)\r$", fleet.release)],
     )
     assert run.succeeded, run.output
     assert rewrites(run.output) == 0
@@ -195,7 +195,7 @@ def test_a_task_that_fails(fleet: Emulator) -> None:
         "status": 403,
         "times": 999,
     }
-    seen = Once(r"\r\x1b\[\?7lthrough 0/3 [^\r]*; 3: its ", lambda: fleet.faults(fault))
+    seen = Once(r"\r\x1b\[\?7ldone 0/3 [^\r]*; 3: its ", lambda: fleet.faults(fault))
     run = run_playbook(fleet, [play(GO)], columns=COLUMNS, environment=SEAT, steps=[seen])
     assert not run.succeeded
     last = screens(run.output)[-1]

@@ -237,9 +237,9 @@ def test_progress_shows_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest
         account.read([line])
         said.append(account.line(json.loads(line)["at"]))
     assert (account.through, account.groups) == (len(FLEET), len(FLEET))
-    assert any("0 of 7 groups through; 7 to begin" in line for line in said)
+    assert any("0 of 7 groups done; 7 not started" in line for line in said)
     assert any(" at rotate" in line for line in said)
-    assert said[-1].startswith("7 of 7 groups through (")
+    assert said[-1].startswith("7 of 7 groups done (")
 
 
 # --- Cut off --------------------------------------------------------------------------------------------------------

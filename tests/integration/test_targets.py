@@ -224,9 +224,9 @@ def test_progress_shows_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest
     for line in path.read_text("utf-8").splitlines():
         account.read([line])
         said.append(account.line(json.loads(line)["at"]))
-    assert said[0].startswith("0 of 4 groups through; 4 to begin")
+    assert said[0].startswith("0 of 4 groups done; 4 not started")
     assert any(" at rotate" in line for line in said)
-    assert said[-1].startswith("4 of 4 groups through (")
+    assert said[-1].startswith("4 of 4 groups done (")
 
 
 # --- A list on localhost --------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ PLAYS: dict[str, list[dict[str, Any]]] = {
 
 def said(ran: PlaybookRun) -> tuple[int, str, dict[str, dict[str, int]], list[tuple[str, str, list[str], object]]]:
     """What came of a run, without what differs from run to run."""
-    output = re.sub(r".* groups? through; .*\n", "", ran.output)  # of what is under way, every second
+    output = re.sub(r".* groups? done; .*\n", "", ran.output)  # of what is under way, every second
     output = re.sub(r"[0-9.]+ (s|days)\b|/\S*/|\d{4}-\d\d-\d\dT[\d:.+]+|\d+\.\d+", "...", output)
     results = [(one.task, one.status, sorted(one.result), one.result.get("msg")) for one in ran.results]
     return ran.returncode, output, ran.recap, results

@@ -21,9 +21,9 @@ from .._secret.secret_ahead import GOALS
 ELASTICACHE, SECRETS_MANAGER = "elasticache", "secretsmanager"
 _WORDS = {
     Step.CLIENT_CUTOVER_TLS: "to connect with TLS",
-    Step.CLIENT_CUTOVER_USERS: "before user groups decide",
-    Step.CLIENT_CUTOVER_BEFORE: "before user groups stop to decide",
-    Step.CLIENT_CUTOVER: "to take what is current",
+    Step.CLIENT_CUTOVER_USERS: "before the user groups are attached",
+    Step.CLIENT_CUTOVER_BEFORE: "before the user groups are removed",
+    Step.CLIENT_CUTOVER: "to what is in AWSCURRENT",
 }
 
 

@@ -148,27 +148,27 @@ class Account:
 
         ``now``: seconds since 1970.
         """
-        left, gone = self._left(now), _words(now - self.began_at)
-        words = [gone if left is None else f"{gone}, about {_words(left)} to go", *self._where()]
+        left, elapsed = self._left(now), _words(now - self.began_at)
+        words = [elapsed if left is None else f"{elapsed}, about {_words(left)} left", *self._where()]
         if self._failed:
             words.append(f"{self._failed} failed so far")
         return (*words, *self._lacks(now, "slowest {}, {:.0f} s"))
 
     def line(self, now: float) -> str:
-        """Return one line: how many are through, where the rest is and what it lacks, the slowest, the time left.
+        """Return one line: how many are done, where the rest is and what it waits for, the slowest, the time left.
 
         ``now``: seconds since 1970.
         """
         if not self.groups:
             return ""
-        parts = [f"{self.through} of {self.groups} group{'s' * (self.groups != 1)} through", *self._where()]
+        parts = [f"{self.through} of {self.groups} group{'s' * (self.groups != 1)} done", *self._where()]
         parts += self._lacks(now, "the slowest is {}, {:.0f} s")
         left = self._left(now)
         if left is not None:
-            parts.append(f"about {_words(left)} to go")
+            parts.append(f"about {_words(left)} left")
         if self._failed:
             parts.append(f"{self._failed} failed so far")
-        return f"{'; '.join(parts)} ({_words(now - self.began_at)} gone)"
+        return f"{'; '.join(parts)} ({_words(now - self.began_at)} elapsed)"
 
     @property
     def _failed(self) -> int:
@@ -179,8 +179,8 @@ class Account:
         under_way = [group for group in self._groups.values() if not group.ended]
         under_way.sort(key=lambda group: group.steps - group.made)
         at = collections.Counter(f"at {group.step}" for group in under_way)
-        if to_begin := self.groups - len(self._groups):
-            at["to begin"] = to_begin
+        if not_started := self.groups - len(self._groups):
+            at["not started"] = not_started
         return [", ".join(f"{groups} {name}" for name, groups in at.items())] if at else []
 
     def _lacks(self, now: float, slowest: str) -> list[str]:

@@ -44,16 +44,16 @@ def test_nothing_is_said_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("events", "line"),
     [
-        ([targets(10)], "0 of 10 groups through; 10 to begin (30 s gone)"),
-        ([targets(1)], "0 of 1 group through; 1 to begin (30 s gone)"),
+        ([targets(10)], "0 of 10 groups done; 10 not started (30 s elapsed)"),
+        ([targets(1)], "0 of 1 group done; 1 not started (30 s elapsed)"),
         (
             [targets(3), step(110, "a", "rotate", 4), step(110, "b", "rotate", 4)],
-            "0 of 3 groups through; 2 at rotate, 1 to begin (30 s gone)",
+            "0 of 3 groups done; 2 at rotate, 1 not started (30 s elapsed)",
         ),
         # What has fewest steps left comes first, and one step of four of a third of the groups took ten seconds.
         (
             [targets(3), step(110, "a", "rotate", 4), step(112, "b", "rotate", 4), step(120, "a", "set", 3)],
-            "0 of 3 groups through; 1 at set, 1 at rotate, 1 to begin; about 4 min to go (30 s gone)",
+            "0 of 3 groups done; 1 at set, 1 at rotate, 1 not started; about 4 min left (30 s elapsed)",
         ),
         (
             [
@@ -64,19 +64,19 @@ def test_nothing_is_said_of_nothing() -> None:
                 waiting(120, a="its status is modifying", b="its token is ROTATING"),
             ],
             (
-                "0 of 2 groups through; 2 at rotate; 1: its status is modifying; 1: its token is ROTATING; "
-                "the slowest is a, 18 s (30 s gone)"
+                "0 of 2 groups done; 2 at rotate; 1: its status is modifying; 1: its token is ROTATING; "
+                "the slowest is a, 18 s (30 s elapsed)"
             ),
         ),
         (
             [targets(2), step(110, "a", "rotate", 1), waiting(112, a="x"), step(114, "a", "set", 1), end(120, "b")],
-            "1 of 2 groups through; 1 at set; about 7 s to go (30 s gone)",
+            "1 of 2 groups done; 1 at set; about 7 s left (30 s elapsed)",
         ),
         (
             [targets(2, 2), step(110, "a", "set", 1), end(120, "a", failed=True), end(120, "a", region=1)],
-            "2 of 4 groups through; 2 to begin; about 20 s to go; 1 failed so far (30 s gone)",
+            "2 of 4 groups done; 2 not started; about 20 s left; 1 failed so far (30 s elapsed)",
         ),
-        ([targets(1), step(110, "a", "set", 1), end(120, "a")], "1 of 1 group through (30 s gone)"),
+        ([targets(1), step(110, "a", "set", 1), end(120, "a")], "1 of 1 group done (30 s elapsed)"),
     ],
 )
 def test_line(events: list[Event], line: str) -> None:
@@ -93,8 +93,8 @@ def test_what_a_live_line_is_made_of() -> None:
     )
     assert (account.through, account.groups) == (1, 4)
     assert account.words(130.0) == (
-        "30 s, about 60 s to go",
-        "1 at set, 1 at rotate, 1 to begin",
+        "30 s, about 60 s left",
+        "1 at set, 1 at rotate, 1 not started",
         "1 failed so far",
         "1: its token is ROTATING",
         "slowest b, 10 s",
@@ -104,7 +104,7 @@ def test_what_a_live_line_is_made_of() -> None:
 def test_lines_that_make_no_sense_are_passed_over() -> None:
     account = account_of(targets(2))
     account.read(['{"at": 1, "st', "[]", "null", '{"at": "x", "step": "set"}', '{"at": 5, "region": 0, "step": "set"}'])
-    assert account.line(130.0) == "0 of 2 groups through; 2 to begin (30 s gone)"
+    assert account.line(130.0) == "0 of 2 groups done; 2 not started (30 s elapsed)"
 
 
 def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
         written.ends(1, "a", failed=True)
         account.read(reading)
     words = account.words(account.told_at)
-    assert words[1:4] == ("1 at rotate, 1 to begin", "1 failed so far", "1: its token is ROTATING")
+    assert words[1:4] == ("1 at rotate, 1 not started", "1 failed so far", "1: its token is ROTATING")
 
 
 def test_waiting_is_written_now_and_then_only(tmp_path: Path) -> None:

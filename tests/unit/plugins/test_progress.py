@@ -26,7 +26,7 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._progress import 
     live_line,
 )
 
-WORDS = ("95 s, about 40 s to go", "366: its token is ROTATING", "slowest sessions, 12 s")
+WORDS = ("95 s, about 40 s left", "366: its token is ROTATING", "slowest sessions, 12 s")
 SOME = Glance("rotate", 1000, 634, WORDS)
 
 
@@ -56,12 +56,12 @@ def test_bar(through: int, groups: int, drawn: str) -> None:
             200,
             (
                 "rotate 634/1000 [###################...........] "
-                "95 s, about 40 s to go; 366: its token is ROTATING; slowest sessions, 12 s"
+                "95 s, about 40 s left; 366: its token is ROTATING; slowest sessions, 12 s"
             ),
         ),
-        (80, "rotate 634/1000 [##########......] 95 s, about 40 s to go; 366: its token is..."),
+        (80, "rotate 634/1000 [##########......] 95 s, about 40 s left; 366: its token is ..."),
         (40, "rotate 634/1000 [#####...] 95 s, abo..."),
-        (39, "rotate 634/1000 95 s, about 40 s to..."),
+        (39, "rotate 634/1000 95 s, about 40 s le..."),
         (12, "rotate 6..."),
         (4, "rot"),
         (1, ""),
