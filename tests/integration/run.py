@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from conftest import Emulator
 
 HERE = Path(__file__).resolve().parent
+#: Environment variables that count when Python or Ansible begins: a fork that has both already would ignore them.
+_READ_ONCE = {"PYTHONPATH", "ANSIBLE_LOG_PATH"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ def run_playbook(
     ``arguments`` are further ones of ansible-playbook's, such as ``["--limit", "a"]``. ``working``: the folder to run
     it in, in the place of an empty one. With ``columns`` it prints to a terminal of that width, and ``output`` is what
     that got. ``steps``: what to do while it runs, once something is seen in the output or elsewhere.
-    ``cold``: it is started, and not forked off (:mod:`integration.warm`), as it always is with a ``PYTHONPATH``.
+    ``cold``: it is started, and not forked off (:mod:`integration.warm`), as it always is with a variable that is
+    read once, when Python or Ansible begins.
     Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="elasticache-auth-") as folder:
@@ -160,7 +163,7 @@ def run_playbook(
             timeout=timeout,
             columns=columns,
             steps=steps,
-            warm=not cold and core == cores.OWN and "PYTHONPATH" not in (environment or {}),
+            warm=not cold and core == cores.OWN and not _READ_ONCE & set(environment or {}),
         )
         lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     return PlaybookRun(
