@@ -23,6 +23,8 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import 
 #: What one host's call takes for all hosts of a wave. Where hosts differ, it would be that of whichever host makes the
 #: call, which may be another one after the tasks for clients.
 _ONE_FOR_ALL = (*files.WRITTEN, "phase", "soak", "max_fail_percentage")
+#: So much is shown of two values, whose difference may be at their end, as with paths.
+_MAX_PATH = 500
 _NONE = object()
 #: The role that takes the whole inventory also where its play is on localhost.
 _TAKES_ALL = "audit"
@@ -101,9 +103,10 @@ class RoleCheck:
             other = next((host for host in values if values[host] != values[own]), "")
             if other:
                 written = short in files.WRITTEN
+                own_value, other_value = (shown(values[host], _MAX_PATH) for host in (own, other))
                 raise AuthError(
-                    f"{role}_{short}: it is {shown(values[own])} for {own}, and {shown(values[other])} for {other}, "
-                    f"but {'one file is written' if written else 'one call is made'} for all hosts of a "
+                    f"{role}_{short}: it is {own_value} for {own}, and {other_value} for {other}, but "
+                    f"{'one file is written' if written else 'one call is made'} for all hosts of a "
                     f"{'play' if written else 'wave'}. Nothing was looked at. Give all of them one value, or run the "
                     "role in a play of its own for each value."
                 )

@@ -126,9 +126,9 @@ def texts_for_lists(spec: Mapping[str, Any], given: Mapping[str, Any], within: s
     return found
 
 
-def shown(text: str) -> str:
-    """Return a user's text in quotes: in one line, and not longer than that."""
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+def shown(text: str, longest: int = _LONGEST) -> str:
+    """Return a user's text in quotes: in one line, and not longer than so many characters."""
+    cut = text if len(text) <= longest else f"{text[:longest]}..."
     return f"'{cut}'" if cut.isprintable() else ascii(cut)
 
 
