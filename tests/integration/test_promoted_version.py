@@ -194,10 +194,14 @@ def test_what_the_last_look_can_not_see(emulator: Emulator, monkeypatch: pytest.
     assert any("which somebody else has staged meanwhile" in warning for warning in ended.warnings)
 
 
+def promotes(call: SecretCall) -> bool:
+    """Whether it is the call that moves AWSCURRENT."""
+    return bool(call.parameters.get("VersionStage") == CURRENT)
+
+
 def test_current_is_moved_right_before_the_promotion(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS refuses the call, as it names the version that AWSCURRENT is taken from; it is not planned from another."""
     due_fleet(emulator, [GROUP], A)
-    promotes = lambda call: call.parameters.get("VersionStage") == CURRENT  # noqa: E731
     with before_call(monkeypatch, promotes, lambda: put_current(emulator)):
         ended = operate(emulator)
     assert ended.of(GROUP)["failed"]
@@ -321,7 +325,6 @@ class TestByHand:
     ) -> None:
         put_token(emulator, A)
         stage(emulator, B)
-        promotes = lambda call: call.parameters.get("VersionStage") == CURRENT  # noqa: E731
         with before_call(monkeypatch, promotes, lambda: put_current(emulator)):
             ended = self.promoted(emulator)
         assert ended.failed

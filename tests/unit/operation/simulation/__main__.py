@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""``make simulate ARGS="--seeds 5000 --first 0"``: many seeds, and a table; ``--seed N``: one of them, step by step."""
+"""One group's script against a model of AWS: no network, no threads, no waiting. A run follows from its seed.
+
+``make simulate ARGS="--seeds 5000 --first 0"``: many seeds, and a table; ``--seed N``: one of them, step by step.
+"""
 
 from __future__ import annotations
 
