@@ -12,7 +12,7 @@ from integration.direct import ModuleRun, run
 from integration.role_scenes import KEY, age, due_fleet, labelled, secret_name, secret_text
 from integration.scenes import A, B, slots
 
-from ansible_collections.elasticache.auth.plugins.module_utils._operation import planning as planning
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import planning
 
 if TYPE_CHECKING:
     from conftest import Emulator

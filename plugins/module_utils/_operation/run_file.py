@@ -13,14 +13,14 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from .report import Report
 
 SCHEMA = 1
 #: What a group is known by.
 PLACE = ("replication_group_id", "region", "assume_role_arn")
-Key = tuple[str, str | None, str | None]
+Key: TypeAlias = "tuple[str, str | None, str | None]"
 #: What every report has, from whichever call it comes.
 _OF_EACH = ("wave", "outcome", "changed", "failed", "msg", "line")
 #: In the file: what comes after it is a line for each group.

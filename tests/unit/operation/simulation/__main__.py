@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table, begun = Table(), time.monotonic()
     with simulated():
         if given.seed is not None:
-            trial = try_seed(given.seed, lambda words: _say(words))
+            trial = try_seed(given.seed, _say)
             table.add(trial)
             for violation in trial.violations:
                 _say(f"!!! {violation}")

@@ -85,7 +85,7 @@ def draw(seed: int, calls: int, changing: int) -> Disturbances:
 
     def some(most: int) -> tuple[tuple[int, Fault], ...]:
         number = rng.choice((0, 0, 1, 1, 2)) if most else 0
-        return tuple((rng.randint(1, most), rng.choice(list(Fault))) for _ in range(number))
+        return tuple((rng.randint(1, most), rng.choice(list(Fault))) for dummy in range(number))
 
     ending = outside = None
     if changing and rng.random() < 0.6:

@@ -106,7 +106,7 @@ class Simulation:
         self.trace(f"  found: {before[0]}; secret: {before[1]}")
         stops: list[Callable[[], None]] = []
         disturber = Disturber(
-            self.aws, self.watch, disturbances, lambda: stops[-1](), lambda: self._as_somebody_else(), self.trace
+            self.aws, self.watch, disturbances, lambda: stops[-1](), self._as_somebody_else, self.trace
         )
         self.aws.interceptor = disturber
         done = run(self.aws, self.scene, self.watch, self.trace, stops.append)
