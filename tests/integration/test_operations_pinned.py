@@ -473,6 +473,7 @@ def test_an_operation_and_a_second_run(emulator: Emulator, name: str, tmp_path: 
             "completed": [step for step in entry[FIELDS["planned"]] if step in entry[FIELDS["completed"]]],
         }
         assert entry[FIELDS["completed"]] == entry[FIELDS["planned"]]
+        assert bool(entry[FIELDS["verified"]]) == ("verify_new_only" in entry[FIELDS["completed"]])
         assert entry[FIELDS["planned calls"]] == told
         assert entry[FIELDS["cutover"]] is None
         for step, pinned in zip(entry[FIELDS["steps"]], it.steps, strict=True):
@@ -553,7 +554,10 @@ def _told(*, changed: bool) -> dict[str, Any]:
 
 
 #: What is looked at by itself, or is another one each time.
-_VARYING = ("id", "message", "line", "exposure", "open since", "secret", "losing", "steps", "planned calls", "cutover")
+_VARYING = (
+    *("id", "message", "line", "exposure", "open since", "secret", "losing", "steps", "planned calls", "cutover"),
+    *("duration", "verified"),
+)
 
 
 def _values(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,9 +105,11 @@ class Simulation:
         before = self.watch.state_words(), self.watch.secret_words()
         self.trace(f"  found: {before[0]}; secret: {before[1]}")
         stops: list[Callable[[], None]] = []
-        disturber = Disturber(
-            self.aws, self.watch, disturbances, lambda: stops[-1](), self._as_somebody_else, self.trace
-        )
+
+        def stop() -> None:
+            stops[-1]()
+
+        disturber = Disturber(self.aws, self.watch, disturbances, stop, self._as_somebody_else, self.trace)
         self.aws.interceptor = disturber
         done = run(self.aws, self.scene, self.watch, self.trace, stops.append)
         self.runs.append(done)
