@@ -113,8 +113,8 @@ def _act_on(clients: Clients, order: Order, run: ChangeRun) -> bool:
         if busy:
             _overtaken(run, before, error)
             return True
-        against = _speaks_against(run, call, error)
         left = _left_by_refusal(run, call, error)
+        against = _speaks_against(run, call, error, left)
         if left:
             run.seen, run.progress.after = replace(run.seen, belief=Belief(left)), shown_states(left, group)
         if order.record and ahead:
@@ -175,11 +175,13 @@ def _left_by_refusal(run: ChangeRun, call: Call, error: Exception) -> frozenset[
     return frozenset(state for state in possible if apply(state, call) is None)
 
 
-def _speaks_against(run: ChangeRun, call: Call, error: Exception) -> str:
-    """Say what AWS's refusal tells of a state that was assumed, or on record; empty where it tells nothing."""
+def _speaks_against(run: ChangeRun, call: Call, error: Exception, instead: frozenset[State]) -> str:
+    """Say what AWS's refusal tells of a state that was assumed, or of one on record, ``instead`` of which others are
+    possible; empty where it tells nothing.
+    """
     belief = run.belief
-    if disproved := _left_by_refusal(run, call, error):
-        return f" So the record is wrong, and not kept. It may be {describe_all(disproved, label)}."
+    if instead:
+        return f" So the record is wrong, and not kept. It may be {describe_all(instead, label)}."
     if run.seen is None or belief is None or not belief.assumed or not is_about_state(error):
         return ""
     others = run.seen.unassumed.states if run.seen.unassumed else run.seen.belief.states
