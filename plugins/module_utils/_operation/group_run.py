@@ -49,11 +49,8 @@ class GroupRun(Planned):
     @property
     def cutover(self) -> Step | None:
         """The client cutover at which it stopped, if any."""
-        return (
-            self.remaining_steps[0]
-            if self.remaining_steps and self.remaining_steps[0] in CUTOVERS and not self.error
-            else None
-        )
+        step = next(iter(self.remaining_steps), None)
+        return step if step in CUTOVERS and not self.error else None
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""

@@ -19,7 +19,7 @@ from .._auth.change_run import ChangeRun, Order
 from .._auth.common_errors import error_of_group, with_role
 from .._auth.failures_monitor import Count, monitor_all
 from .._auth.observe import Observation, probe_groups
-from .._auth.outcome import Progress
+from .._auth.outcome import Change, Progress
 from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
 from .._auth.strategies import DELETE, ROTATE, SET, order_for
 from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
@@ -311,10 +311,7 @@ class _Steps:
     # --- What the group accepts -----------------------------------------------------------------------------------
 
     def _change(self, step: Step) -> None:
-        group = self.group
-        known = {group.id: group.seen} if group.seen else {}
-        (change,) = bring_about(self.clients, self._order(step), {group.id: _wanting(group.kept, step)}, known)
-        group.warnings += change.warnings
+        group, change = self.group, self._bring_about(step)
         if change.overtaken and not change.changed:
             group.overtaken = True  # what was seen before that is compared with what is seen next
             return
@@ -325,27 +322,36 @@ class _Steps:
         else:
             group.through(step, change.outcome())
 
+    def _bring_about(self, step: Step) -> Change:
+        group = self.group
+        known = {group.id: group.seen} if group.seen else {}
+        (change,) = bring_about(self.clients, self._order(step), {group.id: _wanting(group.kept, step)}, known)
+        group.warnings += change.warnings
+        return change
+
     def _order(self, step: Step) -> Order:
         request = self.services.request
         soaking, made = request.soaks(self.group.id), request.made_cutover(self.group.id)
         left = self.group.remaining_steps
         to_come = up_to_cutover(left, soaking=soaking, made=made)
-        # What SET comes to is the same from wherever it is taken.
+        # What SET comes to is the same from wherever it is taken. For ATTACH a user was made for the tokens in force
+        # when it was planned, and clients may have had time since.
         seen_as = self.group.seen.group if self.group.seen and step in _CHANGES else None
-        planned_for = None if step is Step.SET else seen_as
+        common: dict[str, Any] = {
+            "planned_for": None if step is Step.SET else seen_as,
+            "seen_as": seen_as,
+            "operation": request.operation.value,
+            "probing": request.inquiry.probing,
+            "timeout": request.inquiry.timeout,
+            "delay": request.inquiry.delay,
+        }
         if step in (Step.ATTACH, Step.ATTACH_OPEN):
             ids = self._ids
             return order_for(
                 DELETE,
                 user_groups=(ids.user_group if step is Step.ATTACH else ids.open_user_group,),
-                # The user was made for the tokens in force when it was planned, and clients may have had time since.
-                planned_for=planned_for,
-                seen_as=seen_as,
-                operation=request.operation.value,
                 assume_state=request.assume_state,
-                probing=request.inquiry.probing,
-                timeout=request.inquiry.timeout,
-                delay=request.inquiry.delay,
+                **common,
             )
         leaving = {
             Step.ROTATE: request.operation is Operation.MIGRATE_RBAC_TO_AUTH,
@@ -354,17 +360,12 @@ class _Steps:
         return order_for(
             SET if step is Step.SET else ROTATE,
             remove_user_groups=leaving,
-            planned_for=planned_for,
-            seen_as=seen_as,
-            operation=request.operation.value,
-            probing=request.inquiry.probing,
-            timeout=request.inquiry.timeout,
-            delay=request.inquiry.delay,
             write_down=not sets_at_once(left, soaking=soaking, made=made),
             # Where clients move before ROTATE, SET has to follow it at once: anyone is served until then.
             soak=(request.soak or 0.0) if step is Step.MONITOR or Step.CLIENT_CUTOVER in to_come else 0.0,
             take_over=request.take_over,
             rested=self._check_current,
+            **common,
         )
 
     def _cut_over(self, step: Step) -> None:
@@ -407,10 +408,7 @@ class _Steps:
         too_many = monitored.failures is not None and monitored.failures > request.monitor.max_failures
         if not too_many or request.operation not in _HAD_TOKEN:
             return
-        known = {group.id: group.seen} if group.seen else {}
-        before = _wanting(group.kept, step)
-        (change,) = bring_about(self.clients, self._order(step), {group.id: before}, known)
-        group.warnings += change.warnings
+        change = self._bring_about(step)
         group.seen = change.seen
         group.fail_at(step, f"{monitored.error} That was tried: {change.error or change.msg}", change.outcome())
 
