@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.cut_off import rotation
 from integration.direct import run
-from integration.role_scenes import due_fleet, put_token, role_variables, run_role
+from integration.role_scenes import RoleRun, due_fleet, put_token, role_variables, run_role
 from integration.run import run_playbook
 from integration.scenes import A, create, scene, slots
 
@@ -41,13 +42,9 @@ def test_a_cutover_says_where_it_is_as_it_was_given(emulator: Emulator, given: s
     assert len(slots(emulator, "sessions")) == 1
 
 
-def test_hosts_whose_tasks_fail_get_no_set(emulator: Emulator, tmp_path: Path) -> None:
-    """The region is that of the environment: hosts don't name any. Each group has one report."""
-    hosts = ["carts", "sessions"]
-    due_fleet(emulator, hosts, A)
-    tasks, result = tmp_path / "clients.yml", tmp_path / "result.json"
-    tasks.write_text(TASKS)
-    ran = run_role(
+def rotate_hosts(emulator: Emulator, hosts: Sequence[str], tasks: Path, report_path: str) -> RoleRun:
+    """Run the role on hosts that stand for groups, with tasks for their clients."""
+    return run_role(
         emulator,
         "rotate_token",
         groups=None,
@@ -56,10 +53,19 @@ def test_hosts_whose_tasks_fail_get_no_set(emulator: Emulator, tmp_path: Path) -
         extra_vars={
             "ansible_python_interpreter": sys.executable,
             "rotate_token_hosts": "all",
-            "rotate_token_report_path": str(result),
+            "rotate_token_report_path": report_path,
         },
         client_tasks=str(tasks),
     )
+
+
+def test_hosts_whose_tasks_fail_get_no_set(emulator: Emulator, tmp_path: Path) -> None:
+    """The region is that of the environment: hosts don't name any. Each group has one report."""
+    hosts = ["carts", "sessions"]
+    due_fleet(emulator, hosts, A)
+    tasks, result = tmp_path / "clients.yml", tmp_path / "result.json"
+    tasks.write_text(TASKS)
+    ran = rotate_hosts(emulator, hosts, tasks, str(result))
     assert {host: numbers["failures"] for host, numbers in ran.recap.items()} == {"carts": 1, "sessions": 0}
     assert len(slots(emulator, "carts")) == 2
     assert len(slots(emulator, "sessions")) == 1
@@ -77,19 +83,7 @@ def test_hosts_that_differ_in_the_run_file(emulator: Emulator, tmp_path: Path) -
     due_fleet(emulator, hosts, A)
     tasks = tmp_path / "clients.yml"
     tasks.write_text(TASKS)
-    ran = run_role(
-        emulator,
-        "rotate_token",
-        groups=None,
-        inventory=",".join(hosts),
-        arguments=("--connection", "local"),
-        extra_vars={
-            "ansible_python_interpreter": sys.executable,
-            "rotate_token_hosts": "all",
-            "rotate_token_report_path": f"{tmp_path}/{{{{ inventory_hostname }}}}.json",
-        },
-        client_tasks=str(tasks),
-    )
+    ran = rotate_hosts(emulator, hosts, tasks, f"{tmp_path}/{{{{ inventory_hostname }}}}.json")
     assert ran.calls == (), ran.output
     assert "rotate_token_report_path: it is " in ran.text
     assert "carts.json' for carts, and " in ran.text  # a long path may be broken at a hyphen
