@@ -129,7 +129,7 @@ def run_everywhere(
             except AuthError:
                 raise
             except Exception as error:
-                # The other targets are told of all the same; the error's own words may hold anything.
+                # The other targets are reported all the same; the error's own words may hold anything.
                 text = f"the module met an error that it does not know, {type(error).__name__}."
                 raise AuthError(text) from None
 
