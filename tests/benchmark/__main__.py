@@ -169,7 +169,7 @@ def run_once(variant: Variant, number: int, settings: Settings, scenario: Scenar
     operation, case = OPERATIONS[scenario.operation], CASES.get(scenario.case)
     emulator = start_emulator("--data-plane", "light", "--create-seconds", "0")
     try:
-        with tempfile.TemporaryDirectory(prefix="elasticache-auth-bench-") as name:
+        with tempfile.TemporaryDirectory(prefix="elasticache-auth-bench_") as name:
             folder = Path(name)
             groups = fleet.create(emulator, operation, number, fleet.REGIONS[: scenario.regions])
             job = Job(groups, emulator.ca_bundle or "", folder, settings.poll_seconds, operation, settings.soak)

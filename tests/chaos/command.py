@@ -115,7 +115,11 @@ def started(arguments: Sequence[str], folder: Path, environment: Mapping[str, st
 
 
 def ansible_environment(emulator: Emulator, folder: Path, **more: str) -> dict[str, str]:
-    """The emulator's environment with everything of Ansible's in ``folder``, and none of the user's settings."""
+    """The emulator's environment with everything of Ansible's in ``folder``, and none of the user's settings.
+
+    The random part of ``folder``'s name follows a ``_``: Ansible evaluates its own paths as Python literals, and one
+    with ``-9is`` in it prints a ``SyntaxWarning: invalid decimal literal`` for each setting (seen once in 40 runs).
+    """
     kept = {name: value for name, value in emulator.environment.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
     # Ansible looks a thousand times a second whether a task has ended, which costs a fifth of the run's processor time.
     (folder / "ansible.cfg").write_text("[defaults]\ninternal_poll_interval = 0.01\n", encoding="utf-8")

@@ -298,7 +298,7 @@ def tail(command: Command) -> str:
 
 def attempt(emulator: Emulator, operation: Operation, condition: Condition, point: KillPoint | None = None) -> Trial:
     """Make a trial on an emulator, which is emptied before."""
-    folder = Path(tempfile.mkdtemp(prefix="elasticache-auth-chaos-"))
+    folder = Path(tempfile.mkdtemp(prefix="elasticache-auth-chaos_"))
     try:
         return _attempt(_Run(emulator, operation, condition, point, folder))
     finally:

@@ -60,7 +60,7 @@ def run(parsed: argparse.Namespace, console: Console) -> int:
     """Run the demo; returns the exit status. Raises StartError."""
     old_token, new_token = make_tokens()
     with (
-        tempfile.TemporaryDirectory(prefix="elasticache-demo-", ignore_cleanup_errors=True) as name,
+        tempfile.TemporaryDirectory(prefix="elasticache-demo_", ignore_cleanup_errors=True) as name,
         emulator(Path(name), modify_seconds=parsed.modify_seconds) as aws,
         driver(Path(name), aws.ca_bundle, leave_one_behind=parsed.leave_a_client_behind) as clients,
     ):

@@ -110,7 +110,7 @@ def run_role(
     """
     before = len(emulator.calls())
     given = {**role_variables(emulator, role, groups, **variables), **(extra_vars or {})}
-    with tempfile.TemporaryDirectory(prefix="elasticache-auth-vars-") as folder:
+    with tempfile.TemporaryDirectory(prefix="elasticache-auth-vars_") as folder:
         file, run_file = Path(folder, "vars.json"), Path(folder, "run.json")
         given = {f"{role}_report_path": str(run_file), **given}
         file.write_text(json.dumps(given), encoding="utf-8")

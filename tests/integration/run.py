@@ -139,7 +139,7 @@ def run_playbook(
     read once, when Python or Ansible begins.
     Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
-    with tempfile.TemporaryDirectory(prefix="elasticache-auth-") as folder:
+    with tempfile.TemporaryDirectory(prefix="elasticache-auth_") as folder:
         results, playbook = Path(folder, "results"), Path(folder, "playbook.yml")
         if isinstance(plays, Path):
             playbook = plays
