@@ -99,7 +99,7 @@ chaos: setup
 
 # Some 30 ms a seed; no emulator, no network.
 simulate: setup
-	@PYTHONPATH=tests:$(dir $(COLLECTIONS)) exec $(BIN)/python -m unit.operation.simulation $(ARGS)
+	@PYTHONPATH=tests:$(dir $(COLLECTIONS)) exec $(BIN)/python -m unit.plugins.module_utils._operation.simulation $(ARGS)
 
 # Over an hour; --sizes and --variants take less.
 bench: setup

@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 import yaml
+from awx.controller import Controller, controller
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
-from integration.controller import Controller, controller
 from integration.terminal import run_to_the_end
 
 from chaos.command import REPOSITORY

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from integration.controller import Controller, Rejected, check_rrule, check_survey
+from awx.controller import Controller, Rejected, check_rrule, check_survey
 
 GOOD = {"question_name": "Days", "variable": "days", "type": "integer", "required": True, "default": 90}
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.awx_jobs import AUDIT, PATTERNS, ROTATE, Job, host_variables, launch, script_data, sliced
+from awx.awx_jobs import AUDIT, PATTERNS, ROTATE, Job, host_variables, launch, script_data, sliced
 from integration.meanwhile import Once, meanwhile
 from integration.role_scenes import age, labelled, put_token
 from integration.scenes import A, create, slots

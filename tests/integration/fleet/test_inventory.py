@@ -384,7 +384,7 @@ def test_a_record_that_is_behind_is_not_believed(
 
 @pytest.mark.emulator(data_plane="none")
 def test_filters(emulator: Emulator, tmp_path: Path) -> None:
-    """A table; all of it of one fleet. The rest of what filters do: tests/unit/plugins/test_inventory_selection.py."""
+    """A table; all of it of one fleet. The rest of what filters do: test_inventory_selection.py."""
     create(emulator, "a-old", AuthToken=A, Tags=tagged(env="prod"))
     create(emulator, "a-new", AuthToken=A, Tags=tagged(env="prod"), Engine="redis")
     create(emulator, "b-open", TransitEncryptionEnabled=False, Tags=tagged(env="dev"))

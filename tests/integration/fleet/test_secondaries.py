@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import ModuleRun, auth, run
+from integration.fleet.test_inventory import take
 from integration.role_scenes import age, run_role, secret_name, secret_text
+from integration.roles.test_waves import account, arrived, due, hosts_file
 from integration.scenes import A, B, create_secondary
-from integration.test_inventory import take
-from integration.test_waves import account, arrived, due, hosts_file
 
 if TYPE_CHECKING:
     from conftest import Emulator

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration import direct
-from integration.scenes import GROUP, A, B, C, put_secret
-from integration.test_auth_secret import (
+from integration.modules.test_auth_secret import (
     KEY,
     NAME,
     act,
@@ -29,6 +28,7 @@ from integration.test_auth_secret import (
     value,
     versions,
 )
+from integration.scenes import GROUP, A, B, C, put_secret
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws import secrets as store
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from integration import direct
+from integration.modules.test_user import active, make, make_group, truth
 from integration.role_scenes import put_token, run_role
+from integration.roles.test_roles_bad_input import OPEN, refused
 from integration.scenes import A, B, create, create_user_group, modify, slots
-from integration.test_roles_bad_input import OPEN, refused
-from integration.test_user import active, make, make_group, truth
 
 if TYPE_CHECKING:
     from conftest import Emulator
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
+REPOSITORY = Path(__file__).resolve().parents[3]
 CARTS = "carts"
 MIGRATE: dict[str, Any] = {"user_group_id": "carts-users", "user_id": "shared"}
 CONSENT: dict[str, Any] = {"accept_open_window": True, "accept_open_access": True}

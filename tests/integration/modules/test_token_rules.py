@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.direct import auth, run
 from integration.role_scenes import KEY, put_token, secret_name, secret_text
+from integration.roles.test_roles_bad_input import TEMPLATE, plan, refused
 from integration.scenes import GROUP, A, B, put_secret, scene
-from integration.test_roles_bad_input import TEMPLATE, plan, refused
 
 if TYPE_CHECKING:
     from conftest import Emulator

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parents[2]
 MODIFY = "elasticache:ModifyReplicationGroup"
 
 

@@ -27,7 +27,7 @@ import psutil
 import pytest
 from unit.bursts import burst
 
-TESTS = Path(__file__).resolve().parent.parent
+TESTS = Path(__file__).resolve().parents[2]
 MARK = "ELASTICACHE_AUTH_DEMO_TEST"
 
 

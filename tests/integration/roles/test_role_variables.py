@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.role_scenes import RoleRun, due_fleet, labelled, role_variables, run_role
+from integration.roles.test_waves import hosts_file
 from integration.run import run_playbook
 from integration.scenes import A, create, slots
-from integration.test_waves import hosts_file
 
 if TYPE_CHECKING:
     from conftest import Emulator

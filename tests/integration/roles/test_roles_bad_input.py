@@ -30,7 +30,7 @@ from integration.scenes import (
     scene,
     slots,
 )
-from unit.core.option_names import options_in
+from unit.plugins.module_utils._core.option_names import options_in
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 

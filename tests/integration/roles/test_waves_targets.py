@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.role_scenes import RoleRun, put_token, run_role, secret_name, secret_text
+from integration.roles.test_waves import account, hosts_file
 from integration.run import run_playbook
 from integration.scenes import A, B, create, create_user_group
-from integration.test_waves import account, hosts_file
 
 if TYPE_CHECKING:
     from conftest import Emulator

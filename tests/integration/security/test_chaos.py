@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT = CONDITIONS["default"][0]
 #: Kill points of each operation: make test is to take minutes. All of them are in make chaos, and in the model of
-#: tests/unit/core/test_operations.py.
+#: tests/unit/plugins/module_utils/_core/test_operations.py.
 KILLED = 1
 
 pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.05)

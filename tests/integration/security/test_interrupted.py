@@ -18,7 +18,7 @@ import pytest
 from unit.bursts import burst
 from waiting import PATIENCE, wait_until
 
-TESTS = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parents[2]
 MARK = "ELASTICACHE_AUTH_INTERRUPTED_TEST"
 PROGRAMS = {
     "benchmark": ["--sizes", "3", "--variants", "a", "--modify-seconds", "3600"],

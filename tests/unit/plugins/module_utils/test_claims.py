@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
+PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 CLAIM = re.compile(r"\bnothing (was|has been) (changed|called|moved|made|written|stored)\b", re.IGNORECASE)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-ROLES = Path(__file__).resolve().parents[3] / "roles"
+ROLES = Path(__file__).resolve().parents[4] / "roles"
 
 
 def documented(role: str) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
-from unit.plugins.role_specs import ALL
+from unit.plugins.plugin_utils.role_specs import ALL
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_files as files

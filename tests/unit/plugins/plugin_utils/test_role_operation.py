@@ -33,7 +33,7 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._role_operation i
 #: Files with tasks are checked by Ansible's own parser.
 pytestmark = pytest.mark.usefixtures("plugin_loader")
 
-ROLES = Path(__file__).resolve().parents[3] / "roles"
+ROLES = Path(__file__).resolve().parents[4] / "roles"
 WEST, EAST = {"elasticache_region": "us-west-2"}, {"elasticache_region": "us-east-1"}
 
 

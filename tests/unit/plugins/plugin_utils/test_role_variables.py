@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 import pytest
-from unit.plugins.role_specs import ALL
+from unit.plugins.plugin_utils.role_specs import ALL
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_variables import (

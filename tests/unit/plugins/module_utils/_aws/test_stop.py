@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore import xform_name
-from unit.aws.test_clients import Owner
+from unit.plugins.module_utils._aws.test_clients import Owner
 from waiting import PATIENCE, wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import _READING, Clients

@@ -2,7 +2,7 @@
 # Copyright: elasticache.auth contributors
 """A world for the operations: one group, its secret, its user groups and its clients, and what each step does to them.
 
-Written from what the roles do and from elasticache-facts; AWS itself is :mod:`unit.core.aws_model`, with everything
+Written from what the roles do and from elasticache-facts; AWS itself is ``aws_model.py`` beside this, with everything
 refused that nobody has shown. A token's name serves as its value here; the planner knows it by its staging label.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from unit.core import aws_model
+from unit.plugins.module_utils._core import aws_model
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core import operations, states
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
+PLUGINS = Path(__file__).resolve().parents[5] / "plugins"
 #: The modules whose messages a role may tell.
 _OF_ROLES = ("auth_operation", "auth_secret", "replication_group_auth", "auth_failures_monitor")
 #: What a way out may name: options of a module that is named beside it.

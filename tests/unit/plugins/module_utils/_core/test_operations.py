@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from unit.core import aws_model, operation_model
-from unit.core.operation_model import ANYONE, NONE, OWN, THEIRS, World, secret
+from unit.plugins.module_utils._core import aws_model, operation_model
+from unit.plugins.module_utils._core.operation_model import ANYONE, NONE, OWN, THEIRS, World, secret
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import (
     CUTOVERS,

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.core import aws_model, worlds
-from unit.core.worlds import World
+from unit.plugins.module_utils._core import aws_model, worlds
+from unit.plugins.module_utils._core.worlds import World
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core import explain
 from ansible_collections.elasticache.auth.plugins.module_utils._core.evidence import UNKNOWN_TOKENS, Belief, believe

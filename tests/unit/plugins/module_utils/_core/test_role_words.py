@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from unit.core.option_names import OPTIONS, PLUGINS, options_in
-from unit.plugins.role_specs import ALL
+from unit.plugins.module_utils._core.option_names import OPTIONS, PLUGINS, options_in
+from unit.plugins.plugin_utils.role_specs import ALL
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import DROPPED, VARIABLES, for_role
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.core import aws_model, worlds
+from unit.plugins.module_utils._core import aws_model, worlds
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.states import (
     OPEN,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
-from unit.core import aws_model
+from unit.plugins.module_utils._core import aws_model
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.evidence import (
     UNKNOWN_TOKENS,

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from unit.operation.simulation.disturbances import Disturbances, Ending, Fault, Outside
-from unit.operation.simulation.promises import OVERLOOKED
-from unit.operation.simulation.runs import simulated
-from unit.operation.simulation.scenes import By, Scene
-from unit.operation.simulation.trial import Simulation, Trial, try_seed
+from unit.plugins.module_utils._operation.simulation.disturbances import Disturbances, Ending, Fault, Outside
+from unit.plugins.module_utils._operation.simulation.promises import OVERLOOKED
+from unit.plugins.module_utils._operation.simulation.runs import simulated
+from unit.plugins.module_utils._operation.simulation.scenes import By, Scene
+from unit.plugins.module_utils._operation.simulation.trial import Simulation, Trial, try_seed
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation
 from emulator.settings import Timing
