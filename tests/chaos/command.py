@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import interrupts
 import psutil
@@ -46,8 +46,27 @@ def none_is_left(mark: str, timeout: float) -> bool:
     return True
 
 
+class Process(Protocol):
+    """What of :class:`subprocess.Popen` a command needs."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, once it has ended. Raises :class:`subprocess.TimeoutExpired`."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal."""
+
+
 class Command:
     """A command that runs, with its output in a file."""
+
+    _process: Process
 
     def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         """Start it in ``folder``."""

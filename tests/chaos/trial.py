@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,8 @@ _WAIT_TIMEOUT = 120
 #: The same beside a neighbour whose change does not end. It must be enough for the others, on a busy machine too.
 _NEIGHBOUR_TIMEOUT = 20
 MODIFY = "ModifyReplicationGroup"
+#: Runs a command in a folder, with an environment; nothing of it runs any more at the end.
+Start = Callable[[Sequence[str], Path, Mapping[str, str]], contextlib.AbstractContextManager[Command]]
 _SHOWN_OUTPUT = 3000
 _SHOWN_FAILURES = 3
 
@@ -122,13 +124,20 @@ class _Run:
     """A trial under way."""
 
     def __init__(
-        self, emulator: Emulator, operation: Operation, condition: Condition, point: KillPoint | None, folder: Path
+        self,
+        emulator: Emulator,
+        operation: Operation,
+        condition: Condition,
+        point: KillPoint | None,
+        folder: Path,
+        start: Start,
     ) -> None:
         self.emulator = emulator
         self.operation = operation
         self.condition = condition
         self.point = point
         self.folder = folder
+        self.start = start
         self.problems: list[str] = []
         self.must_arrive = (GROUP, *condition.more_groups)
         self.scenes = (*self.must_arrive, *([NEIGHBOUR] if condition.neighbour else []))
@@ -186,7 +195,7 @@ class _Run:
         """
         whose = {"id": f"*{GROUP}*"} if self.condition.neighbour else {}
         self.faults({"kind": "halt", "mutating": True, "nth": point.number, "when": point.when, **whose})
-        with started(self.arguments(), self.folder, ansible_environment(self.emulator, self.folder)) as command:
+        with self.start(self.arguments(), self.folder, ansible_environment(self.emulator, self.folder)) as command:
             deadline = time.monotonic() + _COMMAND_SECONDS
             while not self._struck():
                 if command.returncode is not None:
@@ -224,7 +233,7 @@ class _Run:
 
     def to_the_end(self) -> None:
         """Give the command and wait for its end."""
-        with started(self.arguments(), self.folder, ansible_environment(self.emulator, self.folder)) as command:
+        with self.start(self.arguments(), self.folder, ansible_environment(self.emulator, self.folder)) as command:
             status = command.wait(_COMMAND_SECONDS)
             if status is None:
                 self.problems.append(f"it did not end within {_COMMAND_SECONDS:.0f} seconds: {tail(command)}")
@@ -296,11 +305,17 @@ def tail(command: Command) -> str:
     return command.output[-_SHOWN_OUTPUT:].strip()
 
 
-def attempt(emulator: Emulator, operation: Operation, condition: Condition, point: KillPoint | None = None) -> Trial:
-    """Make a trial on an emulator, which is emptied before."""
+def attempt(
+    emulator: Emulator,
+    operation: Operation,
+    condition: Condition,
+    point: KillPoint | None = None,
+    start: Start = started,
+) -> Trial:
+    """Make a trial on an emulator, which is emptied before. ``start`` runs the command: by default as a user does."""
     folder = Path(tempfile.mkdtemp(prefix="elasticache-auth-chaos_"))
     try:
-        return _attempt(_Run(emulator, operation, condition, point, folder))
+        return _attempt(_Run(emulator, operation, condition, point, folder, start))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -19,6 +19,7 @@ import importlib
 import io
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -58,9 +59,8 @@ class Warm:
             fds = array.array("i", [nothing.fileno(), output, output, theirs.fileno()])
             server.ask(json.dumps({"command": list(command), "cwd": cwd, "env": dict(env)}).encode(), fds)
         self.returncode: int | None = None
-        self._told = ours.makefile("r", encoding="ascii")
-        ours.close()
-        self.pid = int(self._told.readline())
+        self._ours, self._told = ours, b""
+        self.pid = self._number()
 
     def __enter__(self) -> Warm:
         """Nothing is to be done."""
@@ -69,13 +69,35 @@ class Warm:
     def __exit__(self, *error: object) -> None:
         """Wait for its end."""
         self.wait()
-        self._told.close()
+        self._ours.close()
+
+    def poll(self) -> int | None:
+        """Return its exit status, of a signal the negative number; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return its exit status, of a signal the negative number, once it has ended; ``timeout`` is not looked at."""
+        """Return its exit status once it has ended. Raises :class:`subprocess.TimeoutExpired` after so many seconds."""
         if self.returncode is None:
-            self.returncode = os.waitstatus_to_exitcode(int(self._told.readline()))
+            if b"\n" not in self._told and not select.select([self._ours], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("ansible-playbook", timeout or 0)
+            self.returncode = os.waitstatus_to_exitcode(self._number())
         return self.returncode
+
+    def _number(self) -> int:
+        """Read the next line that the server has told."""
+        while b"\n" not in self._told:
+            if not (more := self._ours.recv(64)):
+                raise ChildProcessError("the server has ended")
+            self._told += more
+        line, dummy, self._told = self._told.partition(b"\n")
+        return int(line)
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""

@@ -8,6 +8,7 @@ they are given the new one, one that uses a token that no store knows, one that 
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from integration.forked import forked
 from integration.scenes import A, B, C, rotate
 from waiting import wait_until
 
@@ -26,7 +28,8 @@ from chaos.judge import failures_that_count
 from chaos.operations import GROUP, OPERATIONS, Operation, only_one_token, required_group
 from chaos.report import violations
 from chaos.store import KEY, secret_name
-from chaos.trial import KillPoint, Trial, attempt, kill_points, spread
+from chaos.trial import KillPoint, Trial, kill_points, spread
+from chaos.trial import attempt as attempt_by_program
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -37,6 +40,9 @@ DEFAULT = CONDITIONS["default"][0]
 KILLED = 1
 
 pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.05)
+
+#: Most trials are of playbooks that are forked off; a few, at least one of each kind of death, are of programs.
+attempt = functools.partial(attempt_by_program, start=forked)
 
 
 def tokens_of(emulator: Emulator) -> set[str]:
@@ -59,7 +65,17 @@ def tell(trial: Trial) -> str:
 @pytest.mark.parametrize("number", range(KILLED))
 def test_killed_anywhere(emulator: Emulator, operation: Operation, number: int) -> None:
     point = spread(kill_points(operation.calls), KILLED)[number]
-    trial = attempt(emulator, operation, DEFAULT, point)
+    assert_arrived(attempt(emulator, operation, DEFAULT, point), point)
+
+
+def test_killed_as_a_program(emulator: Emulator) -> None:
+    """As ``make chaos`` does: with its module in an archive, run by a shell."""
+    point = KillPoint(5, "before")
+    assert_arrived(attempt_by_program(emulator, OPERATIONS["rotate_token"], DEFAULT, point), point)
+
+
+def assert_arrived(trial: Trial, point: KillPoint) -> None:
+    """It was killed there and has arrived all the same, as promised."""
     assert trial.reached, f"it did not come to {point}: it makes fewer calls than chaos/operations.py says"
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)
@@ -80,7 +96,7 @@ def test_nothing_is_changed_without_ansible_playbook(
 ) -> None:
     """Its main process alone is ended; ``make chaos`` has all of the operations and points."""
     condition = next(one for one in CONDITIONS["controller"] if one.controller is number)
-    trial = attempt(emulator, OPERATIONS[name], condition, point)
+    trial = attempt_by_program(emulator, OPERATIONS[name], condition, point)
     assert trial.reached
     assert trial.arrived, tell(trial)
     assert not trial.problems, tell(trial)
