@@ -5,9 +5,10 @@
 The wheel is pinned, and pip finds it with the configuration that it has for everything else: a clone is set up with
 nothing but a Python registry in reach, and the same everywhere.
 
-Usage: unpack_wheel.py REQUIREMENT PREFIX TARGET
+Usage: unpack_wheel.py REQUIREMENT PREFIX TARGET [PYTHON]
 
-What the wheel of REQUIREMENT (`name==version`) holds at PREFIX, a folder or a file, replaces TARGET.
+What the wheel of REQUIREMENT (`name==version`) holds at PREFIX, a folder or a file, replaces TARGET. PYTHON (`3.13`):
+the version that the wheel may require.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from pathlib import Path, PurePosixPath
 WHEEL_PYTHON = "3.12"
 
 
-def download(requirement: str, folder: Path) -> Path:
+def download(requirement: str, folder: Path, python: str = WHEEL_PYTHON) -> Path:
     """Download one wheel with pip, without what it depends on, into an empty folder, and return its path."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    options = ["--only-binary", ":all:", "--python-version", WHEEL_PYTHON, "--dest", str(folder)]
+    options = ["--only-binary", ":all:", "--python-version", python, "--dest", str(folder)]
     subprocess.run([*command, *options, requirement], check=True, stdin=subprocess.DEVNULL)
     (wheel,) = folder.glob("*.whl")
     return wheel
@@ -59,11 +60,12 @@ def unpack(wheel: Path, prefix: PurePosixPath, target: Path) -> int:
 def main() -> int:
     """Replace TARGET by a rename, so that an interrupted run leaves the old one or none, never a half."""
     requirement, prefix, target = sys.argv[1], PurePosixPath(sys.argv[2]), Path(sys.argv[3])
+    python = sys.argv[4] if len(sys.argv) > 4 else WHEEL_PYTHON
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
         folder = Path(temporary)
         (folder / "download").mkdir()
-        count = unpack(download(requirement, folder / "download"), prefix, folder / "unpacked")
+        count = unpack(download(requirement, folder / "download", python), prefix, folder / "unpacked")
         if target.is_dir():
             shutil.rmtree(target)
         (folder / "unpacked").rename(target)
