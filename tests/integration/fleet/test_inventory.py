@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -21,6 +20,7 @@ import boto3
 import pytest
 import yaml
 from conftest import ACCESS_KEY, SECRET_KEY
+from integration import cores
 from integration.direct import auth
 from integration.run import run_playbook
 from integration.scenes import A, B, C, create, create_user_group, rotate
@@ -114,10 +114,11 @@ def take(
     file.write_text(yaml.safe_dump({"plugin": PLUGIN, **options}), encoding="utf-8")
     before, begun = len(emulator.calls()), time.monotonic()
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-inventory"), "-i", str(file), "--list", *arguments],
+        [str(cores.programs(cores.OWN) / "ansible-inventory"), "-i", str(file), "--list", *arguments],
         cwd=folder,
         env={
             **ansible_environment(emulator, folder),
+            **cores.environment(cores.OWN),
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
             **(environment or {}),
         },

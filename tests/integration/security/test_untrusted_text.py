@@ -397,7 +397,8 @@ def test_playbooks(emulator: Emulator, tmp_path: Path, core: str) -> None:
         assert ran.of("Say its own", host)["msg"] == [f"{text}.", f"{text}.{text}", own, f"{text}.{text}!"]
         assert [one["msg"] for one in ran.of("Name its own", host)["results"]] == [f"{text}|"] * len(own)
 
-    assert "is deprecated" not in ran.output
+    # On other versions of amazon.aws than these tests' own it may be amazon.aws that is deprecated (tests/matrix).
+    assert cores.combination() or "is deprecated" not in ran.output
     missing, warned = ran.of("Say what is missing")["msg"]
     assert one_line(texts["g-header"], 2500) in missing
     assert all(one_line(text, 100) in warned for text in texts.values()) or warned == "|"
