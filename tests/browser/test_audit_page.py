@@ -456,7 +456,8 @@ def test_a_thousand_groups(show: Show, tmp_path: Path) -> None:
           return best;
         }"""
     )
-    print(f"1,000 groups: {size} bytes, loaded in {timing:.0f} ms, { ({k: round(v) for k, v in took.items()}) } ms")  # noqa: T201
+    rounded = {name: round(milliseconds) for name, milliseconds in took.items()}
+    print(f"1,000 groups: {size} bytes, loaded in {timing:.0f} ms, {rounded} ms")  # noqa: T201
 
 
 @pytest.mark.parametrize("width", [360, 800, 1440])
