@@ -90,7 +90,15 @@ def run(chosen: Sequence[Combination], parts: Sequence[str], *, jobs: int, renew
     not_tried = [row for row in rows if row.missing]
     for row in not_tried:
         console.print(f"[bold yellow]{row.combination.name} was not tried:[/] this machine has {row.missing}.")
-    return int(any(row.failed for row in rows) or (strict and bool(not_tried)) or len(not_tried) == len(rows))
+    lacking = [(row, tried.lacking) for row in rows for tried in row.tried.values() if tried.lacking]
+    for row, names in lacking:
+        console.print(
+            f"[bold yellow]{row.combination.name}: {', '.join(names)} of ansible-test was not tried:[/] "
+            "what it needs could not be installed."
+        )
+    return int(
+        any(row.failed for row in rows) or (strict and bool(not_tried or lacking)) or len(not_tried) == len(rows)
+    )
 
 
 def _installed(one: Combination, renew: bool) -> Row:
@@ -151,6 +159,7 @@ def _sanity(row: Row) -> str:
     tried = row.tried.get("sanity")
     if tried is None:
         return "-"
-    return (
-        f"[bold red]{len(tried.failed)} failed[/]" if tried.failed or not tried.passed else f"{len(tried.passed)} tests"
-    )
+    if tried.failed or not tried.passed:
+        return f"[bold red]{len(tried.failed)} failed[/]"
+    lacking = f", [yellow]{len(tried.lacking)} not tried[/]" if tried.lacking else ""
+    return f"{len(tried.passed)} tests{lacking}"

@@ -30,13 +30,17 @@ _PATIENCE = 3600
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of one part of a combination: ``passed`` and ``failed`` are the names of tests."""
+    """What came of one part of a combination: ``passed`` and ``failed`` are the names of tests.
+
+    ``lacking``: those that could not be tried, as what they need could not be installed.
+    """
 
     seconds: float
     output: Path
     passed: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
     deprecations: tuple[deprecations.Deprecation, ...] = field(default=(), repr=False)
 
     @property
@@ -107,14 +111,36 @@ def sanity(one: Combination, environment: Environment) -> Tried:
         "GIT_CEILING_DIRECTORIES": str(REPOSITORY),
     }
     command = [str(environment.programs / "ansible-test"), "sanity", "--local", "--color", "no", "--python", one.python]
-    seconds, code, output = _run(command, copy, settings, folder)
-    text = output.read_text("utf-8", "replace")
-    run = tuple(dict.fromkeys(re.findall(r'^Running sanity test "([\w-]+)"', text, re.MULTILINE)))
-    failed = tuple(dict.fromkeys(re.findall(r"^ERROR: The (?:\d+ )?.*?sanity test.*?: (.*)$", text, re.MULTILINE)))
+    began, code, lacking, text = time.monotonic(), 0, [], ""
+    while True:
+        # It ends at the first test whose requirements it can't install; the others come next.
+        skip = [argument for name in sanity_tests(text) for argument in ("--skip-test", name)]
+        dummy, last, output = _run([*command, *skip], copy, settings, folder, more=bool(text))
+        code, text = code or last, output.read_text("utf-8", "replace")
+        name = not_installed(text)
+        if name is None or name in lacking:
+            break
+        lacking.append(name)
+        code = 0
+    failed = tuple(dict.fromkeys(re.findall(r"^ERROR: Found \d+ ([\w-]+) issue", text, re.MULTILINE)))
     skipped = tuple(dict.fromkeys(re.findall(r"^WARNING: (Skipping .*)$", text, re.MULTILINE)))
     if code and not failed:
         failed = (f"ansible-test ended with {code}",)
-    return Tried(seconds, output, () if code and not run else run, failed, skipped)
+    passed = tuple(name for name in sanity_tests(text) if name not in (*failed, *lacking))
+    return Tried(time.monotonic() - began, output, passed, failed, skipped, tuple(lacking))
+
+
+def sanity_tests(text: str) -> tuple[str, ...]:
+    """The tests that ansible-test began, by what it printed."""
+    return tuple(dict.fromkeys(re.findall(r'^Running sanity test "([\w-]+)"', text, re.MULTILINE)))
+
+
+def not_installed(text: str) -> str | None:
+    """The test at which ansible-test ended because its requirements could not be installed, by what it printed."""
+    begun = list(re.finditer(r'^Running sanity test "([\w-]+)"', text, re.MULTILINE))
+    if begun and re.search(r"^ERROR: (Could not install packages|No matching)", text[begun[-1].end() :], re.MULTILINE):
+        return begun[-1][1]
+    return None
 
 
 def _folder(one: Combination, part: str) -> Path:
@@ -123,10 +149,12 @@ def _folder(one: Combination, part: str) -> Path:
     return folder
 
 
-def _run(command: list[str], cwd: Path, environment: Mapping[str, str], folder: Path) -> tuple[float, int, Path]:
-    """Run a command and return its seconds, its code and the file with what it printed."""
+def _run(
+    command: list[str], cwd: Path, environment: Mapping[str, str], folder: Path, *, more: bool = False
+) -> tuple[float, int, Path]:
+    """Run a command and return its seconds, its code and the file of its output; ``more`` is added to it."""
     output, began = folder / "output.txt", time.monotonic()
-    with output.open("wb") as file:
+    with output.open("ab" if more else "wb") as file:
         done = subprocess.run(
             command,
             cwd=cwd,

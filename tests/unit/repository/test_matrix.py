@@ -16,7 +16,7 @@ import yaml
 from matrix import deprecations, pythons
 from matrix.environments import Missing, install
 from matrix.session import Row, count, table
-from matrix.trial import Tried
+from matrix.trial import Tried, not_installed, sanity_tests
 from matrix.versions import (
     README,
     REPOSITORY,
@@ -172,3 +172,15 @@ def test_what_python_warns_of(file: str, ours: bool, tmp_path: Path) -> None:
     (found,) = deprecations.of_python(recorded.read_text("utf-8"))
     assert found.ours is ours
     assert found.text.endswith(f"{file}:2: DeprecationWarning: old")
+
+
+def test_what_ansible_test_could_not_install() -> None:
+    """The test at which it ended; not one whose requirements are there, or one that merely failed."""
+    began = 'Running sanity test "pep8"\nERROR: Found 2 pep8 issue(s) which need to be resolved:\n'
+    assert not_installed(began) is None
+    ended = (
+        f'{began}Running sanity test "pylint"\nERROR: Could not install packages due to an OSError: ...\nFATAL: ...\n'
+    )
+    assert not_installed(ended) == "pylint"
+    assert not_installed(f'{ended}Running sanity test "shebang"\n') is None
+    assert sanity_tests(ended) == ("pep8", "pylint")
