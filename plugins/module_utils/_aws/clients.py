@@ -24,6 +24,7 @@ from .._stop import Stop
 from .errors import THROTTLING_PATIENCE, Kind, classify, riding_out_throttling
 from .known import Known
 from .pace import Pace
+from .repeated import shorten_answers
 
 if TYPE_CHECKING:
     from .sweep import Sweep
@@ -337,6 +338,8 @@ class Clients:
         except TypeError as error:
             raise AuthError(f"aws_config is not a botocore configuration: {error}") from error
         _parse_times_fast(client)
+        if service == "elasticache":
+            shorten_answers(client, "DescribeReplicationGroups")
         # Every attempt of every call comes by here, whoever makes it: right before it is sent.
         client.meta.events.register("before-send", self._check_stop)
         return client

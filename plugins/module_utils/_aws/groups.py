@@ -206,10 +206,18 @@ def are_swept(clients: Clients, number: int) -> bool:
 
 def sweep_groups(clients: Clients, *, within: float | None = None) -> Iterator[Group]:
     """Yield every group of the region, a page of 100 a call. Raises botocore's exceptions."""
-    for number, page in enumerate(_pages(clients, clients.repeatable.describe_replication_groups, within), 1):
-        clients.known.pages = max(clients.known.pages, number)
-        for group in map(parse, page["ReplicationGroups"]):
-            yield group if clients.known.detailed else replace(group, raw={})
+    known = clients.known
+
+    def pages() -> Iterator[dict[str, Any]]:
+        for number, page in enumerate(_pages(clients, clients.repeatable.describe_replication_groups, within), 1):
+            known.pages = max(known.pages, number)
+            yield page
+
+    if known.detailed:
+        for page in pages():
+            yield from map(parse, page["ReplicationGroups"])
+        return
+    yield from known.repeated.pages(pages(), lambda raw: replace(parse(raw), raw={}), "ReplicationGroups")
 
 
 def _describe_one(clients: Clients, key: str, within: float | None) -> Group | None:

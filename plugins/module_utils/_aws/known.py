@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from .repeated import Repeated
+
 T = TypeVar("T")
 
 #: After this part of the time for which an answer counts one thread asks anew.
@@ -96,14 +98,15 @@ class Shared(Generic[T]):
 @dataclass
 class Known:
     """What has been learnt. ``pages``: how many all groups fill, as far as has been seen; ``groups``: the latest sweep
-    over all of them; ``tags``: those of the groups in ``arns`` (ARNs by id), as they were last read in bulk;
-    ``versions``: engine versions by group id, which never go down. ``detailed``: whether groups of a sweep keep what
-    they were parsed from, which takes most of their memory. ``under_way``: how many groups are being changed side by
-    side.
+    over all of them; ``repeated``: what was read in it, for the next one; ``tags``: those of the groups in ``arns``
+    (ARNs by id), as they were last read in bulk; ``versions``: engine versions by group id, which
+    never go down. ``detailed``: whether groups of a sweep keep what they were parsed from, which takes most of their
+    memory. ``under_way``: how many groups are being changed side by side.
     """
 
     pages: int = 0
     groups: Shared[Any] = field(default_factory=Shared)
+    repeated: Repeated[Any] = field(default_factory=lambda: Repeated("ReplicationGroup"))
     tags: Shared[dict[str, str]] = field(default_factory=Shared)
     arns: dict[str, str] = field(default_factory=dict)
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
