@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from .._aws import records
 from .._aws.clients import Clients
-from .._aws.groups import OFF, PREFERRED, Group, describe_members, with_endpoints
+from .._aws.errors import explain
+from .._aws.groups import DESCRIBE_SINGLY, OFF, PREFERRED, Group, describe_members, with_endpoints
+from .._aws.sweeps import sweep_versions
 from .._aws.waiting import settled
 from .._core import record
 from .._core.errors import AuthError
@@ -31,6 +33,8 @@ from .tokens import TokenSet, label
 
 #: In `probe: auto`, so many groups are tried first; where none of them answers, the network does not lead there.
 _SCOUTS = 8
+#: Up to this many groups their first members are described one by one; for more, all of the region are gone through.
+_VERSIONS_SINGLY = 2 * DESCRIBE_SINGLY
 
 _TOKEN_CALLS = (CallKind.ROTATE, CallKind.SET, CallKind.REMOVE_AND_ROTATE)
 
@@ -138,15 +142,22 @@ def check_preconditions(group: Group, kinds: Iterable[CallKind], versions: Mappi
 
 def engine_versions(clients: Clients, groups: Iterable[Group]) -> dict[str, tuple[int, ...]]:
     """Return the engine's version of each group, from its first member. Raises :class:`AuthError`."""
-    groups = list(groups)
+    groups = [group for group in groups if group.nodes]
     known = clients.known.versions
-    unknown = [group for group in groups if group.id not in known]
-    members = describe_members(clients, unknown, all_nodes=False)
-    for group in unknown:
-        text = members.get(group.nodes[0].cache_cluster_id, {}).get("EngineVersion", "") if group.nodes else ""
+    unknown = [group for group in groups if group.nodes[0].cache_cluster_id not in known]
+    if len(unknown) > _VERSIONS_SINGLY:
+        try:
+            versions = sweep_versions(clients)  # of all groups: those to come are plans of the same region
+        except Exception as error:
+            raise AuthError(explain(error, "elasticache:DescribeCacheClusters", clients.region)) from error
+    else:
+        members = describe_members(clients, unknown, all_nodes=False)
+        versions = {key: member.get("EngineVersion", "") for key, member in members.items()}
+    for key, text in versions.items():
         if text:
-            known[group.id] = tuple(int(part) for part in text.split(".") if part.isdigit())
-    return {group.id: known[group.id] for group in groups if group.id in known}
+            known[key] = tuple(int(part) for part in text.split(".") if part.isdigit())
+    found = {group.id: known.get(group.nodes[0].cache_cluster_id) for group in groups}
+    return {key: version for key, version in found.items() if version is not None}
 
 
 def read_records(clients: Clients, groups: Iterable[Group], *, singly: bool = False) -> dict[str, record.Entry | None]:

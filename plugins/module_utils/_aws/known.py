@@ -99,7 +99,7 @@ class Shared(Generic[T]):
 class Known:
     """What has been learnt. ``pages``: how many all groups fill, as far as has been seen; ``groups``: the latest sweep
     over all of them; ``repeated``: what was read in it, for the next one; ``tags``: those of the groups in ``arns``
-    (ARNs by id), as they were last read in bulk; ``versions``: engine versions by group id, which
+    (ARNs by id), as they were last read in bulk; ``versions``: engine versions by the id of a cache cluster, which
     never go down. ``detailed``: whether groups of a sweep keep what they were parsed from, which takes most of their
     memory. ``under_way``: how many groups are being changed side by side.
     """
