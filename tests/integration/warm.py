@@ -15,6 +15,7 @@ import array
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import io
 import json
@@ -28,6 +29,8 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from integration.warm_memory import remember
 
 _COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
 #: The collections whose modules are run by forks.
@@ -141,12 +144,15 @@ def server() -> Server:
 
 def serve(control: socket.socket) -> None:
     """Run playbooks until nobody is left to ask for one."""
-    own = _import_all()
+    own, memory = _import_all(), remember()
+    gc.collect()
+    gc.freeze()  # else each fork's collections would copy all pages of what is imported here
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
     while True:
         request, fds, _flags, _address = socket.recv_fds(control, 1 << 20, 4)
         if not request:
             return
+        memory.learn()
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             control.close()
