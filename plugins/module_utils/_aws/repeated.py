@@ -79,13 +79,13 @@ class _Answer(Generic[T]):
 
     def members(
         self, given: Sequence[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], T], found: dict[bytes, T]
-    ) -> Iterator[T]:
-        """Yield what is read of each member, ``given`` being those that were not known, and note it in ``found``."""
-        fresh = map(read, given)
+    ) -> Sequence[T]:
+        """Return what is read of each member, ``given`` being those that were not known, and note it in ``found``."""
+        fresh, members = map(read, given), []
         for digest in self.digests:
             found[digest] = self.known[digest] if digest in self.known else next(fresh)
-            yield found[digest]
-        yield from fresh  # all of them, where none was told before it was read
+            members.append(found[digest])
+        return [*members, *fresh]  # all of them fresh, where none was told before it was read
 
 
 @contextlib.contextmanager
