@@ -27,6 +27,7 @@ WANTED_AT_TOP = {
     "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
+    "SECURITY.md",
     "changelogs",
     "docs",
     "extensions",
