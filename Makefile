@@ -1,16 +1,21 @@
 # Everything here works first on a fresh clone, with Python 3.11 or later, git and make; a second run installs nothing.
 #
-#   make demo      a token rotated under live clients, against the emulator
-#   make test      unit and integration tests          PYTEST_ARGS="-k rotate -x"
-#   make chaos     all operations, killed everywhere   ARGS="--operations rotate_token --conditions default"
-#   make simulate  one group's script, by seeds        ARGS="--seeds 5000 --first 0", or ARGS="--seed 7"
-#   make matrix    every supported version             ARGS="--only core-2.18 --parts smoke"
-#   make bench     a rotation, six ways compared     ARGS="--sizes 10,100 --variants a,d --json bench.json"
-#   make lint      all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible lint-docs
-#                  of its own                          lint-importer lint-sanity SANITY_ARGS="--test pylint"
-#   make emulator  a local ElastiCache                  ARGS="--port 5600"
-#   make build     the artifact, dist/elasticache-auth-VERSION.tar.gz
-#   make clean     removes all that the above made in this folder
+#   make demo            a token rotated under live clients, against the emulator
+#   make test            unit and integration tests          PYTEST_ARGS="-k rotate -x"
+#   make chaos           all operations, killed everywhere   ARGS="--operations rotate_token --conditions default"
+#   make simulate        one group's script, by seeds        ARGS="--seeds 5000 --first 0", or ARGS="--seed 7"
+#   make matrix          every supported version             ARGS="--only core-2.18 --parts smoke"
+#   make matrix-table    writes README's table of the supported versions
+#   make bench           a rotation, six ways compared       ARGS="--sizes 10,100 --variants a,d --json bench.json"
+#   make lint            all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible
+#                        of its own                          lint-docs lint-changelog lint-importer
+#                                                            lint-sanity SANITY_ARGS="--test pylint"
+#   make hooks           has git run the fast linters before each commit
+#   make emulator        a local ElastiCache                 ARGS="--port 5600"
+#   make build           the artifact, dist/elasticache-auth-VERSION.tar.gz
+#   make changelog       moves the fragments into the change log
+#   make release-check   whether this folder may be released, and its artifact    VERSION=1.2.3
+#   make clean           removes all that the above made in this folder
 
 PYTHON ?= python3
 ARGS ?=
@@ -34,12 +39,12 @@ ARTIFACT := dist/elasticache-auth-$(VERSION).tar.gz
 # the repository that amazon.aws is in: ours, which ignores it, would have none of its files.
 IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/tree" \
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
-LINTERS := lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-importer
+LINTERS := lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-changelog lint-importer
 
-.PHONY: help setup demo test chaos simulate matrix matrix-table bench emulator build lint $(LINTERS) tree changelog clean
+.PHONY: help setup demo test chaos simulate matrix matrix-table bench emulator build lint $(LINTERS) hooks tree changelog release-check clean
 
 help:
-	@sed -n '3,12s/^# \{0,1\}//p' Makefile
+	@sed -n 's/^#   //p' Makefile
 
 # --- What everything else needs -------------------------------------------------------------------------------------
 
@@ -157,8 +162,10 @@ lint-sanity: tree
 lint-ansible: tree
 	cd $(TREE)/elasticache/auth && $(IN_LINT_ENV) ansible-lint
 
-lint-docs: tree
+lint-changelog: tree
 	cd $(TREE)/elasticache/auth && $(IN_LINT_ENV) antsibull-changelog lint
+
+lint-docs: tree
 	cd $(TREE)/elasticache/auth && $(IN_LINT_ENV) antsibull-docs lint-collection-docs --plugin-docs \
 	  --validate-collection-refs dependent --disallow-unknown-collection-refs --check-extra-docs-refs .
 
@@ -168,11 +175,20 @@ lint-shell: .venv-lint/.installed
 lint-importer: build tree
 	$(IN_LINT_ENV) python tools/check_artifact.py $(ARTIFACT) .cache/dependencies
 
+# What .pre-commit-config.yaml names: seconds before each commit; `make lint` has the rest.
+hooks: setup .venv-lint/.installed
+	$(BIN)/pre-commit install
+
 # --- Release --------------------------------------------------------------------------------------------------------
 
 # Moves the fragments into the change log, under the version of galaxy.yml.
 changelog: tree
 	$(IN_LINT_ENV) antsibull-changelog release
+
+# What the workflow does with a tag, short of publishing. VERSION is galaxy.yml's where none is given.
+release-check: setup
+	@$(BIN)/python tools/check_release.py '$(VERSION)'
+	@$(MAKE) --no-print-directory build
 
 # --- Cleaning -------------------------------------------------------------------------------------------------------
 
