@@ -7,6 +7,8 @@
 #   make matrix          every supported version             ARGS="--only core-2.18 --parts smoke"
 #   make matrix-table    writes README's table of the supported versions
 #   make bench           a rotation, six ways compared       ARGS="--sizes 10,100 --variants a,d --json bench.json"
+#   make conformance     the facts, asked of the emulator    ARGS="--all-variants"
+#                        or of AWS                           ARGS="--target aws --region eu-west-1"
 #   make lint            all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible
 #                        of its own                          lint-docs lint-changelog lint-importer
 #                                                            lint-sanity SANITY_ARGS="--test pylint"
@@ -41,7 +43,7 @@ IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PA
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
 LINTERS := lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-changelog lint-importer
 
-.PHONY: help setup demo test chaos simulate matrix matrix-table bench emulator build lint $(LINTERS) hooks tree changelog release-check clean
+.PHONY: help setup demo test chaos simulate matrix matrix-table bench conformance emulator build lint $(LINTERS) hooks tree changelog release-check clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -120,6 +122,10 @@ matrix-table: setup
 # Over an hour; --sizes and --variants take less.
 bench: setup
 	@PYTHONPATH=tests exec $(BIN)/python -m benchmark $(ARGS)
+
+# The emulator is asked unless ARGS says otherwise. AWS is asked only with --yes; the announcement says at which price.
+conformance: setup
+	@PYTHONPATH=tests exec $(BIN)/python -m conformance $(ARGS)
 
 # --- The artifact ---------------------------------------------------------------------------------------------------
 
