@@ -19,7 +19,7 @@ import boto3
 import interrupts
 from botocore.exceptions import BotoCoreError, ClientError
 from conftest import start_emulator
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from emulator.settings import UnknownVariantError, Variants
@@ -43,13 +43,30 @@ _WIDTH = 150
 _REMOVAL_SECONDS = 600.0
 _PATIENCE = 1800.0
 _FORMAT = "%Y-%m-%d"
-_console = Console(highlight=False)
+
+
+class _Screen(Console):
+    """rich's, which would end the program where nobody reads it any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise OSError("nobody reads this")
+
+
+_console = _Screen(highlight=False)
+
+
+def show(what: RenderableType, *, soft_wrap: bool = False) -> None:
+    """Something for whoever watches; nobody may be there any more, and what was made is removed all the same."""
+    try:
+        _console.print(what, soft_wrap=soft_wrap)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(line: str) -> None:
-    """A line for whoever watches; nobody may be there any more, and what was made is removed all the same."""
-    with contextlib.suppress(OSError):
-        _console.print(escape(line), soft_wrap=True)
+    """A line."""
+    show(escape(line), soft_wrap=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -198,8 +215,14 @@ def _plan(parsed: argparse.Namespace, session: boto3.Session, run_id: str) -> Pl
 def _clean(endpoint: Endpoint, parsed: argparse.Namespace) -> int:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     found: list[Resource] = []
-    for resource, until in made.leftovers(endpoint):
+    status = 0
+    for one in made.leftovers(endpoint):
+        resource, until = one.resource, one.until
         if parsed.run not in (None, resource.run):
+            continue
+        if not until:
+            say(f"{resource} is in flight, and its tags can't be read yet: repeat this in some minutes")
+            status = _LEFT
             continue
         if parsed.run is None and until > now:
             say(f"{resource} is left alone: its run may last until {until} (--run {resource.run} removes it)")
@@ -207,14 +230,14 @@ def _clean(endpoint: Endpoint, parsed: argparse.Namespace) -> int:
         found.append(resource)
         say(f"{resource} was left by the run {resource.run}")
     if not found:
-        say("There is nothing to remove.")
-        return 0
+        say("There is nothing to remove now." if status else "There is nothing to remove.")
+        return status
     if not parsed.yes:
         say("Nothing was removed. Repeat it with --yes to remove these.")
         return _USAGE
     left = made.tear_down(endpoint, found, _PATIENCE, say)
     say(f"LEFT BEHIND: {', '.join(map(str, left))}" if left else f"Removed: {len(found)}.")
-    return _LEFT if left else 0
+    return _LEFT if left else status
 
 
 # --- What is written ------------------------------------------------------------------------------------------------
@@ -230,8 +253,7 @@ def _report(parsed: argparse.Namespace, run: Run, target: str, region: str, vari
     if scene.endpoint.hidden.found_in(text):
         raise AssertionError("a token is in the report: nothing is written")
     path.write_text(text, "utf-8")
-    with contextlib.suppress(OSError):
-        _console.print(report.table())
+    show(report.table())
     for one in scene.answers.durations:
         say(f"{one.seconds:8.1f} s  {one.what}")
     for line in report.changes():

@@ -178,7 +178,7 @@ class Made:
             known = list(self._resources)
         tear_down(self._endpoint, known, patience, self._say)
         try:
-            found = [resource for resource, dummy in leftovers(self._endpoint) if resource.run == self.run]
+            found = [one.resource for one in leftovers(self._endpoint) if one.until and one.resource.run == self.run]
         except NoAnswerError as error:
             self._say(f"The region can't be searched for what may be left: {error}")
             found = []
@@ -233,8 +233,19 @@ def verify(endpoint: Endpoint, resource: Resource, run: str) -> dict[str, Any]:
     return shown
 
 
-def leftovers(endpoint: Endpoint) -> list[tuple[Resource, str]]:
-    """What runs have made that is there still, and until when the run may last; by id and tag."""
+@dataclass(frozen=True)
+class Leftover:
+    """Something that is there still. ``until``: how long its run may last; ``""``: its tags can't be read yet."""
+
+    resource: Resource
+    until: str
+
+
+def leftovers(endpoint: Endpoint) -> list[Leftover]:
+    """What runs have made that is there still, by id and tag; and what has such an id and is still being made.
+
+    While a group is in flight its tags are known from the tagging API alone, which learns of them later.
+    """
     found = []
     for kind, calls in _CALLS.items():
         if kind is Kind.SECRET:
@@ -248,7 +259,9 @@ def leftovers(endpoint: Endpoint) -> list[tuple[Resource, str]]:
                 continue  # the latter: a replication group's member, which goes with it
             tags = tags_of(endpoint, kind, shown)
             if tags.get(TAG) == resource.run:
-                found.append((resource, tags.get(UNTIL_TAG, "")))
+                found.append(Leftover(resource, tags.get(UNTIL_TAG, "no time")))
+            elif TAG not in tags and kind is not Kind.SECRET and shown[calls.status].lower() not in calls.settled:
+                found.append(Leftover(resource, ""))
     return found
 
 

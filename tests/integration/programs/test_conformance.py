@@ -11,7 +11,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,11 @@ from conftest import TESTS
 from waiting import wait_until
 
 from conformance import made
+from conformance.__main__ import main
 from conformance.answers import Verdict
 from conformance.clock import Clock
 from conformance.emulated import chosen, emulated_run, variant_sets
-from conformance.made import ExistsError, Kind, Made, NotMadeError, Resource
+from conformance.made import ExistsError, Kind, Leftover, Made, NotMadeError, Resource
 from conformance.report import Report
 from conformance.rows import ROWS, Refused
 from conformance.run import WANTED, Run
@@ -191,6 +192,19 @@ def test_what_has_lost_its_tag_is_changed_no_more_and_left_alone(emulator: Emula
     assert emulator.group(shown["ReplicationGroupId"])["status"] == "available"
 
 
+@pytest.mark.emulator(data_plane="none")
+def test_what_can_not_be_told_yet_is_not_removed_and_not_forgotten(emulator: Emulator) -> None:
+    """A group that is being made, and whose tags nobody shows yet."""
+    name = f"{made.PREFIX}-{RUN}-access"
+    endpoint = emulated_run(emulator, "none").scene.endpoint
+    emulator.hold(name)
+    emulator.client("elasticache").create_replication_group(ReplicationGroupId=name, ReplicationGroupDescription="?")
+    assert made.leftovers(endpoint) == [Leftover(Resource(Kind.GROUP, name), "")]
+    emulator.release()
+    emulator.wait_available(name)
+    assert made.leftovers(endpoint) == []
+
+
 # --- As on AWS ------------------------------------------------------------------------------------------------------
 
 
@@ -201,7 +215,7 @@ class _Program:
         self._output = folder / "output"
         self.report = folder / "report.json"
         line = [sys.executable, "-m", "conformance", "--target", "aws", "--region", emulator.region]
-        line += ["--json", str(self.report), "--poll-seconds", "0.05", *arguments]
+        line += ["--json", str(self.report), "--poll-seconds", "0.1", *arguments]
         with self._output.open("w") as output:
             environment = {**emulator.environment, "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
             self.process = subprocess.Popen(
@@ -238,14 +252,30 @@ def program(emulator: Emulator, tmp_path: Path) -> Iterator[Any]:
         one.process.wait()
 
 
+Here = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def here(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """A function that runs the command line in this process; returns its exit status and what it has said."""
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        line = ["--target", "aws", "--region", emulator.region, "--poll-seconds", "0.1", *arguments]
+        return main(line), capsys.readouterr().out
+
+    return run
+
+
 @pytest.mark.emulator(data_plane="none")
-def test_without_yes_nothing_is_made(emulator: Emulator, program: Any) -> None:
+def test_without_yes_nothing_is_made(emulator: Emulator, here: Here) -> None:
     """It says what it would make, for how long and at which price."""
-    asked = program()
-    assert asked.wait() == 2
+    status, output = here()
+    assert status == 2
     for part in ("2 replication groups of one node", "at most 60 minutes", "USD at most", "account 123456789012"):
-        assert part in asked.output
-    assert "Nothing was made. Repeat it with --yes" in asked.output
+        assert part in output
+    assert "Nothing was made. Repeat it with --yes" in output
     assert emulator.calls(mutating="true") == []
 
 
@@ -268,7 +298,7 @@ def test_as_on_aws(emulator: Emulator, program: Any) -> None:
     assert "Everything that was made is removed." in asked.output
 
 
-@pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+@pytest.mark.emulator(data_plane="none", modify_seconds=0.1)
 @pytest.mark.parametrize(
     ("action", "nth", "when"),
     [
@@ -295,8 +325,29 @@ def test_sigterm_leaves_nothing(emulator: Emulator, program: Any, action: str, n
     assert "Everything that was made is removed." in asked.output
 
 
-@pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
-def test_sigkill_and_clean(emulator: Emulator, program: Any, tmp_path: Path) -> None:
+@pytest.mark.emulator(data_plane="none", modify_seconds=0.1)
+def test_a_terminal_that_is_closed_leaves_nothing(emulator: Emulator, tmp_path: Path) -> None:
+    """SIGHUP, and nobody reads what is said of the removal."""
+    emulator.faults({"kind": "pause", "action": "ModifyReplicationGroup", "when": "after"})
+    line = [sys.executable, "-m", "conformance", "--target", "aws", "--region", emulator.region, "--yes"]
+    with subprocess.Popen(
+        [*line, "--json", str(tmp_path / "report.json"), "--poll-seconds", "0.05"],
+        cwd=TESTS,
+        env=emulator.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        emulator.wait_struck()
+        assert process.stdout is not None
+        process.stdout.close()
+        process.send_signal(signal.SIGHUP)
+        emulator.clear_faults()
+        assert process.wait(120) == 130
+    assert nothing_left(emulator)
+
+
+@pytest.mark.emulator(data_plane="none", modify_seconds=0.1)
+def test_sigkill_and_clean(emulator: Emulator, program: Any, here: Here) -> None:
     """By id and tag, just what the run has left: neither what has only one of them nor what is another run's."""
     others = {
         "sessions": {made.TAG: RUN},  # the tag alone
@@ -313,15 +364,15 @@ def test_sigkill_and_clean(emulator: Emulator, program: Any, tmp_path: Path) -> 
     killed.wait()
     run = killed.run
     emulator.clear_faults()
-    looked = program("--clean")
-    assert looked.wait() == 0
-    assert f"{made.PREFIX}-{run}-access is left alone: its run may last until" in looked.output
-    listed = program("--clean", "--run", run)
-    assert listed.wait() == 2
-    assert "Nothing was removed. Repeat it with --yes" in listed.output
-    cleaned = program("--clean", "--run", run, "--yes")
-    assert cleaned.wait() == 0
-    assert f"deleting replication group {made.PREFIX}-{run}-access" in cleaned.output
+    status, output = here("--clean")
+    assert status == 0
+    assert f"{made.PREFIX}-{run}-access is left alone: its run may last until" in output
+    status, output = here("--clean", "--run", run)
+    assert status == 2
+    assert "Nothing was removed. Repeat it with --yes" in output
+    status, output = here("--clean", "--run", run, "--yes")
+    assert status == 0
+    assert f"deleting replication group {made.PREFIX}-{run}-access" in output
     assert {group["id"] for group in emulator.groups()} == set(others)
     users = emulator.client("elasticache").describe_users()["Users"]
     assert {user["UserId"] for user in users} == {"default", *others}

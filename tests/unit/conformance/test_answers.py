@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from chaos.command import REPOSITORY
 from conformance.announcement import Plan, announcement, price
 from conformance.answers import Answers, Verdict
 from conformance.clock import Clock, HaltError
@@ -95,8 +99,7 @@ def test_what_is_to_be_changed(answers: Answers) -> None:
     assert "docs/elasticache-facts.md §5: newest Valkey: 9.1 was expected; seen" in lines
     assert "3 of" in lines.splitlines()[-1]
     assert lines.splitlines()[-1].startswith("README.md, What has not been shown")
-    readme = Path(__file__).resolve().parents[3] / "README.md"
-    assert "never yet against AWS" in readme.read_text("utf-8")
+    assert "never yet against AWS" in (REPOSITORY / "README.md").read_text("utf-8")
 
 
 def test_nothing_is_to_be_changed_by_what_the_emulator_answers(answers: Answers) -> None:
@@ -144,4 +147,9 @@ def test_a_report_writes_over_no_other(tmp_path: Path) -> None:
     first = free_path(tmp_path, "2026-11-27")
     assert first.name == "conformance-2026-11-27.json"
     first.touch()
-    assert free_path(tmp_path, "2026-11-27").name == "conformance-2026-11-27-2.json"
+    second = free_path(tmp_path, "2026-11-27").name
+    assert second == "conformance-2026-11-27-2.json"
+    done = subprocess.run(["git", "-C", str(REPOSITORY), "check-ignore", first.name, second], check=True)
+    assert done.returncode == 0
+    ignored = yaml.safe_load((REPOSITORY / "galaxy.yml").read_text("utf-8"))["build_ignore"]
+    assert any(fnmatch.fnmatch(second, pattern) for pattern in ignored)
