@@ -205,10 +205,12 @@ class _Region:
             for group in groups:
                 group.error = _BUSY.format(group.id) if group.busy else self._whose(group.error)
             return groups
-        loader: Loader[str, Planned] = Loader(functools.partial(self._plan, wait=False), self.clients.wait_for)
-        services = self._services(lambda key, first: loader.load(key, first=first))
         busy = self._busy() if request.busy_last else set()
         at_once = [key for key in ids if key not in busy]
+        loader: Loader[str, Planned] = Loader(
+            functools.partial(self._plan, wait=False), self.clients.wait_for, min(len(at_once), self._at_once)
+        )
+        services = self._services(lambda key, first: loader.load(key, first=first))
         by_id: dict[str, GroupRun] = {}
         for some in filter(None, (at_once, [key for key in ids if key in busy])):
             by_id |= self._scripts(functools.partial(run_group, services, key) for key in some)

@@ -19,6 +19,8 @@ V = TypeVar("V")
 
 #: Requests within this time after the first one are fetched with it, seconds.
 _WINDOW = 0.02
+#: So long the first batch waits for requests that are known to come, seconds.
+_GATHERING = 1.0
 #: The first batch is small, so that its groups go on soon; each one after it is twice as large, up to a limit.
 _FIRST, _LARGEST = 40, 320
 
@@ -40,16 +42,19 @@ class Loader(Generic[K, V]):
         self,
         fetch: Callable[[list[K]], Mapping[K, V]],
         wait: Callable[[threading.Event], object] = threading.Event.wait,
+        expected: int = 0,
     ) -> None:
         """``fetch`` returns a value for each key; what it raises reaches each thread that asked for one of them.
 
-        ``wait``: waits for an event, and raises :class:`Stopped` once the run must end.
+        ``wait``: waits for an event, and raises :class:`Stopped` once the run must end. ``expected``: how many requests
+        come at the beginning, side by side; the first batch waits for them, as far as they fit into it.
         """
         self._fetch, self._wait = fetch, wait
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._queue: list[_Asked[K, V]] = []
         self._thread: threading.Thread | None = None
         self._size = _FIRST
+        self._expected = min(expected, _FIRST)
 
     def load(self, key: K, *, first: bool = False) -> V:
         """Return the value of ``key``, in the order in which it was asked for, or ``first``.
@@ -60,9 +65,10 @@ class Loader(Generic[K, V]):
         with self._lock:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="loader", daemon=True)
-                thread.start()  # it waits before it takes the lock
+                thread.start()
                 self._thread = thread
             self._queue.insert(0 if first else len(self._queue), asked)
+            self._lock.notify()
         try:
             self._wait(asked.answered)
         except Stopped:
@@ -74,7 +80,12 @@ class Loader(Generic[K, V]):
         return asked.value[0]
 
     def _run(self) -> None:
-        time.sleep(_WINDOW)
+        expected, self._expected = self._expected, 0
+        if expected:
+            with self._lock:
+                self._lock.wait_for(lambda: len(self._queue) >= expected, _GATHERING)
+        else:
+            time.sleep(_WINDOW)
         while True:
             with self._lock:
                 batch, self._queue = self._queue[: self._size], self._queue[self._size :]

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from waiting import PATIENCE, wait_until
 
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import loader as loader_module
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.loader import Loader
 from ansible_collections.elasticache.auth.plugins.module_utils._stop import Stop, Stopped
 
@@ -28,6 +29,30 @@ def test_a_thousand_requests_are_a_few_batches() -> None:
     assert sorted(key for batch in batches for key in batch) == list(range(1000))
     assert max(map(len, batches)) <= 320
     assert loader.load(3) == 9  # and one that comes alone
+
+
+def test_requests_that_are_known_to_come_are_one_batch() -> None:
+    """However long it takes until the threads run that make them."""
+    batches: list[list[str]] = []
+
+    def fetch(keys: list[str]) -> Mapping[str, str]:
+        batches.append(keys)
+        return dict.fromkeys(keys, "fine")
+
+    loader = Loader(fetch, expected=3)
+    with ThreadPoolExecutor(3) as pool:
+        asked = []
+        for count, key in enumerate("abc", 1):
+            asked.append(pool.submit(loader.load, key))
+            wait_until(lambda count=count: batches or len(loader._queue) == count, f"{count} requests")  # type: ignore[misc]
+        assert [one.result(PATIENCE) for one in asked] == ["fine"] * 3
+    assert batches == [["a", "b", "c"]]
+    assert loader.load("d") == "fine"  # nobody waits for others any more
+
+
+def test_those_that_never_come_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader_module, "_GATHERING", 0.05)
+    assert Loader(lambda keys: dict.fromkeys(keys, "fine"), expected=7).load("a") == "fine"
 
 
 def test_what_goes_wrong_reaches_each_that_asked_and_no_other() -> None:
