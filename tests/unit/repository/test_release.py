@@ -61,6 +61,7 @@ def test_make_release_check_refuses_another_version() -> None:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
+        check=False,
     )
     assert ran.returncode != 0
     assert f"galaxy.yml has version {VERSION}, not 99.0.0" in ran.stderr
