@@ -52,7 +52,8 @@ def test_requests_that_are_known_to_come_are_one_batch() -> None:
 
 def test_those_that_never_come_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader_module, "_GATHERING", 0.05)
-    assert Loader(lambda keys: dict.fromkeys(keys, "fine"), expected=7).load("a") == "fine"
+    loader: Loader[str, str] = Loader(lambda keys: dict.fromkeys(keys, "fine"), expected=7)
+    assert loader.load("a") == "fine"
 
 
 def test_what_goes_wrong_reaches_each_that_asked_and_no_other() -> None:
