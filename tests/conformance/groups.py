@@ -117,7 +117,7 @@ class Group:
 
         A describe right after the call can be of before it (elasticache-facts §4).
         """
-        for _ in range(GRACE):
+        for dummy in range(GRACE):
             shown = self.shown()
             if shown["Status"] == MODIFYING or shown.get("PendingModifiedValues"):
                 break

@@ -32,7 +32,7 @@ class Hidden:
 
         It begins with a letter of either case and a digit, as AWS's password advice has it (elasticache-facts §5).
         """
-        body = "".join(secrets.choice(_CHARACTERS) for _ in range(length - 3 - len(suffix)))
+        body = "".join(secrets.choice(_CHARACTERS) for dummy in range(length - 3 - len(suffix)))
         value = f"{secrets.choice(string.ascii_lowercase)}{secrets.choice(string.ascii_uppercase)}7{body}{suffix}"
         with self._lock:
             self._values.append(value)

@@ -78,7 +78,7 @@ def ask_user_groups(scene: Scene, group: Group, token: str) -> None:
         answers.not_asked("user-busy", "the change of the user was over before it could be asked")
         if line:
             answers.value("rbac-password-connections", "kept" if (told := line.ping()) == SERVED else told)
-        three = [scene.endpoint.hidden.make() for _ in range(3)]
+        three = [scene.endpoint.hidden.make() for dummy in range(3)]
         answers.refusal("third-password", scene.made.change(Kind.USER, APP, "modify_user", Passwords=three))
         settle(scene, Kind.USER, APP)
         settle(scene, Kind.USER_GROUP, USER_GROUP)
@@ -112,7 +112,7 @@ def _change(
         answer = scene.made.change(kind, name, operation, **members)
         if answer.refused:
             raise NoAnswerError(f"{operation} was refused: {answer}")
-        for _ in range(GRACE):
+        for dummy in range(GRACE):
             if _busy(scene, kind, name):
                 look()
                 break
