@@ -10,14 +10,13 @@ from .access import ENGINE, NODE_TYPE
 from .encryption import OLD_NODE_TYPE
 from .made import PREFIX, TAG, UNTIL_TAG
 
-#: US dollars, on demand, us-east-1. Noted in June 2026 from the price list at
-#: https://aws.amazon.com/elasticache/pricing/ (Redis OSS: $0.017 an hour, and 80 % more for the extended support of
-#: versions 4 and 5 since February 2026), rounded up.
+#: US dollars, on demand, us-east-1, rounded up: an estimate from memory of November 2026, which nobody has held against
+#: https://aws.amazon.com/elasticache/pricing/ (extended support of Redis OSS 4 and 5 costs 80 % more).
 #: Other regions cost up to twice that.
-PRICES_NOTED = "June 2026"
+PRICES_OF = "November 2026"
 NODE_HOUR = 0.02
 OLD_NODE_HOUR = 0.04
-#: https://aws.amazon.com/secrets-manager/pricing/: $0.40 a month, and $0.05 for 10,000 calls.
+#: Likewise: $0.40 a month, and $0.05 for 10,000 calls (https://aws.amazon.com/secrets-manager/pricing/).
 SECRET_AND_CALLS = 0.01
 
 
@@ -34,7 +33,7 @@ class Plan:
 
 
 def price(minutes: float) -> float:
-    """About what it costs at most, in US dollars: an hour that has begun is a whole one."""
+    """About what it costs, in US dollars: an hour that has begun is a whole one."""
     hours = int(-(-minutes // 60))
     return hours * (2 * NODE_HOUR + OLD_NODE_HOUR) + SECRET_AND_CALLS
 
@@ -54,7 +53,7 @@ def announcement(plan: Plan) -> list[str]:
         f"Ids begin with {PREFIX}-{plan.run}-; tags: {TAG}={plan.run}, {UNTIL_TAG}=its end.",
         "Nothing else is changed: id and tag are looked at before each call that changes something.",
         f"It lasts at most {plan.minutes:.0f} minutes, some of them to remove everything; longer only where AWS does.",
-        f"It costs about {price(plan.minutes):.2f} USD at most (prices noted in {PRICES_NOTED}, us-east-1).",
+        f"It costs about {price(plan.minutes):.2f} USD at most (us-east-1, estimated {PRICES_OF}; AWS's list counts).",
         f"Nodes: {plan.nodes}.",
         "SIGINT, SIGTERM and SIGHUP end it and remove everything. After a SIGKILL:",
         f'  make conformance ARGS="--target aws --region {plan.region} --clean --run {plan.run} --yes"',

@@ -53,10 +53,10 @@ class Report:
         if self.target != "aws":
             return []
         seen = [self.answers.seen[name] for name in ROWS]
-        lines = [line for one in seen for line in self._changes(one)]
-        asked = [one for one in seen if not one.why]
+        lines = [line for shown in seen for line in self._changes(shown)]
+        asked = [shown for shown in seen if not shown.why]
         if asked:
-            unasked = ", ".join(one.row.name for one in seen if one.why or one.may_be)
+            unasked = ", ".join(shown.row.name for shown in seen if shown.why or shown.may_be)
             lines.append(
                 f'README.md, What has not been shown: "never yet against AWS": {len(asked)} of {len(seen)} facts were '
                 f"asked of AWS on {self.date} ({self.region}); not: {unasked or 'none'}"
@@ -109,7 +109,9 @@ class Report:
             "date": self.date,
             "variants": dict(self.variants),
             "rows": [self._row(name) for name in ROWS],
-            "durations": [{"change": one.what, "seconds": round(one.seconds, 3)} for one in self.answers.durations],
+            "durations": [
+                {"change": lasted.what, "seconds": round(lasted.seconds, 3)} for lasted in self.answers.durations
+            ],
             "changes": self.changes(),
             "left_behind": list(self.left),
             "broken": list(self.broken),

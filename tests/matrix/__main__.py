@@ -28,9 +28,9 @@ def main() -> int:
     chosen = combinations()
     if options.only:
         names = options.only.split(",")
-        if unknown := set(names) - {one.name for one in chosen}:
+        if unknown := set(names) - {combination.name for combination in chosen}:
             parser.error(f"there is no combination {', '.join(sorted(unknown))}")
-        chosen = tuple(one for one in chosen if one.name in names)
+        chosen = tuple(combination for combination in chosen if combination.name in names)
     if unknown := set(options.parts.split(",")) - {"smoke", "sanity"}:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     if options.workflow:

@@ -47,7 +47,7 @@ class Row:
         """Whether something that was tried went wrong, or did not happen."""
         smoked = self.tried.get("smoke")
         lacking = smoked is not None and not all(count(smoked, begin)[1] for begin in _COLUMNS.values())
-        return bool(self.broken) or lacking or any(one.failed or not one.passed for one in self.tried.values())
+        return bool(self.broken) or lacking or any(tried.failed or not tried.passed for tried in self.tried.values())
 
 
 def count(tried: Tried, begin: str) -> tuple[int, int]:
@@ -61,7 +61,7 @@ def count(tried: Tried, begin: str) -> tuple[int, int]:
 def run(chosen: Sequence[Combination], parts: Sequence[str], *, jobs: int, renew: bool, strict: bool) -> int:
     """Install and try each combination; returns 1 where one failed, or, with ``strict``, was not tried."""
     console, began = Console(width=_WIDTH, highlight=False), time.monotonic()
-    rows = [_installed(one, renew) for one in chosen]
+    rows = [_installed(combination, renew) for combination in chosen]
     installed = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
         # What takes longest first, so that in the end no job waits for another one's.
@@ -82,7 +82,7 @@ def run(chosen: Sequence[Combination], parts: Sequence[str], *, jobs: int, renew
                 console.print(
                     f"\n[bold red]{row.combination.name}: {part} failed[/] ({one.output}):\n{escape(one.end)}"
                 )
-        for told in sorted({one.text for tried in row.tried.values() for one in tried.deprecations if one.ours}):
+        for told in sorted({found.text for tried in row.tried.values() for found in tried.deprecations if found.ours}):
             console.print(f"[bold red]{row.combination.name}: ours is deprecated:[/] {escape(told)}")
     console.print(table(rows))
     ended = time.monotonic()
@@ -150,7 +150,7 @@ def _cell(passed: int, of: int) -> str:
 def _deprecations(smoked: Tried | None) -> str:
     if smoked is None:
         return "-"
-    ours = sum(one.ours for one in smoked.deprecations)
+    ours = sum(deprecation.ours for deprecation in smoked.deprecations)
     others = len(smoked.deprecations) - ours
     return f"[bold red]{ours}[/] / {others}" if ours else f"0 / {others}"
 

@@ -39,7 +39,7 @@ def told() -> Iterator[None]:
     for name, file in files.items():
         text = file.read_bytes()[before[name] :].decode("utf-8", "replace") if file.exists() else ""
         read = deprecations.of_ansible if name == "MATRIX_LOG" else deprecations.of_python
-        found += [one.text for one in read(text) if one.ours]
+        found += [deprecation.text for deprecation in read(text) if deprecation.ours]
     assert found == []
 
 

@@ -60,10 +60,10 @@ def combinations(path: Path = VERSIONS) -> tuple[Combination, ...]:
         if entry["boto3"] not in ("oldest", "newest"):
             raise ValueError(f"{path.name}: boto3 of {entry['name']} is neither oldest nor newest")
         found.append(Combination(wheel=wheels[entry["amazon_aws"]], **entry))
-    names = [one.name for one in found]
+    names = [combination.name for combination in found]
     if len(set(names)) != len(names):
         raise ValueError(f"{path.name}: two combinations have the same name")
-    if unused := set(wheels) - {one.amazon_aws for one in found}:
+    if unused := set(wheels) - {combination.amazon_aws for combination in found}:
         raise ValueError(f"{path.name}: no combination has amazon.aws {', '.join(sorted(unused))}")
     return tuple(found)
 
@@ -122,4 +122,7 @@ def with_table(text: str, chosen: Sequence[Combination]) -> str:
 
 def workflow(chosen: Sequence[Combination]) -> list[dict[str, str]]:
     """What the workflow's ``strategy.matrix`` includes: a job each, with the Pythons that it needs."""
-    return [{"name": one.name, "python": one.python, "module-python": one.module_python} for one in chosen]
+    return [
+        {"name": combination.name, "python": combination.python, "module-python": combination.module_python}
+        for combination in chosen
+    ]

@@ -94,7 +94,7 @@ def test_a_mistake_in_the_file(tmp_path: Path, change: tuple[str, str], message:
 
 
 def test_a_python_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It is told of in the table; a program of its name that is another one, or none, does not stand for it."""
+    """It is named in the table; a program of its name that is another one, or none, does not stand for it."""
     for name, program in (("python3.98", sys.executable), ("python3.99", "/bin/false")):
         (tmp_path / name).symlink_to(program)
     monkeypatch.setenv(pythons.VARIABLE, f"{tmp_path}{os.pathsep}{tmp_path / 'nothing'}")
