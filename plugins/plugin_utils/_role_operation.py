@@ -45,6 +45,7 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import (
     key_of_host,
     keys_in,
     reports_of_host,
+    spoken_for,
     targets_at,
     targets_of,
     without_host,
@@ -201,11 +202,7 @@ class RoleOperation:
         if found is None:
             raise AuthError(f"{self._role}: the run file is gone: {self._path or self._temporary}. Run this again.")
         self._file, self._earlier = found, found.of_wave()
-        hostvars = self._known["hostvars"]
-        spoken_for = [
-            report for host in self._unmoved() for report in reports_of_host(self._file.groups, host, hostvars[host])
-        ]
-        stopped = set(map(group_key_in, spoken_for))
+        stopped = spoken_for(map(group_key_in, self._file.groups), self._unmoved(), self._known["hostvars"])
         going = [cutover for cutover in after if group_key_in(cutover) not in stopped]
         self._targets = targets_at(tuple(cutover[name] for name in PLACE) for cutover in going)
         self._arguments |= {"after_cutover": going}

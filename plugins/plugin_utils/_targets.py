@@ -138,16 +138,22 @@ def _where(given: Mapping[str, Any]) -> str:
 
 def without_host(targets: Iterable[Target], hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     """Return the ids of those groups that no host speaks for, as :func:`reports_of_host` has it."""
-    by_id: dict[str, list[Key]] = {}
-    for key in (key for target in targets for key in keys_in(target)):
-        by_id.setdefault(key[0], []).append(key)
-    spoken_for: set[Key] = set()
+    keys = [key for target in targets for key in keys_in(target)]
+    return sorted({key[0] for key in set(keys) - spoken_for(keys, hosts, hostvars)})
+
+
+def spoken_for(keys: Iterable[Key], hosts: Iterable[str], hostvars: HostVars) -> set[Key]:
+    """Return those ``keys`` of groups that one of ``hosts`` speaks for, as :func:`reports_of_host` has it."""
+    by_id: dict[str, set[Key]] = {}
+    for key in keys:
+        by_id.setdefault(key[0], set()).add(key)
+    found: set[Key] = set()
     for host in hosts:
         own = key_of_host(host, hostvars[host])
         if own[0] not in by_id:
-            return []  # it speaks for all
-        spoken_for |= {own} if own in by_id[own[0]] else set(by_id[own[0]])
-    return sorted({key[0] for keys in by_id.values() for key in keys if key not in spoken_for})
+            return set().union(*by_id.values())  # it speaks for all
+        found |= {own} & by_id[own[0]] or by_id[own[0]]
+    return found
 
 
 def reports_of_host(
