@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from emulator.access import Access, Endpoint
@@ -27,6 +29,9 @@ from emulator.data_plane.variants import Variants
 ENGINE_VERSION = "8.1.0"
 
 _session_ids = itertools.count(1)
+_entry_ids = itertools.count()
+#: ``acllog-max-len``, and how long what is refused alike is one entry (``acl.c`` of Valkey).
+_ACL_LOG_MAX, _ACL_LOG_JOINED_SECONDS = 128, 60.0
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,35 @@ Reply = str | int | bytes | Status | Refusal | None | list["Reply"] | dict[str, 
 
 
 @dataclass
+class LightNode:
+    """What one node knows of its clients: the connections by their id, and the newest of the AUTHs that it refused."""
+
+    sessions: dict[int, Session] = field(default_factory=dict)
+    acl_log: deque[RefusedAuth] = field(default_factory=lambda: deque(maxlen=_ACL_LOG_MAX))
+
+
+@dataclass
+class RefusedAuth:
+    """An entry of ACL LOG. As in the engine, what is refused to one user within a minute is one entry, with the client
+    that came last; times are seconds since the epoch."""
+
+    id: int
+    username: bytes
+    created: float
+    updated: float
+    client: bytes
+    count: int = 1
+
+
+@dataclass
 class LightGroup:
-    """What the nodes of a group share."""
+    """What the nodes of a group share, and by shard and position what each knows of its clients."""
 
     access: Access
     shards: list[list[Endpoint]] = field(default_factory=list)
     cluster_enabled: bool = False
     data: dict[bytes, bytes] = field(default_factory=dict)
+    nodes: dict[tuple[int, int], LightNode] = field(default_factory=dict)
     #: told the shard and the position of a node that refused an AUTH
     on_refused: Callable[[int, int], None] = lambda shard, position: None
 
@@ -72,13 +99,45 @@ class Session:
     name: bytes = b""
     closing: bool = False
     id: int = field(default_factory=lambda: next(_session_ids))
+    address: str = "?:0"  #: the client's, host and port
+    local_address: str = "?:0"
+    library: dict[bytes, bytes] = field(default_factory=lambda: {b"LIB-NAME": b"", b"LIB-VER": b""})
+    connected_at: float = field(default_factory=time.time)
+    used_at: float = field(default_factory=time.time)
+    command: str = ""  #: the last one
+    end: Callable[[], None] = lambda: None  #: ends the connection at once
 
     def __post_init__(self) -> None:
         # as in the engine: who is let in without a password at the start stays in when a password is set
         self.authenticated = is_open_to_all(self.group.access)
 
+    @property
+    def node(self) -> LightNode:
+        """The node that it is connected to."""
+        return self.group.nodes.setdefault((self.shard, self.position), LightNode())
+
+    def connected(self, address: str, local_address: str, end: Callable[[], None]) -> None:
+        """Take note of where the client is; from now on the node lists the connection."""
+        self.address, self.local_address, self.end = address, local_address, end
+        self.node.sessions[self.id] = self
+
+    def disconnected(self) -> None:
+        """It is over: the node lists it no longer."""
+        self.node.sessions.pop(self.id, None)
+
+    def described(self) -> bytes:
+        """The line of CLIENT LIST, with the members that have a meaning here."""
+        now = time.time()
+        return (
+            f"id={self.id} addr={self.address} laddr={self.local_address} fd={self.id} name={self.name.decode()} "
+            f"age={int(now - self.connected_at)} idle={int(now - self.used_at)} flags=N db=0 cmd={self.command} "
+            f"user={self.user} resp={self.protocol} lib-name={self.library[b'LIB-NAME'].decode()} "
+            f"lib-ver={self.library[b'LIB-VER'].decode()}"
+        ).encode()
+
     def answer(self, arguments: Sequence[bytes]) -> bytes:
         """Run a command and return the encoded reply."""
+        self.used_at = time.time()
         return _encode(self._run(tuple(arguments)), self.protocol)
 
     def _run(self, arguments: tuple[bytes, ...]) -> Reply:
@@ -89,6 +148,7 @@ class Session:
         if isinstance(found, Refusal):
             return found
         spec, function = found
+        self.command = spec.name
         if len(arguments) < abs(spec.arity) or 0 < spec.arity < len(arguments):
             return Refusal(f"ERR wrong number of arguments for '{spec.name}' command")
         if exempt:
@@ -114,7 +174,18 @@ class Session:
             self.authenticated = True
         elif verdict is Verdict.WRONG:  # an AUTH where none is configured the engine doesn't count either
             self.group.on_refused(self.shard, self.position)
+            self._log_refused(b"default" if credential.username is None else credential.username)
         return verdict
+
+    def _log_refused(self, username: bytes) -> None:
+        log, now = self.node.acl_log, time.time()
+        found = next((entry for entry in log if entry.username == username), None)
+        if found is None or now - found.updated > _ACL_LOG_JOINED_SECONDS:
+            log.appendleft(RefusedAuth(next(_entry_ids), username, now, now, self.described()))
+            return
+        found.count, found.updated, found.client = found.count + 1, now, self.described()
+        log.remove(found)
+        log.appendleft(found)
 
 
 def _auth(session: Session, arguments: tuple[bytes, ...]) -> Reply:
@@ -221,6 +292,76 @@ def _client_set_name(session: Session, arguments: tuple[bytes, ...]) -> Reply:
 
 def _client_get_name(session: Session, _arguments: tuple[bytes, ...]) -> Reply:
     return session.name or None
+
+
+def _client_set_info(session: Session, arguments: tuple[bytes, ...]) -> Reply:
+    name = arguments[2].upper()
+    if name not in session.library:
+        return Refusal(f"ERR Unrecognized option '{arguments[2].decode('latin-1')}'")
+    if any(not ord("!") <= byte <= ord("~") for byte in arguments[3]):
+        return Refusal(f"ERR {name.decode().lower()} cannot contain spaces, newlines or special characters.")
+    session.library[name] = arguments[3]
+    return Status("OK")
+
+
+def _client_list(session: Session, arguments: tuple[bytes, ...]) -> Reply:
+    sessions: Iterable[Session] = session.node.sessions.values()
+    match [argument.upper() for argument in arguments[2:]]:
+        case []:
+            pass
+        case [b"TYPE", b"NORMAL"]:
+            pass
+        case [b"ID", *ids] if ids and all(number.isdigit() for number in ids):
+            wanted = {int(number) for number in ids}
+            sessions = [listed for listed in sessions if listed.id in wanted]
+        case _:
+            return Refusal(SYNTAX_ERROR)
+    return b"".join(listed.described() + b"\n" for listed in sessions)
+
+
+def _client_info(session: Session, _arguments: tuple[bytes, ...]) -> Reply:
+    return session.described() + b"\n"
+
+
+def _client_kill(session: Session, arguments: tuple[bytes, ...]) -> Reply:
+    """CLIENT KILL ID, with one or more ids."""
+    option, *ids = arguments[2:]
+    if option.upper() != b"ID" or not ids or not all(number.isdigit() for number in ids):
+        return Refusal(SYNTAX_ERROR)
+    ended = [found for number in ids if (found := session.node.sessions.get(int(number))) and found is not session]
+    for found in ended:
+        found.end()
+    return len(ended)
+
+
+def _acl_log(session: Session, arguments: tuple[bytes, ...]) -> Reply:
+    log = session.node.acl_log
+    match arguments[2:]:
+        case [word] if word.upper() == b"RESET":
+            log.clear()
+            return Status("OK")
+        case [word] if word.isdigit():
+            limit = int(word)
+        case []:
+            limit = 10
+        case _:
+            return Refusal(SYNTAX_ERROR)
+    return [_log_row(entry) for entry in itertools.islice(log, limit)]
+
+
+def _log_row(entry: RefusedAuth) -> Reply:
+    return {
+        "count": entry.count,
+        "reason": b"auth",
+        "context": b"toplevel",
+        "object": b"AUTH",
+        "username": entry.username,
+        "age-seconds": f"{time.time() - entry.updated:.3f}".encode(),
+        "client-info": entry.client,
+        "entry-id": entry.id,
+        "timestamp-created": int(entry.created * 1000),
+        "timestamp-last-updated": int(entry.updated * 1000),
+    }
 
 
 def _whoami(session: Session, _arguments: tuple[bytes, ...]) -> Reply:
@@ -361,10 +502,14 @@ _COMMANDS: Mapping[str, tuple[CommandSpec, Function]] = {
         _spec("client|id", "slow connection", 2, _client_id),
         _spec("client|setname", "slow connection", 3, _client_set_name),
         _spec("client|getname", "slow connection", 2, _client_get_name),
-        _spec("client|setinfo", "slow connection", 4, _ok),
+        _spec("client|setinfo", "slow connection", 4, _client_set_info),
+        _spec("client|info", "slow connection", 2, _client_info),
+        _spec("client|list", "admin slow dangerous connection", -2, _client_list),
+        _spec("client|kill", "admin slow dangerous connection", -4, _client_kill),
         _spec("client|no-evict", "admin slow dangerous connection", 3, _ok),
         _spec("client|no-touch", "slow connection", 3, _ok),
         _spec("acl|whoami", "slow", 2, _whoami),
+        _spec("acl|log", "admin slow dangerous", -2, _acl_log),
         _spec("info", "slow dangerous", -1, _info),
         _spec("cluster|slots", "slow", 2, _cluster_slots),
         _spec("cluster|shards", "slow", 2, _cluster_shards),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,17 @@ class LightConnection(ClientConnection):
     def __init__(self, group: LightGroup, shard: int, position: int, variants: Variants) -> None:
         self.session = Session(group, shard, position, variants)
         self._stream = CommandStream(None, max_command=_MAX_COMMAND)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The node lists it from now on."""
+        super().connection_made(transport)
+        client, own = (transport.get_extra_info(name) or ("?", 0) for name in ("peername", "sockname"))
+        self.session.connected(f"{client[0]}:{client[1]}", f"{own[0]}:{own[1]}", self.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The node does not list it any more."""
+        super().connection_lost(exc)
+        self.session.disconnected()
 
     def data_received(self, data: bytes) -> None:
         """Answer every command that the chunk completes."""

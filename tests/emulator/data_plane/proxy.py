@@ -5,7 +5,8 @@
 The engine itself decides on credentials, with one exception: where a group takes clients without authentication, the
 engine's user ``default`` has no password, and the engine then refuses every AUTH. There the credential is judged here
 (elasticache-facts §1) and the command rewritten, one for one, into one that the engine answers likewise. Replies come
-from the engine alone, so their order, protocol version and wording are its own; they pass untouched.
+from the engine alone, so their order, protocol version and wording are its own; they pass untouched, but for the
+addresses of clients in what the engine tells of them.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from emulator.access import Access
+from emulator.data_plane.addresses import AddressBook, Translation
 from emulator.data_plane.credentials import (
     DEFAULT_USER,
     Credential,
@@ -34,7 +35,9 @@ from emulator.data_plane.loop import LoopThread
 from emulator.data_plane.resp import Command, CommandStream, ProtocolError, encode_command
 from emulator.data_plane.variants import Variants
 
-_REWRITTEN = (b"AUTH", b"HELLO")
+_REWRITTEN = (b"AUTH", b"HELLO", b"CLIENT", b"ACL")
+#: What tells of clients.
+_TELLING = (b"CLIENT", b"ACL")
 #: A user that no group has: the engine refuses it as it refuses a wrong password.
 _NOBODY = f"emulator-nobody-{secrets.token_hex(8)}".encode()
 _LOG = logging.getLogger(__name__)
@@ -91,6 +94,14 @@ class AuthsSeen:
     counted: int = 0  #: what it had refused by then
 
 
+@dataclass
+class Engine:
+    """Where the engine of a node takes the proxy's connections (host and port), and what it calls the clients."""
+
+    address: tuple[str, int]
+    book: AddressBook = field(default_factory=AddressBook)
+
+
 class _Upstream(asyncio.Protocol):
     """The connection to the engine."""
 
@@ -118,8 +129,9 @@ class _Upstream(asyncio.Protocol):
 class ProxyConnection(ClientConnection):
     """A client's connection to a node."""
 
-    def __init__(self, socket_path: Path, policy: GroupPolicy, loops: LoopThread, auths: AuthsSeen) -> None:
-        self._socket_path = socket_path
+    def __init__(self, engine: Engine, policy: GroupPolicy, loops: LoopThread, auths: AuthsSeen) -> None:
+        self._engine = engine
+        self._translation: Translation | None = None  # once it has asked for what tells of clients
         self._auths = auths
         self._policy = policy
         self._loops = loops
@@ -136,14 +148,18 @@ class ProxyConnection(ClientConnection):
 
     async def _open_upstream(self) -> None:
         upstream = _Upstream(self)
+        assert self.transport is not None
+        host, port = self._engine.address
+        client = self.transport.get_extra_info("peername") or (host, 0)
+        source = None if client[0] == host else (client[0], 0)
         try:
-            await self._loops.loop.create_unix_connection(lambda: upstream, str(self._socket_path))
+            await self._loops.loop.create_connection(lambda: upstream, host, port, local_addr=source)
         except (OSError, asyncio.CancelledError) as error:
-            _LOG.warning("%s: %s", self._socket_path, error)
+            _LOG.warning("%s:%d: %s", host, port, error)
             self.close()
             return
         assert upstream.transport is not None
-        assert self.transport is not None
+        self._engine.book.add(upstream.transport.get_extra_info("sockname")[:2], client[:2])
         if self.transport.is_closing():
             upstream.transport.abort()
             return
@@ -172,6 +188,10 @@ class ProxyConnection(ClientConnection):
             self._forward(self._stream.unread)
 
     def _rewrite(self, command: Command) -> bytes:
+        if command.name in _TELLING:
+            self._translation = self._translation or Translation(self._engine.book)
+            arguments = tuple(self._engine.book.inside(argument) for argument in command.arguments)
+            return command.raw if arguments == command.arguments else encode_command(arguments)
         self._auths.at = time.time()
         return rewrite(command, self._policy.access, self._policy.variants.unsettled())
 
@@ -191,7 +211,7 @@ class ProxyConnection(ClientConnection):
     def send(self, data: bytes) -> None:
         """Bytes for the client."""
         if self.transport is not None:
-            self.transport.write(data)
+            self.transport.write(data if self._translation is None else self._translation.feed(data))
 
     def upstream_lost(self) -> None:
         """The engine has ended the connection: end the client's, after what is still to be sent."""

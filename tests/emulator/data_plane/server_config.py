@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from emulator.access import Endpoint
 from emulator.data_plane.acl import REMOVED_COMMANDS, EngineUser
 
-#: Where nodes talk to each other, in plaintext. Their TLS endpoints have the same ports at CLUSTER_ENDPOINT_HOST.
+#: Where nodes talk to each other and the proxy to them, in plaintext. In cluster mode their endpoints have the same
+#: ports at CLUSTER_ENDPOINT_HOST.
 INNER_HOST = "127.0.0.1"
 #: In cluster mode the engine tells clients to go to "host name" and port: this address, where the proxy listens.
 CLUSTER_ENDPOINT_HOST = "127.0.0.2"
@@ -78,7 +79,7 @@ def server_config(
 ) -> str:
     """The configuration of one server.
 
-    ``endpoint``: where clients reach it; ``inner_port``: where other nodes do, 0 where none needs to;
+    ``endpoint``: where clients reach it; ``inner_port``: where the proxy and other nodes do;
     ``replica_of``: the inner port of its primary; ``cluster_bus_port``: given in cluster mode only;
     ``quick_news``: whether members tell each other soon that replicas are in sync (PING_INTERVAL).
     """

@@ -23,7 +23,7 @@ from emulator.data_plane.credentials import is_open_to_all, removed_users
 from emulator.data_plane.engine_admin import EngineAdmin
 from emulator.data_plane.foundation import Foundation
 from emulator.data_plane.listener import Listener, bind_endpoint, close_all, set_mode_all, start_all
-from emulator.data_plane.proxy import AuthsSeen, GroupPolicy, ProxyConnection
+from emulator.data_plane.proxy import AuthsSeen, Engine, GroupPolicy, ProxyConnection
 from emulator.data_plane.server_config import (
     CLUSTER_ENDPOINT_HOST,
     ENDPOINT_HOST,
@@ -56,7 +56,7 @@ class Node:
 
     folder: Path
     listener: Listener
-    inner_port: int = 0
+    inner_port: int
     bus_port: int | None = None
     node_id: str = field(default_factory=lambda: secrets.token_hex(20))
     pid: int | None = None
@@ -64,7 +64,7 @@ class Node:
 
     @property
     def socket_path(self) -> Path:
-        """Where the server listens for the proxy and the emulator."""
+        """Where the server listens for the emulator."""
         return self.folder / SOCKET_NAME
 
     def log_tail(self) -> str:
@@ -212,18 +212,15 @@ class ValkeyPlane:
     def _start_group(self, group: Group, layout: Sequence[int], *, cluster_enabled: bool, tls: TlsMode) -> None:
         for size in layout:
             group.shards.append([])
-            for position in range(size):
-                has_replicas = position == 0 and size > 1
-                group.shards[-1].append(
-                    self._make_node(group, tls, cluster_enabled=cluster_enabled, has_replicas=has_replicas)
-                )
+            for dummy in range(size):
+                group.shards[-1].append(self._make_node(group, tls, cluster_enabled=cluster_enabled))
         if cluster_enabled:
             self._start_cluster(group)
         else:
             self._start_replication(group)
         self._foundation.loops.call(lambda: start_all(group.listeners))
 
-    def _make_node(self, group: Group, tls: TlsMode, *, cluster_enabled: bool, has_replicas: bool) -> Node:
+    def _make_node(self, group: Group, tls: TlsMode, *, cluster_enabled: bool) -> Node:
         folder = self._node_folder(next(self._numbers))
         folder.mkdir()
         auths = AuthsSeen()
@@ -232,13 +229,15 @@ class ValkeyPlane:
             inner_port, bus_port = listening.getsockname()[1], free_port(INNER_HOST)
         else:
             listening = bind_endpoint(ENDPOINT_HOST)
-            inner_port, bus_port = free_port(INNER_HOST) if has_replicas else 0, None
+            inner_port, bus_port = free_port(INNER_HOST), None
+        engine = Engine((INNER_HOST, inner_port))
+        engine.book.add((INNER_HOST, inner_port), listening.getsockname())
         listener = Listener(
             listening,
             loops=self._foundation.loops,
             context=self._foundation.context,
             mode=tls,
-            connect=lambda: ProxyConnection(folder / SOCKET_NAME, group.policy, self._foundation.loops, auths),
+            connect=lambda: ProxyConnection(engine, group.policy, self._foundation.loops, auths),
         )
         return Node(folder, listener, inner_port, bus_port, auths=auths)
 

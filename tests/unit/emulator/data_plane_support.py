@@ -57,9 +57,10 @@ def opened(kind: PlaneKind, folder: Path, settings: Settings | None = None) -> I
 class Wire:
     """A client that sends what it is told and returns replies as they are: an error as ``-CODE message``."""
 
-    def __init__(self, endpoint: Endpoint, ca_bundle: Path | None) -> None:
-        """With ``ca_bundle`` over TLS, without it in plaintext."""
-        plain = socket.create_connection((endpoint.host, endpoint.port), timeout=_SECONDS)
+    def __init__(self, endpoint: Endpoint, ca_bundle: Path | None, *, source: str = "127.0.0.1") -> None:
+        """With ``ca_bundle`` over TLS, without it in plaintext; from the address ``source``."""
+        address = (endpoint.host, endpoint.port)
+        plain = socket.create_connection(address, timeout=_SECONDS, source_address=(source, 0))
         self.socket = (
             plain if ca_bundle is None else _context(ca_bundle).wrap_socket(plain, server_hostname="localhost")
         )
