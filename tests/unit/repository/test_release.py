@@ -97,3 +97,11 @@ def test_the_devcontainer_is_data() -> None:
     settings = json.loads((REPOSITORY / ".devcontainer/devcontainer.json").read_text("utf-8"))
     assert re.search(r"python:3\.1[1-9]-", settings["image"])
     assert settings["postCreateCommand"] == "make setup"
+
+
+@pytest.mark.parametrize("workflow", sorted((REPOSITORY / ".github/workflows").iterdir()), ids=lambda path: path.name)
+def test_actions_are_named_by_commit(workflow: Path) -> None:
+    """A tag can be moved by whoever owns the action, or its account; the comment is what Dependabot renews."""
+    used = re.findall(r"uses:\s*(.+)", workflow.read_text("utf-8"))
+    assert used
+    assert [action for action in used if not re.fullmatch(r"\S+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", action)] == []
