@@ -23,6 +23,7 @@ show into one playbook.
 from __future__ import annotations
 
 import json
+import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ import yaml
 from integration import cores
 from integration.meanwhile import Once
 from integration.terminal import run_to_the_end
+from integration.warm import Warm, server
+from waiting import PATIENCE
 
 from chaos.command import ansible_environment
 
@@ -40,8 +43,8 @@ if TYPE_CHECKING:
     from conftest import Emulator
 
 HERE = Path(__file__).resolve().parent
-#: Environment variables that count when Python or Ansible begins: a fork that has both already would ignore them.
-_READ_ONCE = {"PYTHONPATH", "ANSIBLE_LOG_PATH"}
+#: What counts when Python begins: a fork would ignore it.
+_READ_ONCE = {"PYTHONPATH"}
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,38 @@ def run_module(
     return {**last.result, "failed": last.status != "ok", "output": run.output}
 
 
+def run_inventory(
+    emulator: Emulator,
+    folder: Path,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    core: str = cores.OWN,
+    cold: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Run ansible-inventory in ``folder``, with its settings and what it leaves in there; as :func:`run_playbook`."""
+    command = [str(cores.programs(core) / "ansible-inventory"), *arguments]
+    settings = {**ansible_environment(emulator, folder), **cores.environment(core), **(environment or {})}
+    started: Warm | subprocess.Popen[bytes]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        if cold or core != cores.OWN or cores.combination() or _READ_ONCE & set(environment or {}):
+            started = subprocess.Popen(
+                command, cwd=folder, env=settings, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            )
+        else:
+            started = Warm(server(), command, str(folder), settings, output.fileno(), errors.fileno())
+        with started as process:
+            try:
+                returncode = process.wait(PATIENCE)
+            except BaseException:
+                process.kill()
+                raise
+        for file in (output, errors):
+            file.seek(0)
+        said, complaints = output.read().decode(), errors.read().decode()
+    return subprocess.CompletedProcess(command, returncode, said, complaints)
+
+
 def run_playbook(
     emulator: Emulator,
     plays: Sequence[Mapping[str, Any]] | str | Path,
@@ -135,7 +170,7 @@ def run_playbook(
     it in, in the place of an empty one. With ``columns`` it prints to a terminal of that width, and ``output`` is what
     that got. ``steps``: what to do while it runs, once something is seen in the output or elsewhere.
     ``cold``: it is started, and not forked off (:mod:`integration.warm`), as it always is with a variable that is
-    read once, when Python or Ansible begins.
+    read once, when Python begins.
     Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="elasticache-auth_") as folder:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""ansible-playbook without its start: a server that has imported what it and the modules import, and forks.
+"""ansible-playbook and ansible-inventory without their start: a server that has imported what they import, and forks.
 
 Each playbook is a process of its own, with its own arguments, environment, folder and standard streams, and so is each
 module of the collection on a local connection. What a play costs in processor time is the play: a role some 1.2 s
@@ -19,6 +19,7 @@ import gc
 import importlib
 import io
 import json
+import logging
 import os
 import select
 import signal
@@ -49,17 +50,32 @@ _IMPORTED = (
     "valkey",
     "zxcvbn",
 )
-_SIZE = array.array("i").itemsize
+#: The programs that can be run, by where Ansible has them.
+_PROGRAMS = {
+    "ansible-playbook": ("ansible.cli.playbook", "PlaybookCLI"),
+    "ansible-inventory": ("ansible.cli.inventory", "InventoryCLI"),
+}
 
 
 class Warm:
-    """A playbook that the server runs; what :class:`subprocess.Popen` has that a test needs."""
+    """A program that the server runs; what :class:`subprocess.Popen` has that a test needs."""
 
-    def __init__(self, server: Server, command: Sequence[str], cwd: str, env: Mapping[str, str], output: int) -> None:
-        """Start ``command``, whose first word is ansible-playbook, with ``output`` as standard output and error."""
+    def __init__(
+        self,
+        server: Server,
+        command: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str],
+        output: int,
+        errors: int | None = None,
+    ) -> None:
+        """Start ``command``, whose first word is ansible-playbook or ansible-inventory.
+
+        ``output`` is its standard output, and its standard error, too, unless there are ``errors``.
+        """
         ours, theirs = socket.socketpair()
         with theirs, open(os.devnull, "rb") as nothing:
-            fds = array.array("i", [nothing.fileno(), output, output, theirs.fileno()])
+            fds = array.array("i", [nothing.fileno(), output, output if errors is None else errors, theirs.fileno()])
             server.ask(json.dumps({"command": list(command), "cwd": cwd, "env": dict(env)}).encode(), fds)
         self.returncode: int | None = None
         self._ours, self._told = ours, b""
@@ -84,7 +100,7 @@ class Warm:
         """Return its exit status once it has ended. Raises :class:`subprocess.TimeoutExpired` after so many seconds."""
         if self.returncode is None:
             if b"\n" not in self._told and not select.select([self._ours], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("ansible-playbook", timeout or 0)
+                raise subprocess.TimeoutExpired("a fork", timeout or 0)
             self.returncode = os.waitstatus_to_exitcode(self._number())
         return self.returncode
 
@@ -222,17 +238,17 @@ def _streams(*fds: int) -> None:
 
 
 def _play(request: Mapping[str, Any], fds: Sequence[int], own: Mapping[str, Any]) -> None:
-    """Be ansible-playbook."""
+    """Be ansible-playbook, or the other program."""
     _streams(*fds)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = list(request["command"])
     _take_settings()
-    from ansible.cli.playbook import PlaybookCLI
-
+    module, program = _PROGRAMS[Path(sys.argv[0]).name]
+    cli = getattr(importlib.import_module(module), program)
     _run_modules_here(own)
-    PlaybookCLI.cli_executor(sys.argv)
+    cli.cli_executor(sys.argv)
 
 
 def _take_settings() -> None:
@@ -246,6 +262,20 @@ def _take_settings() -> None:
         config._parse_config_file()
     for setting in config.get_configuration_definitions():
         constants.set_constant(setting, config.get_config_value(setting, variables=vars(constants)))
+    if path := config.get_config_value("DEFAULT_LOG_PATH"):
+        _log_to(str(path), config.get_config_value("DEFAULT_LOG_FILTER"))
+
+
+def _log_to(path: str, without: Sequence[str]) -> None:
+    """Have Ansible write a log, as its module ``display`` does where that is set when it is imported."""
+    from ansible.utils import display
+
+    layout = "%(asctime)s p=%(process)d u=%(user)s n=%(name)s %(levelname)s| %(message)s"
+    logging.basicConfig(filename=path, level=logging.INFO, format=layout, force=True)
+    for handler in logging.root.handlers:
+        handler.addFilter(display.FilterBlackList(without))
+        handler.addFilter(display.FilterUserInjector())
+    display.logger = logging.getLogger("ansible")
 
 
 def _run_modules_here(own: Mapping[str, Any]) -> None:
@@ -325,6 +355,9 @@ def _be_module(own: Mapping[str, Any], name: str, arguments: Any) -> None:
     sys.path_importer_cache.clear()
     _internal.is_controller = False
     module_warnings._global_warnings.clear()
+    for handler in list(logging.root.handlers):  # the log is the controller's
+        logging.root.removeHandler(handler)
+    logging.root.setLevel(logging.WARNING)
     atexit._clear()
     with patch_module_args(arguments):
         importlib.import_module(name).main()

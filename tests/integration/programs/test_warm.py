@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Playbooks that a server runs by forks (:mod:`integration.warm`) come to what those come to that are started."""
+"""Programs that a server runs by forks (:mod:`integration.warm`) come to what those come to that are started."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.role_scenes import put_token
-from integration.run import PlaybookRun, run_playbook
+from integration.run import PlaybookRun, run_inventory, run_playbook
 from integration.scenes import GROUP, create
 
 if TYPE_CHECKING:
@@ -46,18 +47,43 @@ def said(ran: PlaybookRun) -> tuple[int, str, dict[str, dict[str, int]], list[tu
 
 @pytest.mark.parametrize("tasks", PLAYS.values(), ids=PLAYS)
 @pytest.mark.parametrize("check", [False, True], ids=["run", "check"])
-def test_a_fork_is_as_good_as_a_start(emulator: Emulator, tasks: list[dict[str, Any]], check: bool) -> None:
+def test_a_fork_is_as_good_as_a_start(
+    emulator: Emulator, tmp_path: Path, tasks: list[dict[str, Any]], check: bool
+) -> None:
     play: dict[str, Any] = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     if "elasticache.auth.rotate_token" in tasks[0]:
         variables = {"replication_groups": [GROUP], "force": True, "soak": 0, "wait_delay": 0.1}
         variables["data_plane_ca_path"] = emulator.ca_bundle
         play = {**play, "tasks": [], "roles": ["elasticache.auth.rotate_token"]}
         play["vars"] = {f"rotate_token_{name}": value for name, value in variables.items()}
-    ran = []
+    ran, logs = [], []
     for cold in (False, True):
         emulator.reset()
         create(emulator, GROUP, AuthToken=A)
         put_token(emulator, A)
-        ran.append(said(run_playbook(emulator, [play], check=check, diff=True, cold=cold)))
+        log = tmp_path / f"{cold}.log"
+        environment = {"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_LOG_FILTER": "elasticache_filtered"}
+        ran.append(said(run_playbook(emulator, [play], check=check, diff=True, cold=cold, environment=environment)))
+        logs.append(logged(log))
     assert ran[0] == ran[1]
     assert ran[0][3]
+    assert logs[0] == logs[1]
+    assert any("TASK [" in line for line in logs[0])
+
+
+def logged(log: Path) -> list[str]:
+    """What is in Ansible's log, without what differs from run to run."""
+    text = re.sub(r"^\S+ \S+ p=\d+ ", "", log.read_text("utf-8"), flags=re.MULTILINE)
+    return [_plain(line) for line in text.splitlines() if not re.search(r" groups? (?:done|through); ", line)]
+
+
+@pytest.mark.parametrize("options", ["", "filters: {ids: nosuch}", "regins: []"], ids=["hosts", "none", "a mistake"])
+def test_an_inventory_by_a_fork_is_as_good_as_one_by_a_start(emulator: Emulator, tmp_path: Path, options: str) -> None:
+    create(emulator, GROUP, AuthToken=A)
+    file = tmp_path / "fleet.elasticache.yml"
+    file.write_text(f"plugin: elasticache.auth.replication_groups\n{options}\n", encoding="utf-8")
+    listed = [run_inventory(emulator, tmp_path, ["-i", str(file), "--list"], cold=cold) for cold in (False, True)]
+    warm, cold = ((one.returncode, _plain(one.stdout), _plain(one.stderr)) for one in listed)
+    assert warm == cold
+    assert (GROUP in listed[0].stdout) is (options == "")
+    assert ("regins" in listed[0].stderr) is (options == "regins: []")
