@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -20,13 +19,10 @@ import boto3
 import pytest
 import yaml
 from conftest import ACCESS_KEY, SECRET_KEY
-from integration import cores
 from integration.direct import auth
-from integration.run import run_playbook
+from integration.run import run_inventory, run_playbook
 from integration.scenes import A, B, C, create, create_user_group, rotate
 from waiting import wait_until
-
-from chaos.command import ansible_environment
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -113,19 +109,11 @@ def take(
     file = folder / "fleet.elasticache.yml"
     file.write_text(yaml.safe_dump({"plugin": PLUGIN, **options}), encoding="utf-8")
     before, begun = len(emulator.calls()), time.monotonic()
-    done = subprocess.run(
-        [str(cores.programs(cores.OWN) / "ansible-inventory"), "-i", str(file), "--list", *arguments],
-        cwd=folder,
-        env={
-            **ansible_environment(emulator, folder),
-            **cores.environment(cores.OWN),
-            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
-            **(environment or {}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    done = run_inventory(
+        emulator,
+        folder,
+        ["-i", str(file), "--list", *arguments],
+        environment={"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true", **(environment or {})},
     )
     seconds = time.monotonic() - begun
     listed = json.loads(done.stdout, object_hook=unmarked) if done.returncode == 0 else {}
