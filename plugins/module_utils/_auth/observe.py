@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from .._aws import records
 from .._aws.clients import Clients
@@ -208,8 +209,7 @@ def ask_nodes(
     probing: Probing,
 ) -> dict[str, tuple[NodeAnswer, ...]]:
     """Ask every node of each group about that group's credentials. Raises :class:`AuthError` if none can be asked."""
-    clustered = [group for group in groups if any(node.host is None for node in group.nodes)]
-    members = describe_members(clients, clustered, all_nodes=True) if clustered else {}
+    members = members_of(clients, groups)
     told: dict[str, tuple[NodeAnswer, ...]] = {group.id: () for group in groups}
     for tls in (True, False):
         asked = [(g, node) for g in groups if (g.tls != OFF) == tls for node in with_endpoints(g, members)]
@@ -220,6 +220,12 @@ def ask_nodes(
         for (group, dummy), answer in zip(asked, answers, strict=True):
             told[group.id] += (answer,)
     return told
+
+
+def members_of(clients: Clients, groups: Iterable[Group]) -> dict[str, dict[str, Any]]:
+    """Return the members of those groups whose description has no endpoints (cluster mode), by their ids."""
+    clustered = [group for group in groups if any(node.host is None for node in group.nodes)]
+    return describe_members(clients, clustered, all_nodes=True) if clustered else {}
 
 
 def conclude(

@@ -75,7 +75,7 @@ def probe_all(
         else:
             groups[key] = found
     tried = {}
-    for key, read in fan_out(groups, lambda key: _read(clients, credentials, key, hide)).items():
+    for key, read in fan_out(groups, lambda key: read_credentials(clients, credentials, key, hide)).items():
         if isinstance(read, Exception):
             probes[key].error = str(read)
         else:
@@ -102,9 +102,13 @@ def _by_group(credential: Mapping[str, Any]) -> Mapping[str, Any]:
     return credential if tokens is None else {**credential, "auth_tokens": by_group(tokens)}
 
 
-def _read(
+def read_credentials(
     clients: Clients, credentials: Iterable[Mapping[str, Any]], group_id: str, hide: Callable[[str], None]
 ) -> dict[str, Credential]:
+    """Return a group's credentials by their names, from the options or the secret that they are in.
+
+    Raises :class:`AuthError`.
+    """
     read = {}
     for credential in credentials:
         value, source, tokens = (credential.get(name) for name in ("auth_token", "auth_token_secret", "auth_tokens"))

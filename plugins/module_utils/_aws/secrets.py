@@ -143,13 +143,15 @@ def _scheduled_for_deletion(group_id: str, name: str, option: str) -> AuthError:
 class Secret:
     """A secret as DescribeSecret shows it: ``labels`` are the version ids by staging label, ABANDONED among them.
 
-    ``texts``: what the versions at staging labels hold, where that was read; ``None``: no text.
+    ``texts``: what the versions at staging labels hold, where that was read; ``None``: no text. ``changed_at``: when it
+    was last changed in any way, seconds since 1970.
     """
 
     arn: str
     labels: Mapping[str, str]
     texts: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     primary_region: str = ""
+    changed_at: float | None = field(default=None, compare=False)
 
     def after(self, call: SecretCall, version_id: str) -> Secret:
         """Return the secret as it is after ``call``, which made the version ``version_id`` if it makes one."""
@@ -245,7 +247,13 @@ def describe_secret(clients: Clients, name: str, group_id: str, option: str = ""
 
 def _shown(secret: Mapping[str, Any], versions: Mapping[str, Sequence[str]] | None) -> Secret:
     labels = {stage: version for version, stages in (versions or {}).items() for stage in stages or ()}
-    return Secret(secret["ARN"], labels, primary_region=secret.get("PrimaryRegion") or "")
+    changed = secret.get("LastChangedDate")
+    return Secret(
+        secret["ARN"],
+        labels,
+        primary_region=secret.get("PrimaryRegion") or "",
+        changed_at=changed.timestamp() if changed else None,
+    )
 
 
 def list_secrets(clients: Clients, names: Sequence[str]) -> dict[str, Secret]:

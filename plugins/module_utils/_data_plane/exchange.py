@@ -48,15 +48,34 @@ class Exchange:
 
     def ask(self, *command: str) -> str:
         """Return the node's error, empty where it has none."""
+        self.send(*command)
+        line = self._line()
+        return "" if line.startswith(b"+") else line[1:].decode(errors="replace")
+
+    def send(self, *command: str) -> None:
+        """Send a command."""
         parts = [part.encode() for part in command]
         request = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
         self._arm()
         try:
             self._socket.sendall(request)
-            line = self._line()
         except TimeoutError:
             raise self._too_slow() from None
-        return "" if line.startswith(b"+") else line[1:].decode(errors="replace")
+
+    def renew(self) -> None:
+        """Let what follows take as long again."""
+        self._deadline = time.monotonic() + self._timeout
+
+    def receive(self, most: int) -> bytes:
+        """Return what comes next, at least one byte and at most so many."""
+        self._arm()
+        try:
+            some = self._socket.recv(most)
+        except TimeoutError:
+            raise self._too_slow() from None
+        if not some:
+            raise ExchangeError("it closed the connection instead of answering")
+        return some
 
     def _connect(self, host: str, port: int) -> socket.socket:
         """Try the host's addresses one after the other; each has its share of the time that is left."""
@@ -112,11 +131,7 @@ class Exchange:
         while b"\r\n" not in got:
             if len(got) >= MAX_ANSWER:
                 raise ExchangeError(f"its answer has no end within {MAX_ANSWER} bytes")
-            self._arm()
-            some = self._socket.recv(MAX_ANSWER - len(got))
-            if not some:
-                raise ExchangeError("it closed the connection instead of answering")
-            got += some
+            got += self.receive(MAX_ANSWER - len(got))
             if not got.startswith((b"+", b"-")) or got.startswith(b"-\r\n"):
                 raise ExchangeError("what it answers is not what a cache answers")
         line, dummy, more = got.partition(b"\r\n")

@@ -9,12 +9,13 @@ state: elasticache-facts §1. No token is sent over a connection without TLS.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
 import secrets
 import ssl
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._core.errors import AuthError
@@ -28,9 +29,9 @@ from .exchange import Exchange, ExchangeError
 #: How a node refuses a credential: current engines, an open group, engines before 6.0 (elasticache-facts §1).
 _REFUSALS = ("WRONGPASS", "ERR AUTH <password> called", "ERR invalid password", "ERR Client sent AUTH")
 #: Nodes wait, they don't compute: more threads than for API calls are of use.
-_THREADS = 32
+THREADS = 32
 #: Nodes that are asked at once, whoever asks: a process has a thousand open files on many systems.
-_CONNECTIONS = threading.BoundedSemaphore(4 * _THREADS)
+_CONNECTIONS = threading.BoundedSemaphore(4 * THREADS)
 #: How much is told of the error that a node gives, in characters.
 _MAX_ERROR = 200
 
@@ -81,7 +82,7 @@ def probe_nodes(
     Raises :class:`AuthError` where nothing can be asked at all; what goes wrong with a node is told in its answer.
     """
     check_transport(transport)
-    answers = fan_out(range(len(nodes)), lambda i: probe_node(nodes[i], credentials[i], transport), threads=_THREADS)
+    answers = fan_out(range(len(nodes)), lambda i: probe_node(nodes[i], credentials[i], transport), threads=THREADS)
     return [
         NodeAnswer(nodes[i], Reach.UNREACHABLE, error=f"{type(answer).__name__}: {answer}")
         if isinstance(answer, Exception)
@@ -105,13 +106,12 @@ def probe_node(node: Node, credentials: Mapping[str, Credential], transport: Tra
     """Return what ``node`` answers; what goes wrong is part of it."""
     if not node.host or not node.port:
         return NodeAnswer(node, Reach.UNREACHABLE, error="it has no endpoint yet")
-    trust = _trust(transport.ca_path) if transport.tls else None
     try:
-        with _CONNECTIONS, Exchange(node.host, node.port, trust, transport.timeout) as exchange:
+        with connected(node, transport) as exchange:
             unauthenticated = _served(exchange)
             if not transport.tls:
                 return NodeAnswer(node, Reach.ANSWERED, unauthenticated)
-            accepted = {name: _accepts(exchange, credential) for name, credential in credentials.items()}
+            accepted = {name: accepts(exchange, credential) for name, credential in credentials.items()}
             names = {credentials[name].username for name, told in accepted.items() if told}
             anything = {user for user in names if _accepts_anything(exchange, user, unauthenticated)}
             untold = frozenset(
@@ -121,12 +121,23 @@ def probe_node(node: Node, credentials: Mapping[str, Credential], transport: Tra
     except ssl.SSLCertVerificationError as error:
         return NodeAnswer(node, Reach.UNTRUSTED, error=str(error.verify_message))
     except (ExchangeError, OSError) as error:
-        return NodeAnswer(node, Reach.UNREACHABLE, error=_told(error, credentials))
+        return NodeAnswer(node, Reach.UNREACHABLE, error=told(error, credentials.values()))
 
 
-def _told(error: Exception, credentials: Mapping[str, Credential]) -> str:
+@contextlib.contextmanager
+def connected(node: Node, transport: Transport) -> Iterator[Exchange]:
+    """Yield a connection to a node that has an endpoint; there are so many at once, whoever asks, and no more.
+
+    Raises :class:`ExchangeError` and :class:`OSError`.
+    """
+    trust = _trust(transport.ca_path) if transport.tls else None
+    with _CONNECTIONS, Exchange(node.host or "", node.port or 0, trust, transport.timeout) as exchange:
+        yield exchange
+
+
+def told(error: Exception, credentials: Iterable[Credential]) -> str:
     """Return what went wrong, in one line. A node may repeat in it what it was sent, or write what it likes."""
-    text = str(Redactor(credential.password for credential in credentials.values())(str(error)))
+    text = str(Redactor(credential.password for credential in credentials)(str(error)))
     return one_line(text, _MAX_ERROR)
 
 
@@ -150,7 +161,8 @@ def _served(exchange: Exchange) -> bool:
     raise ExchangeError(error)
 
 
-def _accepts(exchange: Exchange, credential: Credential) -> bool:
+def accepts(exchange: Exchange, credential: Credential) -> bool:
+    """Return whether the node accepts a credential. Raises :class:`ExchangeError` where it tells nothing yet."""
     arguments = (credential.username, credential.password) if credential.username else (credential.password,)
     error = exchange.ask("AUTH", *arguments)
     if error and not error.startswith(_REFUSALS):
@@ -167,7 +179,7 @@ def _accepts_anything(exchange: Exchange, username: str | None, unauthenticated:
     """
     if username in (None, "default") and not unauthenticated:
         return False
-    return _accepts(exchange, Credential(secrets.token_urlsafe(32), username))
+    return accepts(exchange, Credential(secrets.token_urlsafe(32), username))
 
 
 def as_evidence(answers: Iterable[NodeAnswer]) -> Probe | None:

@@ -137,6 +137,7 @@ def update_secret_version_stage(
         raise InvalidParameterException(_HELD.format(label=version_stage, version=holder))
     if move_to_version_id or remove_from_version_id:
         _attach(secret, version_stage, move_to_version_id)
+        secret.last_changed_date = time.time()  # type: ignore[assignment]  # moto has whole seconds, AWS milliseconds
     if version_stage == _CURRENT and holder not in (None, move_to_version_id):
         _attach(secret, _PREVIOUS, holder)
         secret.set_default_version_id(move_to_version_id)

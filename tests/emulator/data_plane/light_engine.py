@@ -130,7 +130,7 @@ class Session:
         now = time.time()
         return (
             f"id={self.id} addr={self.address} laddr={self.local_address} fd={self.id} name={self.name.decode()} "
-            f"age={int(now - self.connected_at)} idle={int(now - self.used_at)} flags=N db=0 cmd={self.command} "
+            f"age={int(now) - int(self.connected_at)} idle={int(now - self.used_at)} flags=N db=0 cmd={self.command} "
             f"user={self.user} resp={self.protocol} lib-name={self.library[b'LIB-NAME'].decode()} "
             f"lib-ver={self.library[b'LIB-VER'].decode()}"
         ).encode()

@@ -281,7 +281,7 @@ def test_another_authority_gets_no_token(start: Starter, tmp_path: Path) -> None
 def test_many_such_nodes_at_once(start: Starter, transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
     """They hold up no more threads than there are, each for a limited time; one that answers is heard among them."""
     threads = 8
-    monkeypatch.setattr(probe, "_THREADS", threads)
+    monkeypatch.setattr(probe, "THREADS", threads)
     live: list[int] = []
 
     def drip(server: Server, connection: socket.socket) -> None:
