@@ -13,6 +13,9 @@ description:
   - The counts are those of the metric C(AuthenticationFailures) in Amazon CloudWatch, summed over the members of a
     group. Refused credentials count, and so does a probe of M(elasticache.auth.auth_probe) that is refused; a client
     that presents none does not.
+  - Where a token is at hand (O(auth_token), O(auth_tokens), O(auth_token_secret)), each look asks the nodes of the
+    groups, too, whom they have refused since monitoring began (C(ACL LOG)). These clients are named in the message and
+    in RV(outcomes.refused_clients).
   - A group that exceeds it is monitored no more, the others are monitored to the end. The task ends early only when
     no group is left to be monitored.
 author:
@@ -44,12 +47,39 @@ options:
       - AWS publishes this metric by the minute, so that less than V(60) is of no use there.
     type: int
     default: 60
+  auth_token:
+    description: The AUTH token that is in force, or the password of O(username), by which nodes are asked for names.
+    type: str
+    aliases: [password]
+  auth_tokens:
+    description: The token, or password, of each group, by the group's id. A group without one is an error.
+    type: dict
+  auth_token_secret:
+    description: The secret in AWS Secrets Manager that holds the token, read by the module itself.
+    type: dict
+    suboptions:
+      name:
+        description: The secret's name or ARN. C({replication_group_id}) in it stands for the group's id.
+        type: str
+        required: true
+      stage:
+        description: The staging label of the version that holds the token.
+        type: str
+        choices: [AWSCURRENT, AWSPENDING, AWSPREVIOUS]
+        default: AWSCURRENT
+      key:
+        description: The key of the token where the secret is a JSON object.
+        type: str
+  username:
+    description: The name of the user (RBAC). An AUTH token is the password of the user V(default).
+    type: str
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - elasticache.auth.assume_role
   - elasticache.auth.replication_groups
+  - elasticache.auth.data_plane
   - elasticache.auth.attributes
 attributes:
   check_mode:
@@ -63,7 +93,12 @@ attributes:
     details: It changes nothing.
 notes:
   - A client that keeps its connection is not asked for a token again, and so is not refused before it connects anew.
-  - Needs C(cloudwatch:GetMetricData) and C(elasticache:DescribeReplicationGroups).
+  - A node has one entry for what it refuses to one user within a minute, with the client that came last. Each look
+    counts what is new in an entry for that client, so that with several clients the counts are those of all of them.
+  - A client is refused before it can give the name of its library. It is taken from other connections of the address.
+  - Names are asked for only where the network leads to the nodes. Nodes that do not say are named, and fail no group.
+  - Needs C(cloudwatch:GetMetricData) and C(elasticache:DescribeReplicationGroups), with O(auth_token_secret)
+    C(secretsmanager:GetSecretValue). The user has to be allowed to run C(ACL LOG), C(CLIENT LIST) and C(CLIENT ID).
 seealso:
   - module: elasticache.auth.replication_group_auth
   - module: elasticache.auth.auth_probe
@@ -82,6 +117,7 @@ EXAMPLES = r"""
     replication_group_ids: [sessions, carts]
     duration: 600
     max_failures: 5
+    auth_token: "{{ new_token }}" # to have the clients named
 """
 
 RETURN = r"""
@@ -109,19 +145,56 @@ outcomes:
       type: int
       returned: always
       sample: 3
+    refused_clients:
+      description:
+        - The clients that the nodes refused, at most 50, those that were refused most often first. Null where no node
+          was asked.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        address:
+          description: The client's host.
+          type: str
+        user:
+          description: The name of the user that it presented; of a token alone it is V(default).
+          type: str
+        library:
+          description: The name of its library, where other connections of the address give one.
+          type: str
+        library_version:
+          description: The library's version, likewise.
+          type: str
+        refused:
+          description: How often it was refused.
+          type: int
+      sample: [{address: 10.0.3.17, user: default, library: jedis, library_version: 5.1.2, refused: 12}]
+    nodes_unheard:
+      description: Which nodes did not say whom they refuse, and why. Null where all did, or none was asked.
+      type: str
+      returned: always
     duration:
       description: Seconds for which it was monitored.
       type: float
       returned: always
 """
 
+from collections.abc import Sequence
+
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
+from ansible_collections.elasticache.auth.plugins.module_utils._auth.client_connections import (
+    CREDENTIAL_SPEC,
+    credentials_of,
+    has_credential,
+)
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.failures_monitor import (
     MONITOR_SPEC,
     Monitored,
+    Monitoring,
+    Naming,
     monitor_all,
     monitoring,
 )
@@ -132,7 +205,14 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 
 def main() -> None:
     module = AnsibleAWSModule(
-        argument_spec={**options.ROLE_SPEC, **options.GROUPS_SPEC, **MONITOR_SPEC},
+        argument_spec={
+            **options.ROLE_SPEC,
+            **options.GROUPS_SPEC,
+            **MONITOR_SPEC,
+            **CREDENTIAL_SPEC,
+            **options.DATA_PLANE_SPEC,
+        },
+        mutually_exclusive=[options.TOKEN_SOURCES],
         supports_check_mode=True,
     )
     params = module.params
@@ -144,11 +224,24 @@ def main() -> None:
             params,
             ids,
             lambda key, error: Monitored(key, error=error),
-            lambda: monitor_all(clients_of(module), ids, how, check_mode=module.check_mode),
+            lambda: _monitor(module, ids, how),
         )
         exit_with_outcomes(module, monitored, verb="had to be changed")
     except AuthError as error:
         module.fail_json(msg=str(error))
+
+
+def _monitor(module: AnsibleAWSModule, ids: Sequence[str], how: Monitoring) -> list[Monitored]:
+    """Monitor the groups; those whose credential can't be read fail, and are not monitored."""
+    clients, naming = clients_of(module), None
+    failed: list[Monitored] = []
+    if has_credential(module.params) and not module.check_mode:
+        credentials, errors = credentials_of(clients, ids, module.params, hide=module.no_log_values.add)
+        failed = [Monitored(key, error=error) for key, error in errors.items()]
+        naming = Naming(credentials, options.probing(module.params))
+        ids = list(credentials)
+    monitored = monitor_all(clients, ids, how, check_mode=module.check_mode, naming=naming) if ids else []
+    return [*failed, *monitored]
 
 
 if __name__ == "__main__":

@@ -217,6 +217,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._auth.client_connections import (
+    CREDENTIAL_SPEC,
     GroupConnections,
     connections_all,
     moment,
@@ -232,10 +233,7 @@ def main() -> None:
         argument_spec={
             **options.ROLE_SPEC,
             **options.GROUPS_SPEC,
-            "auth_token": {"type": "str", "no_log": True, "aliases": ["password"]},
-            "auth_tokens": {"type": "dict", "no_log": True},
-            "auth_token_secret": options.SECRET_SPEC,
-            "username": {"type": "str"},
+            **CREDENTIAL_SPEC,
             "established_before": {"type": "str"},
             **options.DATA_PLANE_SPEC,
         },

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from .._data_plane.connections import NodeConnections, Told, Wanted, ask_all
 from .._data_plane.probe import Credential, Transport
 from .._fan_out import fan_out
 from .observe import Probing, members_of, read_records
+from .options import SECRET_SPEC
 from .outcome import Outcome, Progress
 from .probing import read_credentials
 from .tokens import by_group
@@ -28,9 +29,13 @@ from .tokens import by_group
 #: What the options hold a credential under, as those of ``auth_probe`` do under a name.
 _CREDENTIAL = ("auth_token", "auth_tokens", "auth_token_secret", "username")
 _NAME = "own"
-WHAT_IT_IS_NOT = (
-    "A connection that is younger may have been made with the token before; a client that is not connected is not seen."
-)
+#: The options of modules that ask nodes by the credential at hand.
+CREDENTIAL_SPEC: dict[str, dict[str, Any]] = {
+    "auth_token": {"type": "str", "no_log": True, "aliases": ["password"]},
+    "auth_tokens": {"type": "dict", "no_log": True},
+    "auth_token_secret": SECRET_SPEC,
+    "username": {"type": "str"},
+}
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,12 @@ class Seen:
         """How many connections were ended."""
         return sum(node.ended for node in self.nodes)
 
-    def refused(self, into: Refused, within: float | None) -> None:
+    def refused(self, into: Refused, within: float) -> None:
         """Add to ``into`` whom the nodes refuse; ``within`` as for :meth:`Refused.take`."""
+        into.learn(self.tally)
         for node in self.nodes:
-            into.take(str(node.node), node.refused, within)
+            if node.told is Told.ANSWERED:
+                into.take(str(node.node), node.refused, within=within, own=node.own)
 
     def outcome(self, before: float | None) -> Outcome:
         """Return what is told of the connections in a result."""
@@ -155,6 +162,24 @@ def moment(given: str | None) -> float | None:
     return seconds
 
 
+def has_credential(params: Mapping[str, Any]) -> bool:
+    """Whether the options have a credential."""
+    return any(params.get(name) for name in _CREDENTIAL[:3])
+
+
+def credentials_of(
+    clients: Clients, ids: Iterable[str], params: Mapping[str, Any], *, hide: Callable[[str], None]
+) -> tuple[dict[str, Sequence[Credential]], dict[str, str]]:
+    """Return the credentials of each group, none where the options have none, and the errors of groups without one."""
+    credential: dict[str, Any] = {name: params.get(name) for name in _CREDENTIAL}
+    if credential["auth_tokens"] is not None:
+        credential["auth_tokens"] = by_group(credential["auth_tokens"])
+    named = [{"name": _NAME, **credential}] if has_credential(params) else []
+    read = fan_out(ids, lambda key: tuple(read_credentials(clients, named, key, hide).values()))
+    errors = {key: str(found) for key, found in read.items() if isinstance(found, Exception)}
+    return {key: found for key, found in read.items() if not isinstance(found, Exception)}, errors
+
+
 def connections_all(
     clients: Clients,
     ids: Sequence[str],
@@ -178,34 +203,39 @@ def connections_all(
             told[key].error = f"{key}: it has no node; its status is {found.status}."
         else:
             groups[key] = found
-    credential: dict[str, Any] = {name: params.get(name) for name in _CREDENTIAL}
-    if credential["auth_tokens"] is not None:
-        credential["auth_tokens"] = by_group(credential["auth_tokens"])
-    named = [{"name": _NAME, **credential}] if any(credential[name] for name in _CREDENTIAL[:3]) else []
-    source = credential["auth_token_secret"] if before is None else None
-    entries = read_records(clients, groups.values()) if before is None and not source else {}
-
-    def prepare(key: str) -> tuple[list[Credential], float | None]:
-        since = before
-        if source:
-            secret = describe_secret(clients, secret_name(source["name"], key), key)
-            since = secret.changed_at if secret else None
-        elif entry := entries.get(key):
-            since = entry.written_at
-        return list(read_credentials(clients, named, key, hide).values()), since
-
-    credentials: dict[str, Sequence[Credential]] = {}
-    for key, prepared in fan_out(groups, prepare).items():
-        if isinstance(prepared, Exception):
-            told[key].error = str(prepared)
+    credentials, errors = credentials_of(clients, groups, params, hide=hide)
+    for key, moment_of in _moments(clients, [groups[key] for key in credentials], params, before).items():
+        if isinstance(moment_of, Exception):
+            errors[key] = str(moment_of)
+            del credentials[key]
         else:
-            credentials[key], told[key].established_before = prepared
+            told[key].established_before = moment_of
+    for key, error in errors.items():
+        told[key].error = error
     wanted = {key: Wanted(told[key].established_before) for key in credentials}
     for key, seen in ask_groups(clients, [groups[key] for key in credentials], credentials, wanted, probing).items():
         _conclude(told[key], seen)
     for group in told.values():
         group.duration = time.monotonic() - begun
     return list(told.values())
+
+
+def _moments(
+    clients: Clients, groups: Sequence[Group], params: Mapping[str, Any], before: float | None
+) -> Mapping[str, float | Exception | None]:
+    """Return the moment of each group: the one given, its secret's last change, or when its record was written."""
+    source = params.get("auth_token_secret")
+    if before is not None:
+        return {group.id: before for group in groups}
+    if not source:
+        entries = read_records(clients, groups)
+        return {key: entry.written_at if entry else None for key, entry in entries.items()}
+
+    def changed_at(key: str) -> float | None:
+        secret = describe_secret(clients, secret_name(source["name"], key), key)
+        return secret.changed_at if secret else None
+
+    return fan_out([group.id for group in groups], changed_at)
 
 
 def _conclude(group: GroupConnections, seen: Seen) -> None:

@@ -14,10 +14,15 @@ from typing import Any
 
 from .._aws.clients import Clients
 from .._aws.errors import Kind, classify, explain, is_connection_error
-from .._aws.groups import require_all
+from .._aws.groups import Group, require_all
 from .._aws.metrics import authentication_failures
+from .._core.client_connections import Refused, refused_in_words
 from .._core.errors import AuthError
 from .._core.monitor_times import OPTIONS, check_monitor_times
+from .._data_plane.connections import Told, Wanted
+from .._data_plane.probe import Credential
+from .client_connections import ask_groups
+from .observe import Probing
 from .outcome import Outcome, Progress
 
 MONITOR_SPEC: dict[str, dict[str, Any]] = {
@@ -40,16 +45,47 @@ class Monitoring:
     period: int
 
 
+@dataclass(frozen=True)
+class Naming:
+    """How nodes are asked for the names of the clients that they refuse: by which credentials of each group.
+
+    ``since``: what was refused before that does not count, of ``time.monotonic()``; ``None``: since monitoring begins.
+    """
+
+    credentials: Mapping[str, Sequence[Credential]]
+    probing: Probing
+    since: float | None = None
+
+
 @dataclass
 class Monitored(Progress):
-    """What was counted of one group."""
+    """What was counted of one group.
+
+    ``refused``: the clients, where nodes are asked; ``unheard``: which nodes told nothing, and why. ``asked``: nodes
+    are asked again: what they refuse of ours would count as a failure each time.
+    """
 
     members: tuple[str, ...] = field(default=())
     failures: int | None = None  #: None where it was never looked at
+    found: Group | None = None
+    refused: Refused | None = None
+    unheard: str = ""
+    asked: bool = True
+
+    @property
+    def names(self) -> str:
+        """Sentences about who is refused, and about nodes that did not say; empty where there is nothing to say."""
+        said = [refused_in_words(self.refused) if self.refused else "", f"{self.unheard}." if self.unheard else ""]
+        return "".join(f" {sentence}" for sentence in said if sentence)
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
-        return {**super().outcome(), "authentication_failures": self.failures}
+        return {
+            **super().outcome(),
+            "authentication_failures": self.failures,
+            "refused_clients": None if self.refused is None else self.refused.told(),
+            "nodes_unheard": self.unheard or None,
+        }
 
 
 def monitoring(params: Mapping[str, Any], prefix: str = "") -> Monitoring:
@@ -79,9 +115,16 @@ def counting(clients: Clients) -> Count:
 
 
 def monitor_all(
-    clients: Clients, ids: Sequence[str], how: Monitoring, *, check_mode: bool = False, count: Count | None = None
+    clients: Clients,
+    ids: Sequence[str],
+    how: Monitoring,
+    *,
+    check_mode: bool = False,
+    count: Count | None = None,
+    naming: Naming | None = None,
 ) -> list[Monitored]:
-    """Return what was counted of each group. ``count``: what counts, where that serves others too.
+    """Return what was counted of each group. ``count``: what counts, where that serves others too. ``naming``: how
+    nodes are asked for names; ``None``: they are not.
 
     Raises :class:`AuthError` for what concerns no single group.
     """
@@ -91,6 +134,7 @@ def monitor_all(
             counted_of[key].error = str(found)
         else:
             counted_of[key].members = tuple(node.cache_cluster_id for node in found.nodes)
+            counted_of[key].found = found
             if not counted_of[key].members:
                 counted_of[key].error = f"{key}: it has no node to monitor; its status is {found.status}."
     monitored = [group for group in counted_of.values() if not group.error]
@@ -98,13 +142,16 @@ def monitor_all(
         for group in monitored:
             group.msg = f"{group.id}: would be monitored for {how.duration:g} s."
         return list(counted_of.values())
-    _monitor(clients, monitored, how, count or counting(clients))
+    _monitor(clients, monitored, how, count or counting(clients), naming)
     return list(counted_of.values())
 
 
-def _monitor(clients: Clients, monitored: Sequence[Monitored], how: Monitoring, count: Count) -> None:
+def _monitor(
+    clients: Clients, monitored: Sequence[Monitored], how: Monitoring, count: Count, naming: Naming | None
+) -> None:
     """Look again and again, the last time when the time is over; a group that has failed is looked at no more."""
     begun = time.monotonic()
+    since = begun if naming is None or naming.since is None else naming.since
     first = math.ceil(time.time() / how.period) * how.period
     is_first = True
 
@@ -118,6 +165,8 @@ def _monitor(clients: Clients, monitored: Sequence[Monitored], how: Monitoring, 
         remaining = how.duration - (time.monotonic() - begun)
         within = max(remaining, how.poll_interval)
         trouble, passing = _look(clients, left, functools.partial(counted, within), is_first=is_first)
+        if naming is not None:
+            _name(clients, left, naming, since)
         elapsed = time.monotonic() - begun
         for group in left:
             group.duration = elapsed
@@ -125,9 +174,10 @@ def _monitor(clients: Clients, monitored: Sequence[Monitored], how: Monitoring, 
             if trouble and (not passing or remaining <= 0):
                 group.error = f"{group.id}: it can't be told whether clients are refused: {trouble}"
             elif group.failures is not None and group.failures > how.max_failures:
-                group.error = _exceeded(group.id, group.failures, how.max_failures)
+                group.error = _exceeded(group, group.failures, how.max_failures)
             elif remaining <= 0:
                 group.msg = f"{group.id}: {_counted(group.failures)} in {elapsed:.0f} s, limit {how.max_failures}."
+                group.msg += group.names
         if remaining <= 0:
             return
         is_first = False
@@ -154,14 +204,34 @@ def _look(
     return "", True
 
 
+def _name(clients: Clients, monitored: Sequence[Monitored], naming: Naming, since: float) -> None:
+    """Ask the nodes of these groups whom they have refused. What goes wrong is told, and fails nothing."""
+    monitored = [group for group in monitored if group.asked and naming.credentials.get(group.id)]
+    groups = [group.found for group in monitored if group.found is not None]
+    try:
+        wanted = {group.id: Wanted(refused=True) for group in groups}
+        told = ask_groups(clients, groups, naming.credentials, wanted, naming.probing)
+    except AuthError as error:
+        for group in monitored:
+            group.unheard = str(error).rstrip(".")
+        return
+    for group in monitored:
+        seen = told.get(group.id)
+        if seen is not None:
+            group.refused = group.refused or Refused()
+            seen.refused(group.refused, time.monotonic() - since)
+            group.unheard = seen.unheard
+            group.asked = not any(node.told is Told.REFUSED for node in seen.nodes)
+
+
 def _counted(failures: int | None) -> str:
     return "1 authentication failure" if failures == 1 else f"{failures} authentication failures"
 
 
-def _exceeded(group_id: str, failures: int, limit: int) -> str:
+def _exceeded(group: Monitored, failures: int, limit: int) -> str:
     return (
-        f"{group_id}: {_counted(failures)} since monitoring began, more than the limit of {limit}. Clients present a "
-        "credential that is not accepted, after a rotation most likely the previous token. Have that accepted again: "
-        "replication_group_auth with auth_token_update_strategy: rotate and the previous token as auth_token. "
-        "Then bring the clients up to date before it is dropped."
+        f"{group.id}: {_counted(failures)} since monitoring began, more than the limit of {limit}.{group.names} "
+        "Clients present a credential that is not accepted, after a rotation most likely the previous token. Have that "
+        "accepted again: replication_group_auth with auth_token_update_strategy: rotate and the previous token as "
+        "auth_token. Then bring the clients up to date before it is dropped."
     )

@@ -247,38 +247,59 @@ def _seconds(value: Value) -> float | None:
 
 @dataclass
 class Refused:
-    """Whom the nodes of a group refuse, over several looks. Its size is bounded as that of a :class:`Tally`."""
+    """Whom the nodes of a group refuse, over several looks. Its size is bounded as that of a :class:`Tally`.
+
+    A client is refused before it can give the name of its library: :meth:`learn` takes that from other connections of
+    the same address.
+    """
 
     clients: dict[Client, int] = field(default_factory=dict)
     others: int = 0
-    _seen: dict[tuple[str, str], int] = field(default_factory=dict)
+    _seen: dict[str, dict[str, int]] = field(default_factory=dict)
+    _libraries: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def take(self, node: str, entries: Iterable[RefusedEntry], within: float | None) -> None:
+    def take(self, node: str, entries: Iterable[RefusedEntry], *, within: float, own: str = "") -> None:
         """Count what a node tells more than at the look before.
 
-        ``within``: of entries that are new, those that came last within so many seconds; ``None``: none of them, as at
-        a first look that only shows what was there before.
+        At the first look at a node, an entry whose last client came within so many seconds counts once, unless that was
+        at the address ``own``, where our own probes come from: how many of the others came within is not told.
         """
-        seen = {key: count for key, count in self._seen.items() if key[0] != node}
+        before, seen = self._seen.get(node), {entry.key: entry.count for entry in entries}
         for entry in entries:
-            before = self._seen.get((node, entry.key))
-            seen[node, entry.key] = entry.count
-            if before is None and (within is None or entry.age > within):
-                continue
-            more = entry.count - (before or 0)
-            if more > 0:
-                self._count(entry.client, more)
-        self._seen = seen
+            if before is not None:
+                self._count(entry.client, entry.count - before.get(entry.key, 0))
+            elif entry.age <= within and entry.client.address != own:
+                self._count(entry.client, min(entry.count, 1))
+        self._seen[node] = seen
 
     def _count(self, client: Client, more: int) -> None:
-        if client in self.clients or len(self.clients) < MAX_KEPT:
+        if more > 0 and (client in self.clients or len(self.clients) < MAX_KEPT):
             self.clients[client] = self.clients.get(client, 0) + more
         else:
-            self.others += more
+            self.others += max(more, 0)
+
+    def learn(self, tally: Tally) -> None:
+        """Take note of the libraries at each address; where there are several, of none."""
+        for client in tally.clients:
+            if client.library and (client.address in self._libraries or len(self._libraries) < MAX_KEPT):
+                told = (client.library, client.version)
+                self._libraries[client.address] = (
+                    told if self._libraries.get(client.address, told) == told else ("", "")
+                )
+
+    @property
+    def total(self) -> int:
+        """How many authentications were refused."""
+        return sum(self.clients.values()) + self.others
 
     def sorted(self) -> list[tuple[Client, int]]:
         """The clients, those that were refused most often first."""
-        return sorted(self.clients.items(), key=lambda row: (-row[1], row[0]))
+        known: dict[Client, int] = {}
+        for client, count in self.clients.items():
+            library, version = self._libraries.get(client.address, ("", ""))
+            who = client if client.library else client._replace(library=library, version=version)
+            known[who] = known.get(who, 0) + count
+        return sorted(known.items(), key=lambda row: (-row[1], row[0]))
 
     def told(self) -> list[dict[str, object]]:
         """Return the first :data:`MAX_TOLD` clients for a result."""
@@ -295,15 +316,15 @@ class Refused:
 
 
 def refused_in_words(refused: Refused) -> str:
-    """Return the words for who is refused; empty where nobody is."""
-    number = sum(refused.clients.values()) + refused.others
+    """Return a sentence about who is refused; empty where nobody is."""
+    number = refused.total
     if not number:
         return ""
     merged: dict[str, int] = {}
     for client, count in refused.sorted():
-        user = f", user {client.user}" if client.user not in ("", "default") else ""
+        user = f" as {client.user}" if client.user not in ("", "default") else ""
         merged[client.words + user] = merged.get(client.words + user, 0) + count
-    return f"refused by its nodes: {_listed(merged, number)}"
+    return f"Its nodes refused {_listed(merged, number)}."
 
 
 def unheard_in_words(errors: Sequence[tuple[str, str]], of: int) -> str:

@@ -43,7 +43,7 @@ class Told(str, enum.Enum):
 class NodeConnections:
     """What one node told; ``tally`` and ``refused`` count only where it answered.
 
-    ``ended``: how many connections it ended.
+    ``ended``: how many connections it ended. ``own``: the host that our connection came from.
     """
 
     node: Node
@@ -52,6 +52,7 @@ class NodeConnections:
     tally: Tally = field(default_factory=Tally)
     ended: int = 0
     refused: tuple[RefusedEntry, ...] = ()
+    own: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _ask(node: Node, exchange: Exchange, wanted: Wanted) -> NodeConnections:
         if wanted.refused:
             command = "ACL LOG"
             reply = Reply(exchange, "ACL", "LOG", str(_ACL_LOG_ENTRIES), limit=_ACL_LOG_LIMIT).values()
-            answer = replace(answer, refused=tuple(parse_acl_log(reply)))
+            answer = replace(answer, refused=tuple(parse_acl_log(reply)), own=exchange.local_host)
     except Refused as error:
         if str(error).startswith("NOPERM"):
             return replace(answer, told=Told.NOT_PERMITTED, error=not_permitted(command))

@@ -46,6 +46,11 @@ class Exchange:
     ) -> None:
         self._socket.close()
 
+    @property
+    def local_host(self) -> str:
+        """The address that the connection comes from."""
+        return str(self._socket.getsockname()[0])
+
     def ask(self, *command: str) -> str:
         """Return the node's error, empty where it has none."""
         self.send(*command)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from integration.client_wires import connected
 from integration.direct import ModuleRun, calls_by_action, run
 from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_module
@@ -56,22 +57,22 @@ def moved_on(emulator: Emulator, group: str = GROUP) -> None:
     set_token(emulator, B, group)
 
 
-def present(emulator: Emulator, token: str, group: str = GROUP, node: int = 0) -> str:
+def present(emulator: Emulator, token: str, group: str = GROUP, node: int = 0, source: str = "127.0.0.1") -> str:
     """Connect as a client does; returns the node's answer."""
     address = emulator.group(group)["node_groups"][0]["nodes"][node]
-    with Wire(Endpoint(address["host"], address["port"]), Path(str(emulator.ca_bundle))) as wire:
+    with Wire(Endpoint(address["host"], address["port"]), Path(str(emulator.ca_bundle)), source=source) as wire:
         return str(wire.ask("AUTH", token))
 
 
 @contextlib.contextmanager
-def client(emulator: Emulator, token: str, group: str = GROUP) -> Iterator[list[str]]:
+def client(emulator: Emulator, token: str, group: str = GROUP, source: str = "127.0.0.1") -> Iterator[list[str]]:
     """A client that connects to both nodes again and again, while the block lasts; yields the answers it gets."""
     answers: list[str] = []
     ended = threading.Event()
 
     def go_on() -> None:
         while not ended.wait(0.1):
-            answers.extend(present(emulator, token, group, node) for node in (0, 1))
+            answers.extend(present(emulator, token, group, node, source) for node in (0, 1))
 
     thread = threading.Thread(target=go_on)
     thread.start()
@@ -152,6 +153,33 @@ class TestClients:
         assert re.fullmatch(r"carts: 0 authentication failures in \d+ s, limit 3\.", fine["msg"])
         assert found["duration"] < fine["duration"]
         assert fine["duration"] >= 6
+
+    @pytest.mark.parametrize(
+        "plane", [pytest.param(kind, marks=pytest.mark.emulator(data_plane=kind)) for kind in ("light", "valkey")]
+    )
+    def test_they_are_named_where_a_token_is_at_hand(self, emulator: Emulator, plane: str) -> None:
+        """With the library of another connection from there; what came before the watch is not told."""
+        moved_on(emulator)
+        with connected(emulator, "127.0.3.17", B, ("jedis", "5.1.2")):
+            present(emulator, A, source="127.0.9.9")
+            with client(emulator, A, source="127.0.3.17") as old:
+                ended = watch(emulator, duration=6, max_failures=3, auth_token=B, data_plane_ca_path=emulator.ca_bundle)
+        found = ended.of(GROUP)
+        (row,) = found["refused_clients"]
+        assert 1 <= row.pop("refused") <= len(old)
+        assert row == {"address": "127.0.3.17", "user": "default", "library": "jedis", "library_version": "5.1.2"}
+        assert "more than the limit of 3. Its nodes refused 127.0.3.17 (jedis 5.1.2) x" in found["msg"]
+        assert found["nodes_unheard"] is None
+
+    def test_nodes_that_do_not_say_are_named_and_fail_nothing(self, emulator: Emulator) -> None:
+        moved_on(emulator)
+        ended = watch(emulator, auth_token=A, data_plane_ca_path=emulator.ca_bundle)
+        assert not ended.failed, ended.msg
+        assert ended.of(GROUP)["refused_clients"] == []
+        unheard = ended.of(GROUP)["nodes_unheard"]
+        assert unheard == f"2 of 2 nodes could not be asked ({GROUP}-001: it accepts none of the credentials at hand)"
+        assert unheard in ended.msg
+        assert ended.of(GROUP)["authentication_failures"] <= 2  # they are not asked again and again
 
     def test_the_message_says_what_helps(self, emulator: Emulator) -> None:
         """With the previous token accepted again, nobody is refused."""

@@ -181,16 +181,35 @@ def refused_at(number: int, client: Client, count: int, age: float = 0.0) -> Ref
 
 def test_what_came_since_the_look_before_is_counted_for_who_came_last() -> None:
     refused = Refused()
-    refused.take("n1", [refused_at(1, JEDIS, 5, 30.0)], None)
+    refused.take("n1", [refused_at(1, JEDIS, 5, 30.0)], within=10)
     assert refused_in_words(refused) == ""  # it was there before
-    refused.take("n1", [refused_at(1, REDIS_PY, 7), refused_at(2, JEDIS._replace(user="app"), 1)], 60.0)
-    refused.take("n2", [refused_at(1, JEDIS, 4, 20.0), refused_at(2, JEDIS, 9, 100.0)], 60.0)
-    refused.take("n1", [refused_at(1, JEDIS, 8)], 60.0)
+    refused.take("n1", [refused_at(1, REDIS_PY, 7), refused_at(2, JEDIS._replace(user="app"), 1)], within=60)
+    first = [refused_at(1, JEDIS, 4, 20.0), refused_at(2, JEDIS, 9, 100.0), refused_at(3, Client("10.9.9.9"), 2, 1.0)]
+    refused.take("n2", first, within=60, own="10.9.9.9")
+    refused.take("n1", [refused_at(1, JEDIS, 9)], within=60)
     assert refused_in_words(refused) == (
-        "refused by its nodes: 10.0.3.17 (jedis 5.1.2) x5, 10.0.4.2 (redis-py 5.0.1) x2, "
-        "10.0.3.17 (jedis 5.1.2), user app x1"
+        "Its nodes refused 10.0.3.17 (jedis 5.1.2) x3, 10.0.4.2 (redis-py 5.0.1) x2, 10.0.3.17 (jedis 5.1.2) as app x1."
     )
-    assert [row["refused"] for row in refused.told()] == [5, 2, 1]
+    assert [row["refused"] for row in refused.told()] == [3, 2, 1]
+    assert refused.total == 6
+
+
+def test_a_library_is_known_by_other_connections_of_the_address() -> None:
+    refused = Refused()
+    refused.take("n1", [], within=0)
+    unnamed = [Client(host, "default") for host in ("10.0.3.17", "10.0.4.2", "10.0.9.9")]
+    refused.take("n1", [refused_at(number, client, 1) for number, client in enumerate(unnamed)], within=0)
+    refused.learn(tally((JEDIS, 2, 0), (REDIS_PY, 1, 0), (REDIS_PY._replace(library="redisson"), 1, 0)))
+    assert refused_in_words(refused) == "Its nodes refused 10.0.3.17 (jedis 5.1.2) x1, 10.0.4.2 x1, 10.0.9.9 x1."
+
+
+@given(looks=st.lists(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 9)), max_size=20), max_size=60))
+def test_whom_nodes_refuse_is_bounded(looks: list[list[tuple[int, int]]]) -> None:
+    refused = Refused()
+    for look in looks:
+        refused.take("n1", [refused_at(host, Client(str(host)), count) for host, count in look], within=0)
+    assert len(refused.clients) <= MAX_KEPT
+    assert refused.total >= 0
 
 
 def test_nodes_that_told_nothing_are_said() -> None:
