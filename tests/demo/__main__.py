@@ -9,12 +9,25 @@ import importlib
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import interrupts
 from rich.console import Console
 
-from demo.processes import ACCOUNT_ID, REPOSITORY, TESTS, Driver, Emulator, Play, StartError, driver, emulator, play
+from demo.processes import (
+    ACCOUNT_ID,
+    ANSIBLE_PLAYBOOK,
+    REPOSITORY,
+    TESTS,
+    Driver,
+    Emulator,
+    Play,
+    StartError,
+    driver,
+    emulator,
+    play,
+)
 from demo.summary import broken_promises, phases, table
 
 GROUP = "elasticache-auth-demo"
@@ -42,6 +55,19 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="keep one client on the old token, to see what SET then does to it, and this demo fail",
     )
+    made.add_argument(
+        "--client-pause",
+        type=float,
+        metavar="SECONDS",
+        help="how long each client waits between two commands (default: 0.005, with a connection for each 0.1)",
+    )
+    made.add_argument(
+        "--ansible-playbook",
+        type=Path,
+        metavar="PROGRAM",
+        default=ANSIBLE_PLAYBOOK,
+        help="the program that runs the playbook (default: ansible-playbook beside this Python)",
+    )
     made.add_argument("-v", "--verbose", action="count", default=0, help="as ansible-playbook's; no token is shown")
     return made
 
@@ -62,15 +88,22 @@ def run(parsed: argparse.Namespace, console: Console) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="elasticache-demo_", ignore_cleanup_errors=True) as name,
         emulator(Path(name), modify_seconds=parsed.modify_seconds) as aws,
-        driver(Path(name), aws.ca_bundle, leave_one_behind=parsed.leave_a_client_behind) as clients,
+        driver(
+            Path(name), aws.ca_bundle, leave_one_behind=parsed.leave_a_client_behind, pause=parsed.client_pause
+        ) as clients,
     ):
         console.print(
             f"The emulator serves at {aws.endpoint_url}, what it knows is at {aws.admin_url}/groups", soft_wrap=True
         )
-        plays = [_play(aws, clients, Path(name), old_token, new_token, parsed.verbose)]
+
+        def play_once() -> Play:
+            tokens = {"demo_old_auth_token": old_token, "demo_new_auth_token": new_token}
+            return _play(parsed, aws, clients, Path(name), tokens)
+
+        plays = [play_once()]
         if plays[0].status == 0:
             console.print("[bold]The same once more: nothing is to change.[/]", highlight=False)
-            plays.append(_play(aws, clients, Path(name), old_token, new_token, parsed.verbose))
+            plays.append(play_once())
         report = clients.end()
         truth = {group["id"]: group for group in aws.admin("groups")}.get(GROUP, {})
         calls = aws.admin(f"calls?mutating=true&since={plays[-1].begun}")
@@ -88,21 +121,21 @@ def run(parsed: argparse.Namespace, console: Console) -> int:
     return _BROKEN if broken else 0
 
 
-def _play(aws: Emulator, clients: Driver, folder: Path, old_token: str, new_token: str, verbosity: int) -> Play:
+def _play(parsed: argparse.Namespace, aws: Emulator, clients: Driver, folder: Path, tokens: Mapping[str, str]) -> Play:
     return play(
         aws,
         folder,
+        parsed.ansible_playbook.absolute(),
         extra_vars={
             "demo_account_id": ACCOUNT_ID,
             "demo_replication_group_id": GROUP,
-            "demo_old_auth_token": old_token,
-            "demo_new_auth_token": new_token,
+            **tokens,
             "demo_data_plane_ca_path": aws.ca_bundle,
             "demo_wait_delay": 0.5,
             "demo_client_tasks": str(TESTS / "demo" / "client_cutover.yml"),
             "demo_clients_socket": str(clients.socket_path),
         },
-        arguments=["-v"] * verbosity,
+        arguments=["-v"] * parsed.verbose,
     )
 
 

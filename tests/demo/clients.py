@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import valkey
@@ -163,9 +163,10 @@ class Client(threading.Thread):
 class Clients:
     """All of them, and the record of how they fared."""
 
-    def __init__(self, *, leave_one_behind: bool = False) -> None:
-        """``leave_one_behind``: one of them keeps the first token that it is given."""
-        self._clients = [Client(habit) for habit in HABITS]
+    def __init__(self, *, leave_one_behind: bool = False, pause: float | None = None) -> None:
+        """``leave_one_behind``: one of them keeps the first token that it is given. ``pause``: that of all, seconds."""
+        habits = HABITS if pause is None else [replace(habit, pause=pause) for habit in HABITS]
+        self._clients = [Client(habit) for habit in habits]
         self._laggard = LAGGARD if leave_one_behind else None
         self._samples: list[Sample] = []
         self._ended = threading.Event()
@@ -229,9 +230,9 @@ def _close(connected: valkey.Valkey | None) -> None:
 
 
 @contextlib.contextmanager
-def running(*, leave_one_behind: bool) -> Iterator[Clients]:
+def running(*, leave_one_behind: bool, pause: float | None = None) -> Iterator[Clients]:
     """Clients that are ended at the end."""
-    clients = Clients(leave_one_behind=leave_one_behind)
+    clients = Clients(leave_one_behind=leave_one_behind, pause=pause)
     clients.start()
     try:
         yield clients

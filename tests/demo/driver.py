@@ -96,9 +96,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="demo.driver")
     parser.add_argument("socket")
     parser.add_argument("--leave-a-client-behind", action="store_true")
+    parser.add_argument("--pause", type=float)
     parsed = parser.parse_args()
     with (
-        running(leave_one_behind=parsed.leave_a_client_behind) as clients,
+        running(leave_one_behind=parsed.leave_a_client_behind, pause=parsed.pause) as clients,
         Server(parsed.socket, clients) as server,
     ):
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()

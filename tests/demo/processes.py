@@ -30,6 +30,7 @@ from demo.clients import Report, Sample
 TESTS = Path(__file__).resolve().parent.parent
 REPOSITORY = TESTS.parent
 PLAYBOOK = "elasticache.auth.demo"
+ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 #: What the emulator takes everybody for (moto's).
 ACCOUNT_ID = "123456789012"
 _GOODBYE_SECONDS = 30.0
@@ -102,10 +103,15 @@ def emulator(folder: Path, *, modify_seconds: float) -> Iterator[Emulator]:
 
 
 @contextlib.contextmanager
-def driver(folder: Path, ca_bundle: str, *, leave_one_behind: bool) -> Iterator[Driver]:
-    """The clients, which wait for their first token; they trust ``ca_bundle``. Raises StartError."""
+def driver(folder: Path, ca_bundle: str, *, leave_one_behind: bool, pause: float | None) -> Iterator[Driver]:
+    """The clients, which wait for their first token; they trust ``ca_bundle``. Raises StartError.
+
+    ``pause`` between two commands of a client, seconds; ``None``: each client's own.
+    """
     path = folder / "clients"
     arguments = ["-m", "demo.driver", str(path), *["--leave-a-client-behind"] * leave_one_behind]
+    if pause is not None:
+        arguments.append(f"--pause={pause}")
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "SSL_CERT_FILE": ca_bundle}
     with _server("the clients", arguments, folder, environment):
         yield Driver(path)
@@ -150,7 +156,14 @@ def _end_server(process: subprocess.Popen[str]) -> None:
     process.stdout.close()
 
 
-def play(emulator: Emulator, folder: Path, *, extra_vars: Mapping[str, Any], arguments: Sequence[str] = ()) -> Play:
+def play(
+    emulator: Emulator,
+    folder: Path,
+    program: Path,
+    *,
+    extra_vars: Mapping[str, Any],
+    arguments: Sequence[str] = (),
+) -> Play:
     """Run the playbook of this collection by FQCN, its output to ours; returns what came of it.
 
     ``extra_vars`` are passed in a pipe: they hold tokens, and nobody else sees those in a list of processes or
@@ -162,7 +175,7 @@ def play(emulator: Emulator, folder: Path, *, extra_vars: Mapping[str, Any], arg
     with _passed(json.dumps(dict(extra_vars)), folder / "variables") as variables, contextlib.ExitStack() as stack:
         with interrupts.deferred():
             process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("ansible-playbook")), PLAYBOOK, "-e", f"@{variables}", *arguments],
+                [str(program), PLAYBOOK, "-e", f"@{variables}", *arguments],
                 cwd=folder,
                 env=_ansible_environment(emulator, folder, events),
                 stdin=subprocess.DEVNULL,

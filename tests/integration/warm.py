@@ -50,6 +50,17 @@ _IMPORTED = (
     "valkey",
     "zxcvbn",
 )
+#: The program of :func:`alone`, to be written into a file.
+ALONE = f"""\
+#!{sys.executable}
+import sys
+
+sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})
+from integration.warm import alone
+
+sys.argv[0] = "ansible-playbook"
+alone()
+"""
 #: The programs that can be run, by where Ansible has them.
 _PROGRAMS = {
     "ansible-playbook": ("ansible.cli.playbook", "PlaybookCLI"),
@@ -245,6 +256,18 @@ def _play(request: Mapping[str, Any], fds: Sequence[int], own: Mapping[str, Any]
     os.environ.update(request["env"])
     sys.argv = list(request["command"])
     _take_settings()
+    _be_program(own)
+
+
+def alone() -> None:
+    """Be ansible-playbook in this process, with the arguments that it has, and run its modules by forks."""
+    own = _import_all()
+    gc.collect()
+    gc.freeze()
+    _ended(lambda: _be_program(own))
+
+
+def _be_program(own: Mapping[str, Any]) -> None:
     module, program = _PROGRAMS[Path(sys.argv[0]).name]
     cli = getattr(importlib.import_module(module), program)
     _run_modules_here(own)
