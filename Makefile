@@ -9,8 +9,9 @@
 #   make bench           a rotation, six ways compared       ARGS="--sizes 10,100 --variants a,d --json bench.json"
 #   make conformance     the facts, asked of the emulator    ARGS="--all-variants"
 #                        or of AWS                           ARGS="--target aws --region eu-west-1"
+#   make generate        writes what the roles' files say of variables, from tools/role_variables.yml
 #   make lint            all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible
-#                        of its own                          lint-docs lint-changelog lint-importer
+#                        of its own                          lint-docs lint-changelog lint-importer lint-generated
 #                                                            lint-sanity SANITY_ARGS="--test pylint"
 #   make hooks           has git run the fast linters before each commit
 #   make emulator        a local ElastiCache                 ARGS="--port 5600"
@@ -41,9 +42,9 @@ ARTIFACT := dist/elasticache-auth-$(VERSION).tar.gz
 # the repository that amazon.aws is in: ours, which ignores it, would have none of its files.
 IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/tree" \
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
-LINTERS := lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-changelog lint-importer
+LINTERS := lint-generated lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-changelog lint-importer
 
-.PHONY: help setup demo test chaos simulate matrix matrix-table bench conformance emulator build lint $(LINTERS) hooks tree changelog release-check clean
+.PHONY: help setup generate demo test chaos simulate matrix matrix-table bench conformance emulator build lint $(LINTERS) hooks tree changelog release-check clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -136,6 +137,13 @@ build: setup
 
 lint: $(LINTERS)
 	@echo "lint: clean"
+
+# tools/generate.py says what is written from what.
+generate: setup
+	@$(BIN)/python tools/generate.py
+
+lint-generated: setup
+	@$(BIN)/python tools/generate.py --check
 
 lint-ruff: setup
 	$(BIN)/ruff check

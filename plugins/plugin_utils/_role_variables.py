@@ -43,15 +43,6 @@ _CONDITIONS = Item(
     _is_condition,
     f"There are: {', '.join(CONDITIONS)} (DAYS is a number, such as 90).",
 )
-#: The lists of the roles, by what follows the role's name.
-LISTS: Mapping[str, Item] = {
-    "replication_groups": GROUPS,
-    "user_ids": USERS,
-    "regions": REGIONS,
-    "fail_on": _CONDITIONS,
-}
-#: The dictionaries, likewise. They hold tokens, so no value is shown.
-DICTS = ("auth_tokens", "previous_auth_tokens")
 
 
 @dataclass(frozen=True)
@@ -78,34 +69,45 @@ class Number:
         return enough and value <= self.most and (self.infinite or math.isfinite(value))
 
 
+# begin generated: checks (make generate)
+#: The lists of the roles, by what follows the role's name.
+LISTS: Mapping[str, Item] = {
+    "replication_groups": GROUPS,
+    "user_ids": USERS,
+    "regions": REGIONS,
+    "fail_on": _CONDITIONS,
+}
+#: The dictionaries, likewise. They hold tokens, so no value is shown.
+DICTS = ("auth_tokens", "previous_auth_tokens")
 #: The numbers, likewise.
 NUMBERS: Mapping[str, Number] = {
     "soak": Number("seconds"),
     "max_token_age_days": Number("days", infinite=True),
     "wait_timeout": Number("seconds", infinite=True),
     "wait_delay": Number("seconds", excluded=True),
-    "max_changes_per_second": Number("changes a second", excluded=True),
-    "max_fail_percentage": Number("hosts of a hundred", most=100),
     "monitor_duration": Number("seconds"),
     "monitor_max_failures": Number("failed authentications"),
     "monitor_period": Number("seconds", excluded=True),
     "monitor_poll_interval": Number("seconds", excluded=True),
+    "max_changes_per_second": Number("changes a second", excluded=True),
+    "max_fail_percentage": Number("hosts of a hundred", most=100),
 }
+#: Those that may be left empty.
+_OPTIONAL = ("soak",)
+#: Names that can't be empty, with what they name. Of the secret that is so unless tokens are passed.
+NAMES: Mapping[str, str] = {
+    "secret_name": "the secret that holds the token",
+    "user_group_id": "the user group",
+    "user_id": "the user named default in it",
+    "open_user_group_id": "the user group that needs no password",
+}
+# end generated: checks
 #: The options of the monitor, in the order of its check, and the variables that they are set from.
 MONITOR = {
     "duration": "monitor_duration",
     "poll_interval": "monitor_poll_interval",
     "max_failures": "monitor_max_failures",
     "period": "monitor_period",
-}
-#: Those that may be left empty.
-_OPTIONAL = ("soak",)
-#: Names that can't be empty, with what they name. Of the secret that is so unless tokens are passed.
-NAMES: Mapping[str, str] = {
-    "user_group_id": "the user group",
-    "user_id": "the user named default in it",
-    "open_user_group_id": "the user group that needs no password",
-    "secret_name": "the secret that holds the token",
 }
 #: What is checked.
 CHECKED = (*LISTS, *DICTS, *NUMBERS, *NAMES)

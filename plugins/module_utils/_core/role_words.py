@@ -11,43 +11,40 @@ from __future__ import annotations
 
 import re
 
-#: The variable, without the role's name, that an option is set from. Most have the option's own name. Not among them is
-#: enable_tls, which is also a role that messages name.
+# begin generated: options (make generate)
+#: The variable, without the role's name, that an option is set from. Most have the option's own name.
+#: Left out are options that are words of the language, and enable_tls, which is also a role.
 VARIABLES = {
+    "accept_open_access": "accept_open_access",
+    "accept_open_window": "accept_open_window",
+    "access_string": "access_string",
+    "assume_newest": "assume_newest",
+    "assume_state": "assume_state",
     "auth_token_secret": "secret_name",
     "auth_token_secret.key": "secret_key",
     "auth_token_secret.name": "secret_name",
+    "auth_tokens": "auth_tokens",
+    "busy_groups": "busy_groups",
+    "create_secret": "create_secret",
+    "data_plane_ca_path": "data_plane_ca_path",
     "known_auth_tokens": "previous_auth_tokens",
-    "replication_group_ids": "replication_groups",
+    "max_changes_per_second": "max_changes_per_second",
+    "max_token_age_days": "max_token_age_days",
     "monitor.duration": "monitor_duration",
     "monitor.max_failures": "monitor_max_failures",
     "monitor.period": "monitor_period",
     "monitor.poll_interval": "monitor_poll_interval",
-    **{
-        name: name
-        for name in (
-            "accept_open_access",
-            "accept_open_window",
-            "access_string",
-            "assume_newest",
-            "assume_state",
-            "auth_tokens",
-            "busy_groups",
-            "create_secret",
-            "data_plane_ca_path",
-            "max_changes_per_second",
-            "max_token_age_days",
-            "open_user_group_id",
-            "previous_auth_tokens",
-            "take_over",
-            "user_group_id",
-            "user_id",
-            "user_ids",
-            "wait_delay",
-            "wait_timeout",
-        )
-    },
+    "open_user_group_id": "open_user_group_id",
+    "previous_auth_tokens": "previous_auth_tokens",
+    "replication_group_ids": "replication_groups",
+    "take_over": "take_over",
+    "user_group_id": "user_group_id",
+    "user_id": "user_id",
+    "user_ids": "user_ids",
+    "wait_delay": "wait_delay",
+    "wait_timeout": "wait_timeout",
 }
+# end generated: options
 #: Options that are words of the language, by what follows them where they are none.
 _WORDS = {
     "force": r": (?:true|false)\b",
