@@ -16,7 +16,7 @@ import pytest
 from integration import cores
 from integration.fleet import test_audit, test_inventory
 from integration.role_scenes import ROLES, run_role
-from integration.roles.test_roles import ACHIEVED, SCENES
+from integration.role_states import ACHIEVED, SCENES
 from integration.scenes import GROUP
 from integration.security import test_untrusted_text
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration.plans import sent, written
 from integration.role_scenes import RoleRun, promote, put_token, run_role, version_ids
-from integration.roles.test_roles import half_rotated, open_group, plain_group, rbac_group, required, rotated
+from integration.role_states import half_rotated, open_group, plain_group, rbac_group, required, rotated
 from integration.scenes import GROUP, A, B, scene
 
 if TYPE_CHECKING:

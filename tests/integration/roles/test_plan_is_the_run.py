@@ -17,7 +17,7 @@ from integration.modules.test_user import active, make, make_group
 from integration.plans import made, planned
 from integration.role_scenes import KEY, promote, put_token, run_role, secret_name, secret_text
 from integration.role_scenes import version_ids as labels
-from integration.roles.test_roles import half_rotated, rotated
+from integration.role_states import half_rotated, rotated
 from integration.roles.test_roles_bad_input import TEMPLATE, WITH_USERS
 from integration.scenes import GROUP, A, B, C, create, scene
 
