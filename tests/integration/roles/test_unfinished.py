@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from integration.role_calls import call_role
 from integration.role_scenes import (
     age,
     labelled,
     promote,
     put_token,
-    run_role,
     secret_name,
     secret_text,
 )
@@ -57,7 +57,7 @@ class TestRotateToken:
         promote(emulator, "set")
         groups = ["young", "waiting", "old", "staged", "rotated", "promoted", "set", "unpromoted"]
 
-        ran = run_role(emulator, "rotate_token", groups=groups, max_token_age_days=30, soak=0)
+        ran = call_role(emulator, "rotate_token", groups=groups, max_token_age_days=30, soak=0)
         assert ran.succeeded, ran.output
         plan = {group: report["planned_steps"] for group, report in ran.reports.items()}
         tail = ["client_cutover", "set", "verify_new_only"]
@@ -82,9 +82,9 @@ class TestRotateToken:
             assert slots(emulator, group) == [B], group
         for group in ("young", "waiting"):
             assert slots(emulator, group) == [A], group
-        nothing_changed(run_role(emulator, "rotate_token", groups=groups, max_token_age_days=30, soak=0))
+        nothing_changed(call_role(emulator, "rotate_token", groups=groups, max_token_age_days=30, soak=0))
 
-        forced = run_role(emulator, "rotate_token", groups=["young", "old"], force=True, soak=0, check=True)
+        forced = call_role(emulator, "rotate_token", groups=["young", "old"], force=True, soak=0, check=True)
         assert [forced.output.count(f"{group}: 8 calls to make, ") for group in ("young", "old")] == [1, 1]
         assert "nothing to do" not in forced.output
 
@@ -92,13 +92,13 @@ class TestRotateToken:
         required(emulator, True)
         blind: dict[str, Any] = {"probe": "never", "soak": 0}
         refused(
-            run_role(emulator, "rotate_token", **blind),
+            call_role(emulator, "rotate_token", **blind),
             "what the group accepts is not known",
             "name the state in rotate_token_assume_state",
         )
-        did_what_it_planned(run_role(emulator, "rotate_token", assume_state="required", **blind))
+        did_what_it_planned(call_role(emulator, "rotate_token", assume_state="required", **blind))
         rotated_from_a(emulator)
-        nothing_changed(run_role(emulator, "rotate_token", **blind))  # there is a record now
+        nothing_changed(call_role(emulator, "rotate_token", **blind))  # there is a record now
         rotated_from_a(emulator)
 
     def test_by_assumption_half_way(self, emulator: Emulator) -> None:
@@ -109,15 +109,16 @@ class TestRotateToken:
             put_token(emulator, A, B, group)
         promote(emulator, "promoted")
         given: dict[str, Any] = {"groups": groups, "probe": "never", "soak": 0}
-        refused(run_role(emulator, "rotate_token", **given), *(f"{group}: rotate_token is refused" for group in groups))
+        ran = call_role(emulator, "rotate_token", **given)
+        refused(ran, *(f"{group}: rotate_token is refused" for group in groups))
         for group, newest in zip(groups, ("pending", "current"), strict=True):
             word = {**given, "groups": [group], "assume_state": "rotating", "assume_newest": newest}
-            ran = run_role(emulator, "rotate_token", **word)
+            ran = call_role(emulator, "rotate_token", **word)
             assert ran.succeeded, ran.output
         for group in groups:
             assert slots(emulator, group) == [B]
             assert labelled(emulator, group) == {"AWSCURRENT": B, "AWSPREVIOUS": A}
-        nothing_changed(run_role(emulator, "rotate_token", **given))
+        nothing_changed(call_role(emulator, "rotate_token", **given))
 
 
 def test_a_migration_that_was_cut_off_before_its_promotion(emulator: Emulator) -> None:
@@ -125,7 +126,7 @@ def test_a_migration_that_was_cut_off_before_its_promotion(emulator: Emulator) -
     rbac(emulator, True)
     put_secret(emulator, secret_name(), secret_text(""), secret_text(B))
     modify(emulator, RemoveUserGroups=True, AuthToken=B, AuthTokenUpdateStrategy="ROTATE")
-    run = run_role(emulator, "migrate_rbac_to_auth", soak=0, accept_open_window=True)
+    run = call_role(emulator, "migrate_rbac_to_auth", soak=0, accept_open_window=True)
     assert run.succeeded, run.output
     assert slots(emulator) == [B] == [labelled(emulator)["AWSCURRENT"]]
 
@@ -140,6 +141,6 @@ def test_answers_that_get_lost(emulator: Emulator, role: str, first: int) -> Non
         create(emulator)
     lost = range(first, 60, 2)
     emulator.faults(*({"kind": "drop", "mutating": True, "when": "after", "nth": number} for number in lost))
-    run = run_role(emulator, role, soak=0, create_secret=True if role == "enable_auth" else None)
+    run = call_role(emulator, role, soak=0, create_secret=True if role == "enable_auth" else None)
     assert run.succeeded, run.output
     assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]] != [A]
