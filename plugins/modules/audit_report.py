@@ -6,11 +6,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: audit_report
 version_added: 0.1.0
-short_description: Report on the access control of ElastiCache replication groups as a page, JSON and CSV
+short_description: Report on the access control of ElastiCache replication groups as a page, JSON, CSV, ASFF and SARIF
 description:
   - Reports from facts what is wrong with the access control of replication groups, how bad that is, and what mends it.
     Unauthenticated access, optional tokens, incomplete rotations, old tokens and missing encryption are examples.
-  - Writes it as one self-contained HTML page, as JSON and as CSV, and fails where a condition of O(fail_on) is met.
+  - Writes it as one self-contained HTML page, as JSON and as CSV, as findings for AWS Security Hub (ASFF) and as
+    SARIF, and fails where a condition of O(fail_on) is met.
+  - A finding names the controls of AWS Security Hub, AWS Config and the CIS AWS Database Services Benchmark that judge
+    the same. They see whether a group has a token, and not whether it asks for it, so they may pass where the audit has
+    a finding. AWS does not say whether its two rules on authentication look at Valkey.
   - It calls nothing. The role P(elasticache.auth.audit#role) gathers the facts.
 author:
   - elasticache.auth contributors (@elasticache-auth)
@@ -45,6 +49,20 @@ options:
       - Where to write the report as CSV, a line a group. Its folder must exist.
       - A text that a spreadsheet would take for a formula has an apostrophe before it.
     type: path
+  asff_path:
+    description:
+      - Where to write the findings in the AWS Security Finding Format. Its folder must exist.
+      - The file is a list of findings as C(BatchImportFindings) of AWS Security Hub takes them, 100 in a call and only
+        those of its own account and region. A finding has the same id in each audit.
+      - Findings of groups whose account or region is not known are left out; RV(files[].left_out) counts them.
+    type: path
+    version_added: 0.1.0
+  sarif_path:
+    description:
+      - Where to write the findings as SARIF 2.1.0. Its folder must exist.
+      - The path of a result is C(elasticache/ACCOUNT/REGION/ID). There is no such file, but viewers of code need one.
+    type: path
+    version_added: 0.1.0
   fail_on:
     description:
       - Fail, after the files were written, where a group meets one of these conditions.
@@ -179,6 +197,10 @@ files:
       description: Its size in bytes.
       type: int
       returned: always
+    left_out:
+      description: How many findings it can't have, since the account or the region of their group is not known.
+      type: int
+      returned: for O(asff_path)
 report:
   description: What the JSON file has.
   returned: when no file is asked for
@@ -218,8 +240,8 @@ report:
     groups:
       description:
         - Every group in the order of account, region and id. What is not known is null.
-        - "C(findings) are the worst first, each with C(finding), C(severity), C(text), C(next_step), and with C(since)
-          and C(days) where it is known since when. C(days) and C(auth_token_age_days) are whole days."
+        - "C(findings) are the worst first, each with C(finding), C(severity), C(text), C(next_step), C(controls), and
+          with C(since) and C(days) where it is known since when. C(days) and C(auth_token_age_days) are whole days."
       type: list
       elements: dict
       returned: always
@@ -261,6 +283,9 @@ report:
                 elasticache.auth.enable_auth finishes it: once every client has the token, it alone is accepted.
               since: "2026-11-10T15:04:05+00:00"
               days: 12
+              controls:
+                - AWS Config elasticache-rbac-auth-enabled
+                - CIS AWS Database Services Benchmark v1.0.0 5.8
 """
 
 import datetime
@@ -276,7 +301,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core import posture
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
-from ansible_collections.elasticache.auth.plugins.module_utils._report import document, page
+from ansible_collections.elasticache.auth.plugins.module_utils._report import asff, document, page, sarif
 
 
 @dataclass(frozen=True)
@@ -286,6 +311,7 @@ class Format:
     option: str
     write: Callable[[document.Report], str]
     lines: Callable[[str], str]
+    stamp: Callable[[datetime.datetime], str] = document.stamp
 
 
 def json_lines(text: str) -> str:
@@ -304,19 +330,41 @@ def html_lines(text: str) -> str:
         return ""
 
 
+def asff_lines(text: str) -> str:
+    """Return a line a finding; nothing of a file that is no list of findings."""
+    try:
+        return asff.lines(text)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""
+
+
+def sarif_lines(text: str) -> str:
+    """Return a line a finding; nothing of a file that is no SARIF."""
+    try:
+        return sarif.lines(text)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""
+
+
 FORMATS = (
     Format("html_path", page.page, html_lines),
     Format("json_path", document.json_text, json_lines),
     Format("csv_path", document.csv_text, str),
+    Format("asff_path", asff.asff_text, asff_lines, document.zulu),
+    Format("sarif_path", sarif.sarif_text, sarif_lines, document.zulu),
 )
 
 
 def same_but_for_the_moment(old: str, new: str, moment: str) -> bool:
-    """Whether two files differ in nothing but the moment of the audit, which the new one has once at most."""
-    before, found, after = new.partition(f'"{moment}"')
-    if not found:
-        return old == new
-    return len(old) == len(new) and old.startswith(before) and old.endswith(after)
+    """Whether two files differ in nothing but the moment of the audit; all moments of a kind have the same length."""
+    if len(old) != len(new):
+        return False
+    place = 0
+    for part in new.split(f'"{moment}"'):
+        if not old.startswith(part, place):
+            return False
+        place += len(part) + len(moment) + 2
+    return True
 
 
 def read(path: str) -> str:
@@ -413,7 +461,7 @@ def main() -> None:
             if not (path := params[form.option]):
                 continue
             old, new = read(path), form.write(report)
-            changed = not same_but_for_the_moment(old, new, document.stamp(report.moment))
+            changed = not same_but_for_the_moment(old, new, form.stamp(report.moment))
             if changed:
                 diff.append(
                     {"before_header": path, "after_header": path, "before": form.lines(old), "after": form.lines(new)}
@@ -423,7 +471,10 @@ def main() -> None:
             if Path(path).exists():
                 arguments = module.load_file_common_arguments(params, path)
                 changed = module.set_fs_attributes_if_different(arguments, changed)
-            files.append({"path": path, "changed": changed, "size": len(new.encode())})
+            file = {"path": path, "changed": changed, "size": len(new.encode())}
+            if form.option == "asff_path":
+                file["left_out"] = sum(len(group.findings) for group in report.audited if not asff.has_place(group))
+            files.append(file)
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -21,7 +21,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 
 #: The files that are written on the controller, by what follows the role's name.
-WRITTEN = ("report_path", "html_path", "json_path", "csv_path")
+WRITTEN = ("report_path", "html_path", "json_path", "csv_path", "asff_path", "sarif_path")
 #: The one that is read where the modules run.
 AUTHORITIES = "data_plane_ca_path"
 #: The one with tasks, which may be another one for each host.

@@ -582,7 +582,7 @@ def engine_name(facts: Facts) -> str:
 def _too_old(facts: Facts, table: Mapping[str, tuple[int, ...]]) -> str:
     """Return the version from which on it goes, where the engine's is older; ``6.x`` counts as its latest."""
     least = table.get(facts.engine)
-    numbers = re.match(r"\d+(?:\.\d+)*", facts.engine_version)
+    numbers = re.match(r"\d{1,9}(?:\.\d{1,9})*", facts.engine_version)
     if facts.serverless or not least or not numbers:
         return ""
     version = tuple(map(int, numbers.group().split(".")))

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .._core.posture import Audited, Counts, Facts, Failed, Finding
+from .controls import controls_of
 
 #: Raised with every change that a reader of the JSON file would stumble over; new members don't raise it.
 SCHEMA_VERSION = 1
@@ -41,6 +42,11 @@ class Report:
 def stamp(moment: datetime.datetime) -> str:
     """Return a moment as all files have it, in UTC and to the second."""
     return moment.astimezone(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def zulu(moment: datetime.datetime) -> str:
+    """Return a moment as other people's formats have it: in UTC with a ``Z``, to the second."""
+    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def whole(days: float | None) -> int | None:
@@ -144,11 +150,11 @@ def _group(group: Audited) -> dict[str, Any]:
         "user_group_ids": None if facts.user_group_ids is None else list(facts.user_group_ids),
         "no_password_users": None if group.no_password_users is None else list(group.no_password_users),
         "severity": group.severity.value if group.severity else None,
-        "findings": [_finding(finding) for finding in group.findings],
+        "findings": [_finding(finding, facts) for finding in group.findings],
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, facts: Facts) -> dict[str, Any]:
     return {
         "finding": finding.kind.value,
         "severity": finding.severity.value,
@@ -156,6 +162,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "next_step": finding.next_step,
         "since": stamp(finding.since) if finding.since else None,
         "days": whole(finding.days),
+        "controls": [control.name for control in controls_of(finding.kind, facts)],
     }
 
 
@@ -184,6 +191,7 @@ COLUMNS = (
     "arn",
     "next_step",
     "console_url",
+    "controls",
 )
 #: What makes a spreadsheet take a text for a formula (OWASP, "CSV Injection"), full-width forms too.
 _FORMULA = re.compile("[\\s\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
@@ -197,6 +205,7 @@ def csv_text(report: Report) -> str:
     for group in report.audited:
         row = _group(group)
         row["next_step"] = group.findings[0].next_step if group.findings else None
+        row["controls"] = list(dict.fromkeys(name for finding in row["findings"] for name in finding["controls"]))
         row["findings"] = [finding["finding"] for finding in row["findings"]]
         writer.writerow([cell(row[name]) for name in COLUMNS])
     return out.getvalue()

@@ -321,6 +321,12 @@ def test_bad_input(emulator: Emulator, tmp_path: Path, variables: dict[str, Any]
 
 
 def test_where_the_page_goes_by_default(emulator: Emulator, tmp_path: Path) -> None:
-    ran = audit(emulator, tmp_path, html_path=None, csv_path="", json_path="a.json", working=tmp_path)
+    paths = {"json_path": "a.json", "asff_path": "a.asff.json", "sarif_path": "a.sarif"}
+    scene(emulator, "open", "sessions")
+    ran = audit(emulator, tmp_path, html_path=None, csv_path="", **paths, working=tmp_path)
     assert ran.succeeded, ran.output
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "elasticache-audit.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*sorted(paths.values()), "elasticache-audit.html"]
+    arn = "arn:aws:elasticache:us-east-1:123456789012:replicationgroup:sessions"
+    assert f"{arn}/elasticache.auth/open" in [one["Id"] for one in json.loads((tmp_path / "a.asff.json").read_text())]
+    (log,) = json.loads((tmp_path / "a.sarif").read_text())["runs"]
+    assert "open" in [result["ruleId"] for result in log["results"]]

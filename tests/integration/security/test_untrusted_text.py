@@ -304,6 +304,8 @@ def run_all(emulator: Emulator, folder: Path, core: str, texts: Mapping[str, str
         "audit_html_path": str(folder / "audit.html"),
         "audit_json_path": str(folder / "audit.json"),
         "audit_csv_path": str(folder / "audit.csv"),
+        "audit_asff_path": str(folder / "audit.asff.json"),
+        "audit_sarif_path": str(folder / "audit.sarif"),
         "audit_probe": "auto",
         "audit_fail_on": [],
         "refused": list(texts)[1::2][:-1],

@@ -35,14 +35,14 @@ def run(*, check: bool = False, diff: bool = False, **options: Any) -> dict[str,
 
 @pytest.fixture
 def paths(tmp_path: Path) -> dict[str, Any]:
-    return {f"{kind}_path": str(tmp_path / f"audit.{kind}") for kind in ("html", "json", "csv")}
+    return {f"{kind}_path": str(tmp_path / f"audit.{kind}") for kind in ("html", "json", "csv", "asff", "sarif")}
 
 
 def texts(paths: dict[str, Any]) -> list[str]:
     return [Path(path).read_bytes().decode() for path in paths.values()]
 
 
-def test_writes_three_files_that_nobody_else_may_read(paths: dict[str, Any]) -> None:
+def test_writes_files_that_nobody_else_may_read(paths: dict[str, Any]) -> None:
     result = run(**paths)
     assert result["changed"]
     assert not result.get("failed")
@@ -96,9 +96,9 @@ def test_a_file_that_says_the_same_is_left_alone(paths: dict[str, Any], monkeypa
     stamps = [Path(path).stat().st_mtime_ns for path in paths.values()]
     second = run(**paths)
     assert not second["changed"]
-    assert [file["changed"] for file in second["files"]] == [False] * 3
+    assert [file["changed"] for file in second["files"]] == [False] * 5
     assert [Path(path).stat().st_mtime_ns for path in paths.values()] == stamps
-    assert run(**paths, groups=[*three(), group("new", age=1)])["changed"]
+    assert run(**paths, groups=[*three(), group("new", "optional", age=1)])["changed"]
     assert all("new" in text for text in texts(paths))
     assert run(**paths)["changed"]
     assert texts(paths) != before
@@ -121,7 +121,7 @@ def test_check_mode_writes_nothing_and_predicts(paths: dict[str, Any]) -> None:
 def test_diff_is_a_line_a_group(paths: dict[str, Any]) -> None:
     run(**paths)
     changed = run(**paths, groups=[*three()[:2], group("search", "rbac")], diff=True)
-    html, json_, csv_ = changed["diff"]
+    html, json_, csv_ = changed["diff"][:3]
     for diff in (html, json_):
         old = set(diff["before"].splitlines()) - set(diff["after"].splitlines())
         new = set(diff["after"].splitlines()) - set(diff["before"].splitlines())
