@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.playbook.role.include import RoleInclude
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 
@@ -33,7 +34,7 @@ _TAKES_ALL = "audit"
 @dataclass(frozen=True)
 class Checked:
     """What relative paths are relative to, the absolute paths by what follows the role's name in the variable, and
-    whether a host has tasks for its clients."""
+    whether a host has tasks for its clients, of a file or of a role."""
 
     folder: str
     files: Mapping[str, str]
@@ -59,11 +60,13 @@ class RoleCheck:
             raise AuthError(refusal(strategy, role))
         self._check_inventory()
         check_variables(role, {short: self.value(short) for short in CHECKED if f"{role}_{short}" in known})
-        of_hosts = self._of_hosts((files.TASKS, *_ONE_FOR_ALL))
+        of_hosts = self._of_hosts((files.TASKS, files.ROLE, *_ONE_FOR_ALL))
         self._check_same(of_hosts)
         folder = files.folder_of(known["playbook_dir"], os.getcwd())
-        tasks = {host: str(value or "") for host, value in of_hosts[files.TASKS].items()}
-        return Checked(folder, self._files(folder), self._has_tasks(folder, tasks))
+        tasks, roles = (
+            {host: str(value or "") for host, value in of_hosts[of].items()} for of in (files.TASKS, files.ROLE)
+        )
+        return Checked(folder, self._files(folder), self._has_tasks(folder, tasks, roles))
 
     def _check_inventory(self) -> None:
         """Raise where a source of the inventory could not be read, if the role takes anything from there."""
@@ -111,14 +114,19 @@ class RoleCheck:
                     "role in a play of its own for each value."
                 )
 
-    def _has_tasks(self, folder: str, tasks: Mapping[str, str]) -> bool:
+    def _has_tasks(self, folder: str, tasks: Mapping[str, str], roles: Mapping[str, str]) -> bool:
+        """Return whether a host has tasks for its clients. ``tasks``, ``roles``: the file, and the role, by host."""
         role = self._role
         of = {host: files.located(folder, path) for host, path in tasks.items()}
-        for path in dict.fromkeys(filter(None, of.values())):
-            host = next(host for host in of if of[host] == path)
-            name = f"{role}_{files.TASKS}"
-            files.check_tasks(name if len(set(of.values())) == 1 else f"{host}: {name}", path, self._load, self._parse)
-        without = [host for host, path in of.items() if not path]
+        both = next((host for host in of if of[host] and roles[host]), "")
+        if both:
+            raise AuthError(
+                f"{role}_{files.TASKS} and {role}_{files.ROLE} are both set for {both}. Nothing was looked at. Leave "
+                "one of them out: tasks may include a role."
+            )
+        self._check_each(files.TASKS, of, lambda name, path: files.check_tasks(name, path, self._load, self._parse))
+        self._check_each(files.ROLE, roles, lambda name, wanted: files.check_role(name, wanted, self._load_role))
+        without = [host for host, path in of.items() if not (path or roles[host])]
         is_needed = self.value("soak") in (None, "") and self.value("phase") == "all"
         if is_needed and 0 < len(without) < len(of):
             raise AuthError(
@@ -127,6 +135,13 @@ class RoleCheck:
                 "time that all clients are given (seconds; 0 if there is nothing to wait for)."
             )
         return len(without) < len(of)
+
+    def _check_each(self, short: str, of_hosts: Mapping[str, str], check: Callable[[str, str], None]) -> None:
+        """Call ``check`` with each value there is and the name of its variable, with the host's where hosts differ."""
+        for value in dict.fromkeys(filter(None, of_hosts.values())):
+            host = next(host for host in of_hosts if of_hosts[host] == value)
+            name = f"{self._role}_{short}"
+            check(name if len(set(of_hosts.values())) == 1 else f"{host}: {name}", value)
 
     def _of_hosts(self, shorts: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return for each of these variables its value for each host of the batch; ``None`` where it is not defined.
@@ -163,6 +178,16 @@ class RoleCheck:
                 for short in asked:
                     found[short][host] = templar.template(variables.get(names[short]))
         return found
+
+    def _load_role(self, name: str) -> Any:
+        task = self._action._task
+        return RoleInclude.load(
+            name,
+            play=task.get_play(),
+            variable_manager=task.get_variable_manager(),
+            loader=self._action._loader,
+            collection_list=task.collections,
+        )
 
     def _load(self, path: str) -> Any:
         return self._action._loader.load_from_file(path)

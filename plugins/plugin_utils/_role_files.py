@@ -26,8 +26,11 @@ WRITTEN = ("report_path", "html_path", "json_path", "csv_path", "asff_path", "sa
 AUTHORITIES = "data_plane_ca_path"
 #: The one with tasks, which may be another one for each host.
 TASKS = "client_tasks"
+#: The role in their place, and the tasks that run it.
+ROLE = "client_role"
 #: The playbooks of this collection are in a folder of its own, in which users have no files.
 _OWN_PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
+TASKS_OF_ROLE = str(_OWN_PLAYBOOKS / "tasks" / "client_role.yml")
 _BLOCKS = ("block", "rescue", "always")
 _UNTOUCHED = "Nothing was looked at."
 
@@ -105,6 +108,17 @@ def check_tasks(name: str, path: str, load: Callable[[str], Any], parse: Callabl
             parse(task)
         except (AnsibleError, AttributeError, TypeError) as error:
             raise refuse(f"a task in it can't be run: {_plain(error)}") from None
+
+
+def check_role(name: str, role: str, load: Callable[[str], Any]) -> None:
+    """Raise :class:`AuthError` where there is no such role, or it can't be read; ``load`` reads one as Ansible does."""
+    try:
+        load(role)
+    except (AnsibleError, OSError, UnicodeError) as error:
+        raise AuthError(
+            f"{name}: {_plain(error)}. {_UNTOUCHED} Name a role of a collection, such as elasticache.auth.cutover_ecs, "
+            "or one of the playbook's or of roles_path."
+        ) from None
 
 
 def _single(entries: list[Any]) -> Iterator[Mapping[str, Any]]:

@@ -91,8 +91,9 @@ class RoleOperation:
         if phase == "all" and not checked.client_tasks and soak in (None, ""):
             raise AuthError(
                 "The clients have to be moved before the operation can finish, or they are refused. Name a file with "
-                f"tasks in {self._role}_client_tasks, or a time in {self._role}_soak (seconds; 0 if there is nothing "
-                f"to wait for), or stop there with {self._role}_phase: begin, and later finish."
+                f"tasks in {self._role}_client_tasks, a role in {self._role}_client_role, or a time in "
+                f"{self._role}_soak (seconds; 0 if there is nothing to wait for), or stop there with "
+                f"{self._role}_phase: begin, and later finish."
             )
         name = f"{self._role}_replication_groups"
         named, hosts = name in self._known, self._batch
@@ -297,6 +298,7 @@ class RoleOperation:
             "cutovers": module_result.get("cutovers") or [],
             "call_id": uuid.uuid4().hex,
             "folder": self.folder,
+            "tasks_of_role": files.TASKS_OF_ROLE,
             "stopped": "",
         }
 

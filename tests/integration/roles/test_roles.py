@@ -194,6 +194,10 @@ class TestClientCutover:
         assert all(result["cutovers"] for result in got["results"])  # which it could read, too
         assert [token for token in found.values() if token in told or json.dumps(token)[1:-1] in told] == []
 
+        # The same tasks as a role.
+        (tmp_path / "move_clients" / "tasks").mkdir(parents=True)
+        tasks.rename(tmp_path / "move_clients" / "tasks" / "main.yml")
+        given |= {"client_tasks": "", "client_role": str(tmp_path / "move_clients")}
         (tmp_path / "ready").touch()
         (tmp_path / "client_cutover.json").unlink()
         did_what_it_planned(run_role(emulator, "rotate_token", **given))
@@ -210,6 +214,6 @@ class TestClientCutover:
     def test_without_a_client_cutover_nothing_is_called(self, emulator: Emulator, role: str) -> None:
         ran = run_role(emulator, role, **SCENES[role].variables)
         assert not ran.succeeded
-        for option in ("client_tasks", "soak", "phase"):
+        for option in ("client_tasks", "client_role", "soak", "phase"):
             assert f"{role}_{option}" in ran.text
         assert ran.calls == ()

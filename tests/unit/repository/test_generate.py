@@ -16,7 +16,7 @@ import generate
 SOURCE: dict[str, Any] = yaml.safe_load((generate.ROOT / generate.SOURCE).read_text("utf-8"))
 FILES = generate.rendered(generate.ROOT, SOURCE)
 #: Variables of operations that are for the role itself or its action plugin, and no option of auth_operation.
-OF_THE_ROLE = {"replication_groups", "client_tasks", "soak", "max_fail_percentage", "report_path"}
+OF_THE_ROLE = {"replication_groups", "client_tasks", "client_role", "soak", "max_fail_percentage", "report_path"}
 
 
 def copied(folder: Path) -> Path:

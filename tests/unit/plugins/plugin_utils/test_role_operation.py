@@ -216,12 +216,56 @@ def tasks(folder: Path) -> str:
     return "clients.yml"
 
 
+def role_of_clients(folder: Path) -> str:
+    tasks_of_role = folder / "roles" / "move_clients" / "tasks"
+    tasks_of_role.mkdir(parents=True, exist_ok=True)
+    (tasks_of_role / "main.yml").write_text("- name: Move the clients\n  ansible.builtin.debug: {msg: moved}\n")
+    return "move_clients"
+
+
 def test_the_clients_need_a_cutover(tmp_path: Path) -> None:
-    with pytest.raises(AuthError, match=r"rotate_token_client_tasks, or a time in rotate_token_soak .*_phase: begin"):
+    with pytest.raises(
+        AuthError, match=r"_client_tasks, a role in rotate_token_client_role, or a time in rotate_token_soak .*: begin"
+    ):
         Playing(tmp_path, "a").operation().prepare()
     cases: list[dict[str, Any]] = [{"phase": "begin"}, {"phase": "finish"}, {"client_tasks": tasks(tmp_path)}]
+    cases.append({"client_role": role_of_clients(tmp_path)})
     for variables in cases:
         assert "soak" not in Playing(tmp_path, "a", **variables).begin().arguments
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"client_role": "nowhere"},
+            r"^rotate_token_client_role: the role 'nowhere' was not found .*Nothing was looked",
+        ),
+        (
+            {"client_role": "elasticache.auth.nowhere"},
+            r"^rotate_token_client_role: the role 'elasticache.auth.nowhere' ",
+        ),
+        ({"client_tasks": "clients.yml", "client_role": "move_clients"}, "are both set for a. Nothing was looked at."),
+    ],
+)
+def test_a_role_for_the_clients_that_can_not_be_run(tmp_path: Path, given: dict[str, Any], words: str) -> None:
+    tasks(tmp_path), role_of_clients(tmp_path)
+    with pytest.raises(AuthError, match=words):
+        Playing(tmp_path, "a", **given).operation().prepare()
+
+
+def test_each_host_has_tasks_or_a_role(tmp_path: Path) -> None:
+    """What one host has in a file another may have in a role; one with neither is refused."""
+    of_hosts = {"a": {"rotate_token_client_tasks": tasks(tmp_path)}}
+    of_hosts["b"] = {"rotate_token_client_role": role_of_clients(tmp_path)}
+    play = Playing(tmp_path, "a", "b", of_hosts=of_hosts)
+    for short in ("client_tasks", "client_role"):
+        del play.play.vars[f"rotate_token_{short}"]
+    assert ids(play.begin()) == ["a", "b"]
+    play = Playing(tmp_path, "a", "c", of_hosts={"a": of_hosts["a"]})
+    del play.play.vars["rotate_token_client_tasks"]
+    with pytest.raises(AuthError, match=r"^rotate_token_client_tasks: c has none, and other hosts do"):
+        play.operation().prepare()
 
 
 def test_a_time_after_tasks_is_known_to_the_plan(tmp_path: Path) -> None:
