@@ -120,6 +120,39 @@ options:
     type: bool
     default: false
     version_added: 0.1.0
+  require_reconnected:
+    description:
+      - What is done where connections are older than the new token at the end of the client cutover. ElastiCache keeps
+        connections when a token is dropped, so that a client that still has the token before is refused only at its
+        next reconnect.
+      - V(report) says which ones there are, and goes on with SET. V(wait) holds SET until none is left, and fails the
+        group after O(cutover_timeout). V(fail) fails the group at once. What clients use then is accepted still.
+      - Every node is asked for its connections, where nodes can be reached (O(probe)). With V(wait) and V(fail), a node
+        that can't be asked counts as one with such connections.
+      - "It can't show everything: a connection that is younger may have been made with the token before, and a client
+        that is not connected is not seen. One that began within two seconds after the token was promoted may count as
+        older."
+      - For O(operation=rotate_token), O(operation=rollback_token), O(operation=enable_auth) and
+        O(operation=migrate_rbac_to_auth). SET is not held where unauthenticated access is allowed until it is made and
+        was not before; it is reported then. With the other operations no token is dropped.
+    type: str
+    choices: [report, wait, fail]
+    default: report
+    version_added: 0.1.0
+  cutover_timeout:
+    description: For how long SET is held with O(require_reconnected=wait), in seconds.
+    type: float
+    default: 3600
+    version_added: 0.1.0
+  disconnect_stale:
+    description:
+      - End the connections that are older than the new token before SET, node by node (C(CLIENT KILL ID)), so that each
+        of these clients has to authenticate anew while both tokens are accepted. A client that reads the token anew
+        then has the new one; one that keeps the token before connects with it again, and is refused only later.
+      - For O(operation=rotate_token) and O(operation=rollback_token).
+    type: bool
+    default: false
+    version_added: 0.1.0
   monitor:
     description:
       - Look for clients that are refused after SET, by CloudWatch's C(AuthenticationFailures), as
@@ -127,6 +160,8 @@ options:
         which no SET remains is not monitored.
       - With O(operation=rotate_token) and O(operation=rollback_token) the previous token of such a group is accepted
         again besides the new one, by another ROTATE. With other operations nothing is taken back.
+      - Where the nodes can be reached (O(probe)), the clients that they refuse are named, in the message and in
+        RV(outcomes.step_results).
       - Needs C(cloudwatch:GetMetricData).
     type: dict
     suboptions:
@@ -555,6 +590,27 @@ outcomes:
         - V(0) where that was not verified, as after steps that end otherwise, or where no node can be reached.
       type: int
       returned: always
+    client_connections:
+      description:
+        - What was seen of its client connections around the end of the client cutover. Null where they were not looked
+          at.
+        - It can't show everything, see O(require_reconnected).
+      type: dict
+      returned: always
+      contains:
+        looks:
+          description:
+            - "Each look at all nodes: C(at) (seconds since 1970), C(when) (V(client_cutover), V(before) the change that
+              ends the cutover, V(after) SET), C(connections), those that are C(predating) the new token, how many of
+              these were C(ended), C(unheard) (which nodes could not be asked, and why) and all of it in a C(line)."
+          type: list
+          elements: dict
+        clients:
+          description:
+            - The clients of the last look whose connections predate the new token, as
+              M(elasticache.auth.client_connections_info) returns them.
+          type: list
+          elements: dict
     nodes_reachable:
       description: Whether a node answered, so that steps can be verified there.
       type: bool
@@ -651,10 +707,12 @@ from ansible_collections.elasticache.auth.plugins.module_utils._operation.group_
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.planning import check_request
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.progress import ProgressFile, ProgressSink
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.rbac_resources import WITH_USERS
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.reconnect import check_reconnect
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.request import (
     NEWEST,
     Cutover,
     OperationRequest,
+    Reconnect,
 )
 
 SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
@@ -683,7 +741,7 @@ def request_of(module: AnsibleAWSModule) -> OperationRequest:
         raise AuthError(
             f"max_changes_per_second: {params['max_changes_per_second']:g} is not possible; give more than 0."
         )
-    return OperationRequest(
+    request = OperationRequest(
         operation=operation,
         phase=Phase(params["phase"]),
         max_token_age_days=params["max_token_age_days"],
@@ -707,9 +765,14 @@ def request_of(module: AnsibleAWSModule) -> OperationRequest:
         skip_secondaries=params["skip_secondaries"],
         max_changes_per_second=params["max_changes_per_second"],
         take_over=params["take_over"],
+        require_reconnected=Reconnect(params["require_reconnected"]),
+        cutover_timeout=params["cutover_timeout"],
+        disconnect_stale=params["disconnect_stale"],
         inquiry=Inquiry(probing=options.probing(params), timeout=params["wait_timeout"], delay=params["wait_delay"]),
         check_mode=module.check_mode,
     )
+    check_reconnect(request)
+    return request
 
 
 def cutovers_of(module: AnsibleAWSModule, target: Target) -> dict[str, Cutover]:
@@ -850,6 +913,13 @@ def main() -> None:
             "skip_secondaries": {"type": "bool", "default": False},
             "max_changes_per_second": {"type": "float", "default": 10.0},
             "take_over": {"type": "bool", "default": False},
+            "require_reconnected": {
+                "type": "str",
+                "default": "report",
+                "choices": [policy.value for policy in Reconnect],
+            },
+            "cutover_timeout": {"type": "float", "default": 3600.0},
+            "disconnect_stale": {"type": "bool", "default": False},
             "progress_path": {"type": "path"},
             "phase": {"type": "str", "default": "all", "choices": [phase.value for phase in Phase]},
             "max_token_age_days": {"type": "float", "default": 90.0, "no_log": False},

@@ -89,6 +89,7 @@ NUMBERS: Mapping[str, Number] = {
     "monitor_max_failures": Number("failed authentications"),
     "monitor_period": Number("seconds", excluded=True),
     "monitor_poll_interval": Number("seconds", excluded=True),
+    "cutover_timeout": Number("seconds", infinite=True),
     "max_changes_per_second": Number("changes a second", excluded=True),
     "max_fail_percentage": Number("hosts of a hundred", most=100),
 }

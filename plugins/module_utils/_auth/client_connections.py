@@ -18,7 +18,7 @@ from .._aws.secrets import describe_secret, secret_name
 from .._core.client_connections import Refused, Tally, predating_in_words, unheard_in_words
 from .._core.errors import AuthError
 from .._data_plane.connections import NodeConnections, Told, Wanted, ask_all
-from .._data_plane.probe import Credential, Transport
+from .._data_plane.probe import THREADS, Credential, Transport
 from .._fan_out import fan_out
 from .observe import Probing, members_of, read_records
 from .options import SECRET_SPEC
@@ -106,8 +106,13 @@ def ask_groups(
     credentials: Mapping[str, Sequence[Credential]],
     wanted: Mapping[str, Wanted],
     probing: Probing,
+    *,
+    one_by_one: bool = False,
 ) -> dict[str, Seen]:
-    """Ask every node of each group, by the credentials of the group. Raises :class:`AuthError` if none can be asked."""
+    """Ask every node of each group, by the credentials of the group: many at once, or one after the other.
+
+    Raises :class:`AuthError` if none can be asked.
+    """
     members = members_of(clients, groups)
     seen: dict[str, Seen] = {group.id: Seen() for group in groups}
     for tls in (True, False):
@@ -117,6 +122,7 @@ def ask_groups(
             [credentials[group.id] for group, dummy in asked],
             [wanted[group.id] for group, dummy in asked],
             Transport(tls, probing.ca_path, probing.timeout),
+            threads=1 if one_by_one else THREADS,
         )
         nodes: dict[str, list[NodeConnections]] = {}
         for (group, dummy), answer in zip(asked, answers, strict=True):

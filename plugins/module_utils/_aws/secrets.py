@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import os
 import uuid
@@ -252,7 +253,7 @@ def _shown(secret: Mapping[str, Any], versions: Mapping[str, Sequence[str]] | No
         secret["ARN"],
         labels,
         primary_region=secret.get("PrimaryRegion") or "",
-        changed_at=changed.timestamp() if changed else None,
+        changed_at=changed.timestamp() if isinstance(changed, datetime.datetime) else None,
     )
 
 

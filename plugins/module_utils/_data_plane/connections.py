@@ -70,16 +70,21 @@ class Wanted:
 
 
 def ask_all(
-    nodes: Sequence[Node], credentials: Sequence[Sequence[Credential]], wanted: Sequence[Wanted], transport: Transport
+    nodes: Sequence[Node],
+    credentials: Sequence[Sequence[Credential]],
+    wanted: Sequence[Wanted],
+    transport: Transport,
+    *,
+    threads: int = THREADS,
 ) -> list[NodeConnections]:
-    """Ask each node, many at once, and return what they told in order.
+    """Ask each node, so many at once, and return what they told in order.
 
     ``credentials``: those to try, node by node; none: clients are served without one. Raises :class:`AuthError` where
     nothing can be asked at all; what goes wrong with a node is told with it.
     """
     check_transport(transport)
     answers = fan_out(
-        range(len(nodes)), lambda i: ask_node(nodes[i], credentials[i], wanted[i], transport), threads=THREADS
+        range(len(nodes)), lambda i: ask_node(nodes[i], credentials[i], wanted[i], transport), threads=threads
     )
     return [
         NodeConnections(nodes[i], Told.UNREACHABLE, f"{type(answer).__name__}: {answer}")

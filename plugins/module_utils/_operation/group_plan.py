@@ -26,6 +26,7 @@ from .._core.operations import (
 from .._core.states import Mode, State
 from .._data_plane.probe import NodeAnswer, Reach
 from .planned_calls import told
+from .reconnect import note_of
 from .request import OperationRequest
 from .token_store import Kept
 
@@ -146,7 +147,9 @@ def put_into_words(request: OperationRequest, group: Planned) -> None:
     if group.error:
         return
     group.lines = told(group.step_plan, group.planned_calls)
-    note = "".join(f" {words}" for words in (group.step_plan.note, group.staged) if words)
+    note = "".join(
+        f" {words}" for words in (group.step_plan.note, group.staged, note_of(request, group.step_plan.steps)) if words
+    )
     if group.cutover_until:
         ends = "is ended early, as take_over says" if request.take_over else "is waited for; take_over: true ends it"
         note += f" The client cutover of another run lasts until {clock(group.cutover_until)}, which {ends}."

@@ -16,6 +16,7 @@ from .._core.errors import AuthError
 from .._core.evidence import Belief
 from .._core.operations import CUTOVERS, Step
 from .._core.states import State
+from .connection_looks import ConnectionLooks
 from .group_plan import Planned
 from .token_store import Kept
 
@@ -37,6 +38,7 @@ class GroupRun(Planned):
     earlier: tuple[Step, ...] = ()
     common: AuthError | None = None
     verified_nodes: int = 0
+    looks: ConnectionLooks = field(default_factory=ConnectionLooks)  #: what was seen of its client connections
 
     def __post_init__(self) -> None:
         self.initial_state, self.after = self.initial_state or self.current_state, None
@@ -65,6 +67,7 @@ class GroupRun(Planned):
             "remaining_steps": [step.value for step in self.remaining_steps],
             "step_results": self.step_results,
             "verified_nodes": self.verified_nodes,
+            "client_connections": self.looks.outcome(),
         }
 
     def through(self, step: Step, told: Outcome | None = None) -> None:
@@ -104,6 +107,7 @@ class GroupRun(Planned):
         new.warnings = self.warnings + [warning for warning in plan.warnings if warning not in self.warnings]
         new.before, new.initial_state, new.after = self.before, self.initial_state, plan.after if self.changed else None
         new.current_state = plan.current_state or "unknown"
+        new.looks = self.looks
         new.earlier = (*self.earlier, *self.completed_steps)
         if new.error and "somebody else" not in new.error:
             refused = new.error.removeprefix(f"{self.id}: ")

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .connection_looks import Look
+
 #: What is waited for is written down at most so often, seconds.
 _EVERY = 1.0
 
@@ -29,6 +31,9 @@ class ProgressSink:
 
     def ends(self, region: int, key: str, *, failed: bool) -> None:
         """Hear that a group's script has come to its end."""
+
+    def connections(self, region: int, key: str, look: Look) -> None:
+        """Hear what was seen of a group's client connections."""
 
     def waiting(self, region: int, lacks: Mapping[str, str]) -> None:
         """Hear what groups that are waited for lack, by id."""
@@ -55,6 +60,10 @@ class ProgressFile(ProgressSink):
     def ends(self, region: int, key: str, *, failed: bool) -> None:
         """Write down that a group's script has come to its end."""
         self._write({"region": region, "id": key, "ended": True, "failed": failed})
+
+    def connections(self, region: int, key: str, look: Look) -> None:
+        """Write down how many connections a group has, and how many of them predate its new token."""
+        self._write({"region": region, "id": key, **look.outcome()})
 
     def waiting(self, region: int, lacks: Mapping[str, str]) -> None:
         """Write down what groups lack, now and then."""
@@ -117,6 +126,8 @@ class Account:
         region = int(event["region"])
         if "waiting" in event:
             self._wait(region, event["waiting"], at)
+            return
+        if "predating" in event:
             return
         group = self._groups.setdefault((region, str(event["id"])), _Group())
         group.lack, group.since = "", 0.0

@@ -14,7 +14,7 @@ from .._core.role_words import for_role
 Report = dict[str, Any]
 
 #: Of each step what the report keeps.
-_OF_STEP = ("step", "changed", "failed", "duration", "called_at", "done_at")
+_OF_STEP = ("step", "changed", "failed", "duration", "called_at", "done_at", "refused_clients", "nodes_unheard")
 #: The operations that may serve everyone for a while: for how long is reported.
 _EXPOSING = ("migrate_rbac_to_auth", "rollback_token")
 
@@ -51,6 +51,7 @@ def report_of(key: str, outcome: Mapping[str, Any], operation: str, before: Repo
         report["step_results"].append({name: change[name] for name in _OF_STEP if change.get(name) is not None})
         if operation in _EXPOSING:
             _expose(report, change)
+    _connect(report, outcome.get("client_connections"))
     # What a later call saw is newer, also where it made no step.
     report["current_state"] = outcome.get("current_state") or report.get("current_state", "")
     if report["failed"] or outcome.get("changed") or before is None:
@@ -83,6 +84,21 @@ def _begun(outcome: Mapping[str, Any], operation: str) -> Report:
     }
 
 
+def _connect(report: Report, told: Mapping[str, Any] | None) -> None:
+    """Take in what was seen of client connections, after what an earlier call saw."""
+    if told:
+        before = (report.get("client_connections") or {}).get("looks") or ()
+        report["client_connections"] = {**told, "looks": [*before, *told["looks"]]}
+
+
+def _left(report: Report) -> str:
+    """Return a sentence about the connections that predate the new token by the last look; empty where none is told."""
+    looks = (report.get("client_connections") or {}).get("looks") or ()
+    last = looks[-1] if looks else {}
+    told = last.get("predating") or (last.get("unheard") and last.get("connections"))
+    return f" {last['line'][0].upper()}{last['line'][1:]}." if told else ""
+
+
 def _expose(report: Report, change: Mapping[str, Any]) -> None:
     """Take note since when, and for how many seconds, everyone was served, at the most."""
     is_open = (change.get("after") or {}).get("unauthenticated_access")
@@ -103,6 +119,7 @@ def _line(key: str, report: Report, operation: str) -> str:
         return (report["msg"] or f"{key}: nothing to do.") + more
     if report["users"] and set(REMOVING_USER_GROUPS) & set(report["completed_steps"]):
         more += f" These users have stopped working: {', '.join(report['users'])}."
+    more += _left(report)
     achieved, accepted = _ACHIEVED[operation]
     seen = f"current state: {report['current_state'] or report['initial_state']}"
     if report["cutover_stage"]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,14 @@ from .._core.states import Mode
 
 #: What O(assume_newest) takes, and the staging labels that it means.
 NEWEST = {"current": CURRENT, "pending": PENDING, "previous": PREVIOUS}
+
+
+class Reconnect(str, enum.Enum):
+    """What is done where connections from before the new token are left at the end of a client cutover."""
+
+    REPORT = "report"  #: it is said
+    WAIT = "wait"  #: SET waits for them, up to a time
+    FAIL = "fail"  #: the group fails
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,9 @@ class OperationRequest:
     are refused after SET are looked for; ``None``: they are not. ``busy_last``: groups on which something is under way
     go after the others. ``skip_secondaries``: those of global datastores are left alone; otherwise they fail.
     ``take_over``: a client cutover that another run has put on record is ended early. ``max_changes_per_second``: calls
-    a second, by action, that change groups or their tags.
+    a second, by action, that change groups or their tags. ``require_reconnected``: what is done where connections are
+    older than the new token at the end of a client cutover, ``cutover_timeout``: for how many seconds SET waits for
+    them; ``disconnect_stale``: they are ended.
     """
 
     operation: Operation
@@ -67,6 +78,9 @@ class OperationRequest:
     skip_secondaries: bool = False
     max_changes_per_second: float = 10.0
     take_over: bool = False
+    require_reconnected: Reconnect = Reconnect.REPORT
+    cutover_timeout: float = 3600.0
+    disconnect_stale: bool = False
     inquiry: Inquiry = field(default_factory=Inquiry)
     check_mode: bool = False
 

@@ -8,6 +8,7 @@ It runs in a thread of its own. What many of them need is shared by the services
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from .._auth.observe import Observation, probe_groups
 from .._auth.outcome import Change, Progress
 from .._auth.probing import ACCEPTED, NOT_REFUSED, REFUSED, UNAUTHENTICATED, summarize, unmet
 from .._auth.strategies import DELETE, ROTATE, SET, order_for
-from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, TokenSet
+from .._auth.tokens import GIVEN, PREVIOUS_TOKEN, Token, TokenSet
 from .._aws import records
 from .._aws.clients import Clients
 from .._aws.errors import explain
@@ -36,6 +37,7 @@ from .._data_plane.probe import NodeAnswer, unreachable, untrusted
 from .._secret.secret import bring_secrets_about
 from .._secret.secret_ahead import goal_of
 from .._secret.secret_plan import Creation, SecretOrder
+from .client_connections import ClientConnections
 from .group_plan import Planned
 from .group_run import GroupRun
 from .planning import check_current
@@ -202,8 +204,9 @@ class _Steps:
         if step in _OF_THE_PLAN and self._is_overtaken():
             return
         if step in _CHANGES:
-            if step is not Step.ATTACH_OPEN or self._open_group():
+            if (step is not Step.ATTACH_OPEN or self._open_group()) and self._may_change(step):
                 self._change(step)
+                self._connections.after(step)
         elif step is Step.UPDATE_RECORD:
             self._update_record(step)
         elif step in (Step.VERIFY_BOTH, Step.VERIFY_NEW_ONLY):
@@ -223,6 +226,28 @@ class _Steps:
             self._resources(step, clean_up(self.clients, self.services.request, self.group.id, made))
         else:
             self._keep(step)
+        self._connections.offered(step)
+
+    @property
+    def _connections(self) -> ClientConnections:
+        """The connections of the group's clients."""
+        services, key = self.services, self.group.id
+
+        def token() -> Token | None:
+            wanted = _wanting(self.group.kept, Step.SET)
+            return wanted.wanted if isinstance(wanted, TokenSet) else None
+
+        told = functools.partial(services.progress.connections, services.region, key)
+        return ClientConnections(self.clients, services.request, self.group, token, told)
+
+    def _may_change(self, step: Step) -> bool:
+        """Whether clients have moved as far as is required for a change; the group has failed where not."""
+        connections = self._connections
+        if not connections.before(step):
+            return False
+        if connections.waited():
+            self._check_current()
+        return True
 
     # --- Where tokens are kept ------------------------------------------------------------------------------------
 
@@ -373,7 +398,7 @@ class _Steps:
         soak = self.services.request.soak or 0.0
         if step is Step.CLIENT_CUTOVER and soak > 0:
             self._record_cutover(soak)
-        self.clients.pause(soak)
+        self._connections.soak(step, soak)
         if soak > 0 and step is not Step.CLIENT_CUTOVER_TLS:
             self._check_current()
         self.group.through(step)
@@ -399,7 +424,8 @@ class _Steps:
         if request.monitor is None:
             raise RuntimeError("a plan without a monitor has no such step")
         said = group.msg
-        (monitored,) = monitor_all(self.clients, [group.id], request.monitor, count=self.services.count)
+        naming = self._connections.naming()
+        (monitored,) = monitor_all(self.clients, [group.id], request.monitor, count=self.services.count, naming=naming)
         if not monitored.error:
             group.through(step, monitored.outcome())
             group.msg = said

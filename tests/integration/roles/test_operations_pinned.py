@@ -461,7 +461,7 @@ def test_an_operation_and_a_second_run(emulator: Emulator, name: str, tmp_path: 
     assert _recap(ran) == {"localhost": (it.changed, 0)}
     told = [call.split("(")[0] for call in it.calls]
     for entry in entries:
-        assert _shape(entry) == {**ENTRY, **_secret_type(it), **_exposure(it, 0)}
+        assert _shape(entry) == {**ENTRY, **_secret_type(it), **_exposure(it, 0), **_connections(it)}
         assert _values(entry) == {
             **_told(changed=True),
             "before": it.before,
@@ -536,6 +536,11 @@ def _shape(content: Mapping[str, Any]) -> dict[str, str]:
 
 def _secret_type(it: Pinned) -> dict[str, str]:
     return {FIELDS["secret"]: "NoneType"} if it.operation == "enable_tls" else {}
+
+
+def _connections(it: Pinned) -> dict[str, str]:
+    """Before SET, nodes are asked for connections that are older than the new token."""
+    return {"client_connections": "dict"} if "set" in it.steps else {}
 
 
 def _exposure(it: Pinned, run: int) -> dict[str, str]:

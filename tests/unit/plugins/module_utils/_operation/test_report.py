@@ -378,3 +378,48 @@ def test_a_group_under_way_keeps_what_an_earlier_call_reported() -> None:
     assert report["api_calls"] == ["Do-rotate"]
     assert report["line"].startswith("one: it was at set ")
     assert "unended" not in begun
+
+
+# --- Client connections
+
+
+def seen(when: str, predating: int, line: str, **members: Any) -> dict[str, Any]:
+    """What one call saw of client connections, in one look."""
+    look = {
+        "at": 1.0,
+        "when": when,
+        "connections": 9,
+        "predating": predating,
+        "ended": 0,
+        "unheard": None,
+        "line": line,
+    }
+    return {"client_connections": {"looks": [{**look, **members}], "clients": []}}
+
+
+def test_looks_of_all_calls_are_told_and_the_last_one_in_the_line() -> None:
+    left = "3 connections from 1 address predate the new token: h x3"
+    first = stopped("rotate", **seen("client_cutover", 5, "5 connections predate"))
+    report = told(first, outcome("set", verified_nodes=2, **seen("after", 3, left)))
+    assert [look["predating"] for look in report["client_connections"]["looks"]] == [5, 3]
+    assert report["line"] == f"one: token rotated; 2 of 2 nodes accept only the new token (0 s). {left}."
+
+
+@pytest.mark.parametrize(
+    ("look", "words"),
+    [
+        (seen("before", 0, "no connection predates the new token"), ""),
+        (seen("before", 0, "who knows", unheard="its nodes can't be reached", connections=0), ""),
+        (seen("before", 0, "who knows; 1 of 2 nodes", unheard="1 of 2 nodes"), " Who knows; 1 of 2 nodes."),
+    ],
+)
+def test_where_nothing_is_left_the_line_says_nothing(look: dict[str, Any], words: str) -> None:
+    report = told(outcome("set", verified_nodes=2, **look))
+    assert report["line"] == f"one: token rotated; 2 of 2 nodes accept only the new token (0 s).{words}"
+
+
+def test_whom_nodes_refused_is_told_of_the_monitors_step() -> None:
+    refused = [{"address": "10.0.3.17", "refused": 3}]
+    report = told(outcome("monitor", changes=(change("monitor", refused_clients=refused, nodes_unheard=None),)))
+    assert report["step_results"][0]["refused_clients"] == refused
+    assert "nodes_unheard" not in report["step_results"][0]

@@ -391,3 +391,17 @@ class NodeExchange:
         """Return the node's error, empty where it has none."""
         line = self._session.answer([part.encode() for part in command]).removesuffix(b"\r\n")
         return "" if line.startswith(b"+") else line[1:].decode()
+
+    def send(self, *command: str) -> None:
+        """Ask for what :meth:`receive` returns."""
+        self._answer = self._session.answer([part.encode() for part in command])
+
+    def receive(self, most: int) -> bytes:
+        """Return what comes next of the answer."""
+        some, self._answer = self._answer[:most], self._answer[most:]
+        return some
+
+    @property
+    def local_host(self) -> str:
+        """Where it comes from."""
+        return "127.0.0.1"

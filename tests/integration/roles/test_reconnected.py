@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""Connections that are older than the new token: seen before SET and after it, waited for, refused, or ended."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from integration.client_wires import connected
+from integration.cut_off import rotation
+from integration.direct import ModuleRun, run
+from integration.role_scenes import due_fleet, labelled, put_token
+from integration.scenes import GROUP, A, create, slots
+from unit.emulator.data_plane_support import Wire
+from waiting import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Emulator
+
+pytestmark = pytest.mark.emulator(data_plane="light", modify_seconds=0.1)
+
+JEDIS, REDIS_PY = ("jedis", "5.1.2"), ("redis-py", "5.0.1")
+LINE = (
+    "3 connections from 2 addresses predate the new token: 127.0.3.17 (jedis 5.1.2) x2, 127.0.4.2 (redis-py 5.0.1) x1"
+)
+LATER = "; they fail at their next reconnect, where their clients still have the token before"
+
+
+def rotate(emulator: Emulator, **more: Any) -> ModuleRun:
+    return run(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, **{"soak": 0, **more}))
+
+
+@contextlib.contextmanager
+def laggards(emulator: Emulator) -> Iterator[list[Wire]]:
+    """A due group, and three connections of two clients to its nodes."""
+    due_fleet(emulator, [GROUP], A)
+    with (
+        connected(emulator, "127.0.3.17", A, JEDIS, count=2) as first,
+        connected(emulator, "127.0.4.2", A, REDIS_PY, node=1) as second,
+    ):
+        yield [*first, *second]
+
+
+def looks(ended: ModuleRun) -> list[tuple[str, int, str]]:
+    told = ended.of(GROUP)["client_connections"]["looks"]
+    return [(look["when"], look["predating"], look["line"]) for look in told]
+
+
+@pytest.mark.parametrize("data_plane", ["light", "valkey"])
+def test_they_are_told_before_set_and_as_survivors_after_it(request: pytest.FixtureRequest, data_plane: str) -> None:
+    request.node.add_marker(pytest.mark.emulator(data_plane=data_plane, modify_seconds=0.1))
+    emulator: Emulator = request.getfixturevalue("emulator")
+    with laggards(emulator) as wires:
+        ended = rotate(emulator)
+        assert not ended.failed, ended.msg
+        assert looks(ended) == [("before", 3, LINE), ("after", 3, f"{LINE}{LATER}")]
+        assert {row["address"] for row in ended.of(GROUP)["client_connections"]["clients"]} == {
+            "127.0.3.17",
+            "127.0.4.2",
+        }
+        assert [wire.ask("PING") for wire in wires] == ["PONG"] * 3  # connections survive SET
+    assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]]
+
+
+def test_where_there_is_none_that_is_told_and_not_asked_again(emulator: Emulator) -> None:
+    due_fleet(emulator, [GROUP], A)
+    ended = rotate(emulator)
+    assert looks(ended) == [("before", 0, "no connection predates the new token")]
+
+
+def test_fail_leaves_both_tokens_accepted_and_another_run_finishes(emulator: Emulator) -> None:
+    with laggards(emulator):
+        ended = rotate(emulator, require_reconnected="fail")
+        assert ended.failed
+        assert ended.msg.startswith(
+            f"{GROUP}: the change is not made (require_reconnected: fail): {LINE}. What clients"
+        )
+        assert slots(emulator) == [A, labelled(emulator)["AWSCURRENT"]]
+        assert ended.of(GROUP)["remaining_steps"][0] == "set"
+        again = rotate(emulator, require_reconnected="fail")  # by the secret's last change, as it made no step itself
+        assert again.failed
+        assert looks(again) == [("before", 3, LINE)]
+    ended = rotate(emulator, require_reconnected="fail")
+    assert not ended.failed, ended.msg
+    assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]]
+
+
+def test_wait_holds_set_until_none_is_left(emulator: Emulator) -> None:
+    """The last connection is closed while SET is held."""
+    due_fleet(emulator, [GROUP], A)
+    held = threading.Event()
+    with connected(emulator, "127.0.3.17", A, JEDIS) as (wire,):
+
+        def leave() -> None:
+            wait_until(lambda: len(slots(emulator)) == 2 and "AWSPREVIOUS" in labelled(emulator), "it is promoted")
+            at = time.monotonic()
+            wait_until(lambda: time.monotonic() > at + 3, "it was held for a while")
+            held.set()
+            wire.close()
+
+        client = threading.Thread(target=leave)
+        client.start()
+        ended = rotate(emulator, require_reconnected="wait", wait_delay=0.2)
+        client.join()
+    assert not ended.failed, ended.msg
+    assert held.is_set()
+    told = looks(ended)
+    assert told[0][:2] == ("before", 1)
+    assert told[-1] == ("before", 0, "no connection predates the new token")
+    assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]]
+
+
+def test_wait_fails_when_the_time_is_over(emulator: Emulator) -> None:
+    with laggards(emulator):
+        ended = rotate(emulator, require_reconnected="wait", cutover_timeout=1, wait_delay=0.2)
+        assert ended.failed
+        assert ended.msg.startswith(f"{GROUP}: the change is not made after 1 s (require_reconnected: wait): {LINE}.")
+        assert slots(emulator) == [A, labelled(emulator)["AWSCURRENT"]]
+
+
+@pytest.mark.parametrize("data_plane", ["light", "valkey"])
+def test_disconnect_stale_ends_just_those_while_both_tokens_are_accepted(
+    request: pytest.FixtureRequest, data_plane: str
+) -> None:
+    request.node.add_marker(pytest.mark.emulator(data_plane=data_plane, modify_seconds=0.1))
+    emulator: Emulator = request.getfixturevalue("emulator")
+    with laggards(emulator) as wires:
+        ended = rotate(emulator, disconnect_stale=True)
+        assert not ended.failed, ended.msg
+        assert looks(ended) == [
+            ("before", 3, f"{LINE}; 3 of them were ended"),
+            ("before", 0, "no connection predates the new token"),
+        ]
+        assert all(wire.is_closed() for wire in wires)
+
+
+def test_enable_auth_tells_of_them_and_ends_none(emulator: Emulator) -> None:
+    """A client that need not authenticate would only look as if it had moved."""
+    create(emulator)
+    put_token(emulator, A)
+    options = rotation(emulator, replication_group_id=GROUP, soak=0)
+    options = {name: value for name, value in options.items() if name not in ("force", "operation")}
+    refused = run(emulator, "auth_operation", {**options, "operation": "enable_auth", "disconnect_stale": True})
+    assert refused.msg.startswith("disconnect_stale is for rotate_token and rollback_token.")
+    with connected(emulator, "127.0.3.17", None, JEDIS):
+        ended = run(emulator, "auth_operation", {**options, "operation": "enable_auth"})
+        assert not ended.failed, ended.msg
+        assert [when for when, dummy, line in looks(ended)] == ["before", "after"]
+        assert looks(ended)[0][2] == "1 connection from 1 address predates the new token: 127.0.3.17 (jedis 5.1.2) x1"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"require_reconnected": "wait", "probe": "never"}, "require_reconnected needs the nodes to be asked"),
+        ({"disconnect_stale": True, "probe": "never"}, "disconnect_stale needs the nodes to be asked"),
+        ({"cutover_timeout": -1}, "cutover_timeout: -1 is not possible; give seconds, 0 or more."),
+        ({"operation": "enable_tls", "require_reconnected": "fail"}, "require_reconnected is for rotate_token, "),
+    ],
+)
+def test_what_can_not_be_seen_to_is_refused(emulator: Emulator, options: dict[str, Any], message: str) -> None:
+    ended = rotate(emulator, **options)
+    assert ended.failed
+    assert ended.msg.startswith(message)
+
+
+@pytest.mark.emulator(data_plane="none", modify_seconds=0.1)
+def test_nodes_out_of_reach_are_not_taken_for_none(emulator: Emulator) -> None:
+    due_fleet(emulator, [GROUP], A)
+    ended = rotate(emulator, require_reconnected="fail", data_plane_ca_path=None, assume_state="required")
+    assert ended.failed
+    assert "who has not moved is not known: its nodes can't be reached from here" in ended.msg
+    ended = rotate(emulator, data_plane_ca_path=None, assume_state="required")
+    assert not ended.failed, ended.msg
+    assert looks(ended)[0][2].startswith("who has not moved is not known: ")
+
+
+def test_the_monitor_names_who_is_refused_and_the_token_before_is_accepted_again(emulator: Emulator) -> None:
+    due_fleet(emulator, [GROUP], A)
+    over = threading.Event()
+
+    def keep_on() -> None:
+        wait_until(lambda: A not in slots(emulator) or over.is_set(), "SET is made")
+        while not over.wait(0.1):
+            with contextlib.suppress(AssertionError), connected(emulator, "127.0.3.17", A):
+                pass
+
+    client = threading.Thread(target=keep_on)
+    client.start()
+    try:
+        monitor = {"duration": 60, "period": 1, "poll_interval": 0.3, "max_failures": 2}
+        ended = rotate(emulator, monitor=monitor)
+    finally:
+        over.set()
+        client.join()
+    assert ended.failed
+    assert re.search(r"more than the limit of 2\. Its nodes refused 127\.0\.3\.17 x\d+\. Clients", ended.msg)
+    assert "That was tried: " in ended.msg
+    told = [step for step in ended.of(GROUP)["step_results"] if step.get("refused_clients")]
+    assert told[0]["refused_clients"][0]["address"] == "127.0.3.17"
+    assert A in slots(emulator)
+
+
+def test_after_a_cutover_by_tasks_the_secrets_last_change_says_since_when(emulator: Emulator) -> None:
+    """The call that goes on after the tasks has promoted nothing itself."""
+    with laggards(emulator) as wires:
+        begun = rotate(emulator, soak=None)
+        assert begun.result["cutovers"][0]["stage"] == "client_cutover"
+        assert begun.of(GROUP)["client_connections"] is None
+        for wire in wires[:2]:
+            wire.close()
+        at = time.time()
+        wait_until(lambda: time.time() > at + 2.1, "two seconds are over")
+        with connected(emulator, "127.0.3.17", A, JEDIS):  # has moved: its connection is younger
+            after = {"after_cutover": begun.result["cutovers"], "require_reconnected": "fail"}
+            ended = rotate(emulator, soak=None, **after)
+            told = "1 connection from 1 address predates the new token: 127.0.4.2 (redis-py 5.0.1) x1"
+            assert looks(ended) == [("before", 1, told)]
+            wires[2].close()
+            ended = rotate(emulator, soak=None, **after)
+    assert not ended.failed, ended.msg
+    assert looks(ended) == [("before", 0, "no connection predates the new token")]
