@@ -88,6 +88,10 @@ class Emulator:
         """Add faults; returns all that are in force."""
         return self.admin("POST", "faults", list(faults)) if faults else self.admin("GET", "faults")
 
+    def allow(self, access_key: str, policy: Mapping[str, Any]) -> None:
+        """Let the owner of an access key call what an IAM policy allows, and nothing else, until the reset."""
+        self.admin("POST", "policies", {"access_key": access_key, "policy": policy})
+
     def clear_faults(self, **members: str) -> None:
         """Remove all faults, or those with these members; calls that stand still because of them do so no longer."""
         self.admin("DELETE", f"faults?{urllib.parse.urlencode(members)}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Write what the roles' files and plugins say of role variables, from tools/role_variables.yml.
+"""Write what the roles' files and plugins say of role variables, from tools/role_variables.yml, and the IAM policies of
+the roles, from tools/iam_policies.yml.
 
 Of each role: defaults/main.yml and meta/argument_specs.yml as a whole, and the parts of tasks/main.yml and README.md
 between the lines "begin generated" and "end generated"; likewise parts of two Python modules.
@@ -22,8 +23,11 @@ from typing import Any
 
 import yaml
 
+import iam_policies
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = Path("tools/role_variables.yml")
+POLICIES = Path("tools/iam_policies.yml")
 AUTHOR = "elasticache.auth contributors (@elasticache-auth)"
 MODULE = "elasticache.auth.auth_operation"
 _HEAD = f"---\n# Written by `make generate` from {SOURCE}.\n"
@@ -95,6 +99,11 @@ def _paragraphs(text: str, indent: str) -> list[str]:
             break_on_hyphens=False,
         )
     return lines
+
+
+def defaults_of(role: Role) -> dict[str, Any]:
+    """Return the variables' defaults by their names without the role's."""
+    return {short: variable["default"] for short, variable in role.variables.items() if "default" in variable}
 
 
 def defaults(role: Role) -> str:
@@ -236,9 +245,9 @@ def with_part(text: str, part: str, name: str, path: Path) -> str:
     return "\n".join([*lines[: begins[0] + 1], *part.splitlines(), *lines[ends[0] :]]) + "\n"
 
 
-def rendered(root: Path, source: Mapping[str, Any]) -> dict[Path, str]:
-    """Return what each file has to be, by its path below ``root``. The parts that are not written from the source are
-    those that the file has."""
+def rendered(root: Path, source: Mapping[str, Any], calls: Mapping[str, Any]) -> dict[Path, str]:
+    """Return what each file has to be, by its path below ``root``. The parts that are not written from the sources are
+    those that the file has. ``calls``: the source of the policies."""
     files: dict[Path, str] = {}
 
     def put(path: str, *parts: tuple[str, str]) -> None:
@@ -251,7 +260,8 @@ def rendered(root: Path, source: Mapping[str, Any]) -> dict[Path, str]:
         folder = f"roles/{role.name}"
         files[Path(folder, "defaults/main.yml")] = defaults(role)
         files[Path(folder, "meta/argument_specs.yml")] = argument_specs(role)
-        put(f"{folder}/README.md", ("variables", f"\n{table(role)}\n\n"))
+        policy = iam_policies.section(role.name, defaults_of(role), calls)
+        put(f"{folder}/README.md", ("variables", f"\n{table(role)}\n\n"), ("policy", f"\n{policy}\n\n"))
         if "phase" in role.variables:
             put(f"{folder}/tasks/main.yml", ("options", options(role, source["options"])))
     put("plugins/plugin_utils/_role_variables.py", ("checks", variable_checks(source["variables"])))
@@ -272,14 +282,15 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
         print(__doc__)
         return 2
     try:
-        files = rendered(root, yaml.safe_load((root / SOURCE).read_text("utf-8")))
+        sources = [yaml.safe_load((root / path).read_text("utf-8")) for path in (SOURCE, POLICIES)]
+        files = rendered(root, *sources)
     except SourceError as error:
         print(error)
         return 1
     found = stale(root, files)
     for path in found:
         if arguments:
-            print(f"{path}: stale. {SOURCE} says otherwise: run `make generate`.")
+            print(f"{path}: stale. {SOURCE} or {POLICIES} says otherwise: run `make generate`.")
         else:
             (root / path).write_text(files[path], "utf-8")
             print(f"{path}: written")

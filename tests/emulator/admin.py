@@ -50,6 +50,7 @@ class Admin:
             ("GET", "faults"): lambda query, body: world.faults.shown(),
             ("POST", "faults"): lambda query, body: world.faults.add(body),
             ("DELETE", "faults"): self._clear_faults,
+            ("POST", "policies"): lambda query, body: world.policies.put(body),
             ("GET", "variants"): self._variants,
             ("POST", "variants"): self._choose_variants,
             ("GET", "throttle"): lambda query, body: world.throttling.shown(),

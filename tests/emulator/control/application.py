@@ -21,12 +21,14 @@ from xml.sax.saxutils import escape
 import boto3
 from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.utilities.utils import get_partition
 
 from emulator.admin import Admin
 from emulator.faults import FaultKind, When
 
 from .call_log import Call, is_mutating
 from .http_server import ConnectionDropped
+from .permissions import resources_of
 from .throttling import MESSAGE, STATUS, throttling_code
 from .world import World
 
@@ -36,6 +38,8 @@ _XML_CODE = re.compile(rb"<Code>([^<]*)</Code>")
 #: The members that hold a token or a password, and what is written down in their place.
 _SECRET = {"AuthToken", "Passwords", "SecretString", "SecretBinary"}
 MASK = "********"
+#: What actions begin with in IAM, where a service signs under another name.
+_PREFIXES = {"tagging": "tag", "monitoring": "cloudwatch"}
 #: Where a request names what it is about.
 _NAMES = (
     *("ReplicationGroupId", "CacheClusterId", "UserGroupId", "UserId", "ServerlessCacheName"),
@@ -192,6 +196,13 @@ class Application:
             headers, body = error_body(request, 403, invalid, "Credential should be scoped to a valid region.")
             start_response(f"403 {HTTPStatus(403).phrase}", headers)
             return body
+        denied = self._denied(request, account)
+        if denied:
+            refusal, status = ("AccessDeniedException", 400) if request.json else ("AccessDenied", 403)
+            world.calls.add(self._call_entry(number, began, account, request, refusal, status, None))
+            headers, body = error_body(request, status, refusal, denied)
+            start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+            return body
         fault = world.faults.strike_call(request.service, request.action, request.id or "", request.region, account)
         paused = fault is not None and fault.kind is FaultKind.PAUSE
         if fault is not None and paused and fault.when is When.BEFORE:
@@ -224,6 +235,27 @@ class Application:
             raise ConnectionDropped
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return body
+
+    def _denied(self, request: Request, account: str) -> str:
+        """Why IAM refuses the call; empty where it is allowed."""
+        world = self._world
+        if not world.policies.limit(request.access_key):
+            return ""
+        action = f"{_PREFIXES.get(request.service, request.service)}:{request.action}"
+        partition = get_partition(request.region)
+        with world.lock:
+            store = world.stores.get((account, request.region))
+            group = store.groups.get(request.members.get("ReplicationGroupId", "").lower()) if store else None
+            attached = group.access.user_group_ids if group else ()
+        place = f"{partition}:{request.region}:{account}"
+        resources = resources_of(request.service, request.action, request.members, place, attached)
+        resource = world.policies.refused(request.access_key, action, resources)
+        if not resource:
+            return ""
+        return (
+            f"User: arn:{partition}:iam::{account}:user/someone is not authorized to perform: {action} on resource: "
+            f"{resource} because no identity-based policy allows the {action} action"
+        )
 
     @staticmethod
     def _call_entry(

@@ -29,6 +29,7 @@ from .model import (
     User,
     UserGroup,
 )
+from .permissions import Policies
 from .refusals import Refusal
 from .scheduler import Schedule, Scheduler
 from .throttling import Throttling
@@ -134,6 +135,7 @@ class World:
         self.throttling = throttling or Throttling()
         self.faults = Faults()
         self.calls = CallLog()
+        self.policies = Policies()
         self._scheduler = scheduler or Scheduler()
         self.changes = Changes(self._scheduler)
         self.stores: dict[tuple[str, str], Store] = {}
@@ -189,6 +191,7 @@ class World:
             self.stores.clear()
             self.global_groups.clear()
             self.faults.clear()
+            self.policies.clear()
             self.variants.reset()
             self.timing = self._timing_at_start
             self.throttling.reset()

@@ -14,14 +14,15 @@ import yaml
 import generate
 
 SOURCE: dict[str, Any] = yaml.safe_load((generate.ROOT / generate.SOURCE).read_text("utf-8"))
-FILES = generate.rendered(generate.ROOT, SOURCE)
+POLICIES: dict[str, Any] = yaml.safe_load((generate.ROOT / generate.POLICIES).read_text("utf-8"))
+FILES = generate.rendered(generate.ROOT, SOURCE, POLICIES)
 #: Variables of operations that are for the role itself or its action plugin, and no option of auth_operation.
 OF_THE_ROLE = {"replication_groups", "client_tasks", "client_role", "soak", "max_fail_percentage", "report_path"}
 
 
 def copied(folder: Path) -> Path:
     """A folder with the files that are written, and with their source."""
-    for path in (*FILES, generate.SOURCE):
+    for path in (*FILES, generate.SOURCE, generate.POLICIES):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(generate.ROOT / path, folder / path)
     return folder
