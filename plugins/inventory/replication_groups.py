@@ -114,7 +114,7 @@ notes:
 seealso:
   - module: elasticache.auth.replication_group_info
 extends_documentation_fragment:
-  - amazon.aws.boto3
+  - elasticache.auth.requirements
   - amazon.aws.common.plugins
   - amazon.aws.region.plugins
   - constructed

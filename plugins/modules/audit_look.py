@@ -53,7 +53,7 @@ options:
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - elasticache.auth.requirements
   - elasticache.auth.data_plane
   - elasticache.auth.data_plane.probe
   - elasticache.auth.attributes

@@ -62,7 +62,7 @@ options:
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - elasticache.auth.requirements
   - elasticache.auth.assume_role
   - elasticache.auth.replication_groups
   - elasticache.auth.data_plane
