@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import json
+import operator
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from integration.role_scenes import (
     RoleRun,
     labelled,
     put_token,
+    role_variables,
     run_role,
     secret_name,
 )
@@ -33,6 +35,7 @@ from integration.role_states import (
     required,
     rotated_from_a,
 )
+from integration.run import run_playbook
 from integration.scenes import GROUP, A, B, C, scene, slots
 
 if TYPE_CHECKING:
@@ -101,6 +104,24 @@ class TestWholeWay:
         for done in (ran, again):
             assert "secretsmanager" not in done.services
             assert [token for token in (A, B, C) if token in done.output] == []
+
+    def test_supplied_tokens_are_not_printed(self, emulator: Emulator, tmp_path: Path) -> None:
+        """By the other roles either, which plan or refuse; all in one play."""
+        scene(emulator, "required")
+        roles = [role for role in WITH_TOKENS if in_one_way(role) is call_role]
+        tasks = [
+            {"ansible.builtin.import_role": {"name": f"elasticache.auth.{role}"}, "ignore_errors": True}
+            for role in roles
+        ]
+        supplied: dict[str, Any] = {"auth_tokens": {GROUP: B}, "previous_auth_tokens": {GROUP: A}, "soak": 0}
+        file = tmp_path / "variables.json"
+        given = [role_variables(emulator, role, [GROUP], **supplied) for role in roles]
+        file.write_text(json.dumps(functools.reduce(operator.or_, given)), encoding="utf-8")
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+        ran = run_playbook(emulator, [play], check=True, diff=True, verbosity=4, arguments=["-e", f"@{file}"])
+        assert len(ran.reported) == len(roles) == 4, ran.output
+        assert [token for token in (A, B) if token in ran.output] == []
+        assert "secretsmanager" not in {call["service"] for call in emulator.calls()}
 
 
 def _users_decide(emulator: Emulator) -> bool:
