@@ -29,6 +29,7 @@ from urllib.parse import quote
 import ansible.module_utils.common.warnings as module_warnings
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
+from integration import botocore_memory
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -92,6 +93,7 @@ def run(
     not show. Fails the test where a token shows, where the module prints anything but one JSON object, or where an
     exception gets out of it.
     """
+    botocore_memory.remember()
     given = {**args, "_ansible_check_mode": check, "_ansible_diff": diff}
     secret = {*tokens_in(args), *hidden, *tokens_in_force(emulator)}
     printed, complaints, returncode = io.StringIO(), io.StringIO(), 0

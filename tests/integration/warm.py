@@ -31,6 +31,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from integration import botocore_memory
 from integration.warm_memory import remember
 
 _COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
@@ -192,6 +193,8 @@ def _import_all() -> dict[str, Any]:
     """Import what is needed; returns the modules of the collection, which the plays' own loader has to load itself."""
     for name in _IMPORTED:
         importlib.import_module(name)
+    botocore_memory.remember()
+    botocore_memory.read_models()
     sys.path.insert(0, str(_COLLECTIONS))
     for path in sorted((_COLLECTIONS / "ansible_collections/elasticache/auth/plugins/modules").glob("*.py")):
         if name := _file_of(f"elasticache.auth.{path.stem}"):
