@@ -59,13 +59,14 @@ class ClientConnections:
 
     def soak(self, step: Step, seconds: float) -> None:
         """Give clients their time, and look at them now and then."""
-        pause = max(_LEAST_PAUSE, seconds * _SHARE)
-        deadline = time.monotonic() + seconds
+        pause, left = max(_LEAST_PAUSE, seconds * _SHARE), seconds
         if step in (Step.CLIENT_CUTOVER, Step.CLIENT_CUTOVER_BEFORE) and self._looks:
-            while deadline - time.monotonic() > pause:
+            deadline = time.monotonic() + seconds
+            while left > pause:
                 self._look(When.CUTOVER)
                 self.clients.pause(pause)
-        self.clients.pause(max(deadline - time.monotonic(), 0.0))
+                left = max(deadline - time.monotonic(), 0.0)
+        self.clients.pause(left)
 
     def before(self, step: Step) -> bool:
         """Look before the change that ends the cutover; return whether it may be made, else the group has failed.
