@@ -30,6 +30,7 @@ WANTED_AT_TOP = {
     "SECURITY.md",
     "changelogs",
     "docs",
+    "examples",
     "extensions",
     "meta",
     "playbooks",

@@ -58,7 +58,7 @@ class Report:
         if asked:
             unasked = ", ".join(shown.row.name for shown in seen if shown.why or shown.may_be)
             lines.append(
-                f'README.md, What has not been shown: "never yet against AWS": {len(asked)} of {len(seen)} facts were '
+                f'README.md, Not yet verified: "never yet against AWS": {len(asked)} of {len(seen)} facts were '
                 f"asked of AWS on {self.date} ({self.region}); not: {unasked or 'none'}"
             )
         return lines

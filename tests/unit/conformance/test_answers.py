@@ -98,7 +98,7 @@ def test_what_is_to_be_changed(answers: Answers) -> None:
     assert "refusals.py, as variant rotate-live-token has it: InvalidParameterValue: The token is live." in lines
     assert "docs/elasticache-facts.md §5: newest Valkey: 9.1 was expected; seen" in lines
     assert "3 of" in lines.splitlines()[-1]
-    assert lines.splitlines()[-1].startswith("README.md, What has not been shown")
+    assert lines.splitlines()[-1].startswith("README.md, Not yet verified")
     assert "never yet against AWS" in (REPOSITORY / "README.md").read_text("utf-8")
 
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""README and the guides: their length, where their links lead, and that they say what the files of the collection say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chaos.command import REPOSITORY
+
+README = REPOSITORY / "README.md"
+GUIDES = REPOSITORY / "docs" / "docsite" / "rst"
+NAMES = sorted(path.stem for path in GUIDES.glob("*.rst"))
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+LABEL = "ansible_collections.elasticache.auth.docsite."
+
+
+def test_length_of_readme() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= 140
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md"])
+def test_links(document: str) -> None:
+    """To files of the repository."""
+    path = REPOSITORY / document
+    missing = [link for link in LINK.findall(path.read_text("utf-8")) if not (path.parent / link).exists()]
+    assert missing == []
+
+
+def test_what_is_needed() -> None:
+    """README's table of what it needs, galaxy.yml, meta/runtime.yml and requirements.txt, and the execution environment."""
+    text = README.read_text("utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE))
+    runtime = yaml.safe_load((REPOSITORY / "meta/runtime.yml").read_text("utf-8"))
+    galaxy = yaml.safe_load((REPOSITORY / "galaxy.yml").read_text("utf-8"))
+    libraries = re.findall(r"^(\w+)(>=\S+)$", (REPOSITORY / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    environment = REPOSITORY / "extensions/patterns/rotate_fleet/execution_environment/execution-environment.yml"
+    collections = yaml.safe_load(environment.read_text("utf-8"))["dependencies"]["galaxy"]["collections"]
+    assert rows["ansible-core"] == f"`{runtime['requires_ansible']}`"
+    assert rows["`amazon.aws`"] == f"`{galaxy['dependencies']['amazon.aws']}`"
+    assert {"name": "amazon.aws", "version": galaxy["dependencies"]["amazon.aws"]} in collections
+    assert {name for name, dummy in libraries} == {"boto3", "botocore", "zxcvbn"}
+    for name, version in libraries:
+        assert next(rows[row] for row in rows if name in row.split(", ")) == f"`{version}`"
+        assert f"'{name}{version}'" in text
+
+
+def test_guides_are_listed() -> None:
+    """Each guide is in the site's table of contents, has its label, and refers to labels that there are."""
+    sections = yaml.safe_load((REPOSITORY / "docs/docsite/extra-docs.yml").read_text("utf-8"))["sections"]
+    assert sorted(name for section in sections for name in section["toctree"]) == NAMES
+    for name in NAMES:
+        text = (GUIDES / f"{name}.rst").read_text("utf-8")
+        assert text.startswith(f".. _{LABEL}{name}:\n"), name
+        referred = re.findall(rf":ref:`(?:[^`<]*<)?{re.escape(LABEL)}(\w+)>?`", text)
+        assert set(referred) <= set(NAMES), name
+
+
+def test_images() -> None:
+    """The diagram is drawn for light and dark, and has a description for who can't see it."""
+    drawn = (GUIDES / "images" / "access_control.svg").read_text("utf-8")
+    assert "prefers-color-scheme: dark" in drawn
+    assert "<desc" in drawn
+    for path in Path(GUIDES / "images").iterdir():
+        assert path.stat().st_size < 200_000, path.name
