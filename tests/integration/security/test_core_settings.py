@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The settings of ansible-core that print or keep the arguments of tasks, as the guide of the operations names them: what each one shows.
+"""The settings of ansible-core that print or keep the arguments of tasks, as guide_operations names them.
 
 A token that the module reads from Secrets Manager is not among it.
 """

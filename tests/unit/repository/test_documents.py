@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""README and the guides: their length, where their links lead, and that they say what the files of the collection say."""
+"""README and the guides: their length, where their links lead, and that they agree with the collection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_links(document: str) -> None:
 
 
 def test_what_is_needed() -> None:
-    """README's table of what it needs, galaxy.yml, meta/runtime.yml and requirements.txt, and the execution environment."""
+    """README's table is what galaxy.yml, meta/runtime.yml, requirements.txt and the execution environment say."""
     text = README.read_text("utf-8")
     rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE))
     runtime = yaml.safe_load((REPOSITORY / "meta/runtime.yml").read_text("utf-8"))
