@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.direct import start
+from integration.direct import fork, start
 from integration.role_scenes import KEY, secret_name
 from waiting import PATIENCE
 
@@ -48,7 +48,7 @@ def points(groups: int) -> list[Any]:
 def kill_at(emulator: Emulator, args: Mapping[str, Any], number: int, when: str) -> None:
     """Run it, and kill it where that call that changes something stands still; its other threads go on meanwhile."""
     emulator.faults({"kind": "halt", "mutating": True, "nth": number, "when": when})
-    process = start(emulator, "auth_operation", args)
+    process = fork(emulator, "auth_operation", args)
     deadline = time.monotonic() + PATIENCE
     while not any(one["struck"] for one in emulator.faults()):
         assert process.poll() is None, process.communicate()[0]

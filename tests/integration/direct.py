@@ -18,6 +18,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ import ansible.module_utils.common.warnings as module_warnings
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 from integration import botocore_memory
+from integration.warm import MODULE, Warm, server
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -123,6 +125,28 @@ def run(
     return ModuleRun(returncode, result, output)
 
 
+class Forked(Warm):
+    """A module that is a fork (:mod:`integration.warm`) and leads a process group, as one that is started does."""
+
+    def __init__(self, module: str, args: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        """Start it."""
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed once it was read
+        command = [MODULE, f"{_PACKAGE}.{module}", json.dumps(dict(args))]
+        super().__init__(server(), command, str(REPOSITORY), environment, self._output.fileno())
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        """Wait for its end, and return all that it has printed. Once."""
+        self.wait(timeout)
+        with self._output as output:
+            output.seek(0)
+            return output.read().decode(), None
+
+
+def fork(emulator: Emulator, module: str, args: Mapping[str, Any]) -> Forked:
+    """Have ``module`` run in a process group of its own without its start, to be killed or waited for."""
+    return Forked(module, args, emulator.environment)
+
+
 def start(
     emulator: Emulator,
     module: str,
@@ -130,7 +154,7 @@ def start(
     *,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start ``module`` in a process group of its own, to be killed or waited for."""
+    """Start ``module`` in a process group of its own, for what is about its process: signals, threads, memory."""
     process = subprocess.Popen(
         [sys.executable, "-m", f"{_PACKAGE}.{module}"],
         stdin=subprocess.PIPE,

@@ -51,6 +51,8 @@ _IMPORTED = (
     "valkey",
     "zxcvbn",
 )
+#: In the place of a program: a module alone.
+MODULE = "module"
 #: The program of :func:`alone`, to be written into a file.
 ALONE = f"""\
 #!{sys.executable}
@@ -81,8 +83,9 @@ class Warm:
         output: int,
         errors: int | None = None,
     ) -> None:
-        """Start ``command``, whose first word is ansible-playbook or ansible-inventory.
+        """Start ``command``, whose first word is ansible-playbook, ansible-inventory or ``MODULE``.
 
+        After the latter come a module, as Python calls it, and its options as JSON; it leads a session of its own.
         ``output`` is its standard output, and its standard error, too, unless there are ``errors``.
         """
         ours, theirs = socket.socketpair()
@@ -114,6 +117,7 @@ class Warm:
             if b"\n" not in self._told and not select.select([self._ours], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("a fork", timeout or 0)
             self.returncode = os.waitstatus_to_exitcode(self._number())
+            self._ours.close()
         return self.returncode
 
     def _number(self) -> int:
@@ -252,14 +256,18 @@ def _streams(*fds: int) -> None:
 
 
 def _play(request: Mapping[str, Any], fds: Sequence[int], own: Mapping[str, Any]) -> None:
-    """Be ansible-playbook, or the other program."""
+    """Be ansible-playbook, or another program, or a module."""
     _streams(*fds)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = list(request["command"])
-    _take_settings()
-    _be_program(own)
+    if sys.argv[0] == MODULE:
+        os.setsid()
+        _be_module(own, sys.argv[1], json.loads(sys.argv[2]))
+    else:
+        _take_settings()
+        _be_program(own)
 
 
 def alone() -> None:

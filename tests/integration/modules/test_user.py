@@ -614,7 +614,7 @@ class TestFaults:
         probe = scene(emulator)
         emulator.hold()
         args = {"user_id": "reader-1", "passwords": [A, B], "wait_delay": 0.05, **probe}
-        process = direct.start(emulator, "user", args)
+        process = direct.fork(emulator, "user", args)
         emulator.wait_held("reader-1", "ModifyUser")
         assert accepted(emulator, A)
         emulator.release()
@@ -628,7 +628,7 @@ class TestFaults:
         """SIGKILL while the user is modifying; the same run again arrives, and says that it changed something."""
         changed(emulator, **NEW)
         emulator.hold()
-        process = direct.start(emulator, "user", {"user_id": "reader-1", "passwords": [B], "wait_delay": 0.05})
+        process = direct.fork(emulator, "user", {"user_id": "reader-1", "passwords": [B], "wait_delay": 0.05})
         try:
             emulator.wait_held("reader-1", "ModifyUser")
         finally:

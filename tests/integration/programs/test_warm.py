@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from integration.direct import fork, start
 from integration.role_scenes import put_token
 from integration.run import PlaybookRun, run_inventory, run_playbook
 from integration.scenes import GROUP, create
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -69,6 +72,17 @@ def test_a_fork_is_as_good_as_a_start(
     assert ran[0][3]
     assert logs[0] == logs[1]
     assert any("TASK [" in line for line in logs[0])
+
+
+@pytest.mark.parametrize("group", [GROUP, "nosuch"])
+def test_a_module_that_is_a_fork_is_as_good_as_one_that_is_started(emulator: Emulator, group: str) -> None:
+    create(emulator, GROUP, AuthToken=A)
+    args = {"replication_group_id": group, **_ENDS}
+    warm, cold = (begin(emulator, "replication_group_wait", args) for begin in (fork, start))
+    printed = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in (warm, cold)]
+    assert _plain(str(printed[0])) == _plain(str(printed[1]))
+    assert bool(printed[0].get("failed")) is (group != GROUP)
+    assert warm.returncode == cold.returncode
 
 
 def logged(log: Path) -> list[str]:

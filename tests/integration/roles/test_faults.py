@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.direct import ModuleRun, auth, modifies, mutating, run, start
+from integration.direct import ModuleRun, auth, fork, modifies, mutating, run
 from integration.meanwhile import Once, called, meanwhile
 from integration.scenes import GROUP, USERS, A, B, C, D, create, create_user_group, rotate, scene, set_token, slots
 from waiting import PATIENCE
@@ -385,7 +384,7 @@ class TestAKilledRun:
         }
 
     def kill_once(self, emulator: Emulator, args: Mapping[str, Any], moment: Callable[[], bool]) -> None:
-        process = start(emulator, "replication_group_auth", args)
+        process = fork(emulator, "replication_group_auth", args)
         try:
             deadline = time.monotonic() + 120
             while not moment():
@@ -534,7 +533,7 @@ class TestTogether:
     @staticmethod
     def run(emulator: Emulator, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Run one module a process and return their results."""
-        processes: list[subprocess.Popen[str]] = [start(emulator, "replication_group_auth", args) for args in orders]
+        processes = [fork(emulator, "replication_group_auth", args) for args in orders]
         return [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in processes]
 
 
