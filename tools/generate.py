@@ -3,8 +3,8 @@
 """Write what the roles' files and plugins say of role variables, from tools/role_variables.yml, and the IAM policies of
 the roles, from tools/iam_policies.yml.
 
-Of each role: defaults/main.yml and meta/argument_specs.yml as a whole, and the parts of tasks/main.yml and README.md
-between the lines "begin generated" and "end generated"; likewise parts of two Python modules.
+Of each role: defaults/main.yml, meta/argument_specs.yml and iam-policy.json as a whole, and the parts of tasks/main.yml
+and README.md between the lines "begin generated" and "end generated"; likewise parts of a guide and two Python modules.
 
 Usage: generate.py           writes the files that are stale, and names them
        generate.py --check   names them, and fails if there are any
@@ -28,6 +28,8 @@ import iam_policies
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = Path("tools/role_variables.yml")
 POLICIES = Path("tools/iam_policies.yml")
+GUIDE = Path("docs/docsite/rst/guide_running_roles.rst")
+_GUIDE_LINK = f"../../{GUIDE}"
 AUTHOR = "elasticache.auth contributors (@elasticache-auth)"
 MODULE = "elasticache.auth.auth_operation"
 _HEAD = f"---\n# Written by `make generate` from {SOURCE}.\n"
@@ -59,7 +61,10 @@ def roles_of(source: Mapping[str, Any]) -> list[Role]:
         unknown = sorted(set(role["variables"]) - set(shared))
         if unknown:
             raise SourceError(f"{SOURCE}: {name} has {', '.join(unknown)}, which `variables` does not have.")
-        variables = {short: {**shared[short], **(own or {})} for short, own in role["variables"].items()}
+        variables = {
+            short: {**shared[short], **(own or {}), "own": "description" in (own or {})}
+            for short, own in role["variables"].items()
+        }
         for short, variable in variables.items():
             missing = [key for key in ("description", "type") if key not in variable]
             if missing:
@@ -154,22 +159,54 @@ def _code(value: object) -> str:
     return "empty" if value == "" else f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 
+def _default(variable: Mapping[str, Any], mark: str = "`") -> str:
+    if "default" not in variable:
+        return str(variable["shown_default"])
+    value = variable["default"]
+    if value == "":
+        return "(empty)"
+    return f"{mark}{value if isinstance(value, str) else scalar(value)}{mark}"
+
+
+def _meaning(variable: Mapping[str, Any]) -> str:
+    meaning = _markdown(variable["description"])
+    if "choices" in variable:
+        meaning += f" One of {', '.join(_code(choice) for choice in variable['choices'])}."
+    return meaning
+
+
 def table(role: Role) -> str:
-    """Return the table of variables in the role's README.md."""
-    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    """Return the table of variables in the role's README.md, and the names of those that the guide tells of."""
+    lines, others = ["| variable | default | meaning |", "|---|---|---|"], []
     for short, variable in role.variables.items():
-        if "default" not in variable:
-            default = variable["shown_default"]
-        elif variable["default"] == "":
-            default = "(empty)"
+        if variable.get("shared") and not variable["own"]:
+            others.append(f"`…_{short}` {_default(variable)}")
         else:
-            value = variable["default"]
-            default = f"`{scalar(value) if isinstance(value, list) else _code(value).strip('`')}`"
-        meaning = _markdown(variable["description"])
-        if "choices" in variable:
-            meaning += f" One of {', '.join(_code(choice) for choice in variable['choices'])}."
-        lines.append(f"| `{role.name}_{short}` | {default} | {meaning} |")
+            lines.append(f"| `ROLE_{short}` | {_default(variable)} | {_meaning(variable)} |")
+    if others:
+        text = (
+            f"Those that mean the same in all roles ([guide]({_GUIDE_LINK})), with their defaults: {', '.join(others)}."
+        )
+        lines += ["", *textwrap.wrap(_named(text, role.name), 200, break_long_words=False, break_on_hyphens=False)]
     return _named("\n".join(lines), role.name)
+
+
+def shared_table(variables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the list of the variables that the guide tells of, as reStructuredText."""
+    lines = []
+    for short, variable in variables.items():
+        if variable.get("shared"):
+            meaning = re.sub(r"`([^`]+)`", r"``\1``", _meaning(variable)).replace("ROLE_", "…_")
+            lines += ["", f"``…_{short}``"]
+            lines += textwrap.wrap(
+                meaning,
+                140,
+                initial_indent="  ",
+                subsequent_indent="  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return "\n".join([*lines, ""])
 
 
 def variable_checks(variables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -260,10 +297,12 @@ def rendered(root: Path, source: Mapping[str, Any], calls: Mapping[str, Any]) ->
         folder = f"roles/{role.name}"
         files[Path(folder, "defaults/main.yml")] = defaults(role)
         files[Path(folder, "meta/argument_specs.yml")] = argument_specs(role)
-        policy = iam_policies.section(role.name, defaults_of(role), calls)
-        put(f"{folder}/README.md", ("variables", f"\n{table(role)}\n\n"), ("policy", f"\n{policy}\n\n"))
+        files[Path(folder, "iam-policy.json")] = iam_policies.file_of(role.name, defaults_of(role), calls)
+        policy = iam_policies.section(role.name, calls)
+        put(f"{folder}/README.md", ("variables", table(role)), ("policy", policy))
         if "phase" in role.variables:
             put(f"{folder}/tasks/main.yml", ("options", options(role, source["options"])))
+    put(str(GUIDE), ("shared variables", f"\n{shared_table(source['variables'])}\n"))
     put("plugins/plugin_utils/_role_variables.py", ("checks", variable_checks(source["variables"])))
     put("plugins/module_utils/_core/role_words.py", ("options", option_variables(source)))
     return files

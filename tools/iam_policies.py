@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_WIDTH = 130
+_WIDTH = 200
 #: The audit reads all regions.
 _EVERYWHERE = "audit"
 
@@ -67,30 +67,18 @@ def _wrapped(text: str, indent: str) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _member(name: str, value: object, end: str) -> list[str]:
-    indent = " " * (len(name) + 10)
-    lines = _wrapped(f"{json.dumps(value)}{end}", indent)
-    return [f"     {json.dumps(name)}: {lines[0].lstrip()}", *lines[1:]]
+def file_of(role: str, defaults: Mapping[str, Any], source: Mapping[str, Any]) -> str:
+    """Return a role's policy as the file iam-policy.json has it."""
+    return json.dumps(policy(role, defaults, source), indent=2) + "\n"
 
 
-def shown(document: Mapping[str, Any]) -> str:
-    """Return a policy as JSON, with a statement in a few lines."""
-    lines = ["{", f'  "Version": {json.dumps(document["Version"])},', '  "Statement": [']
-    for number, statement in enumerate(document["Statement"]):
-        head = ", ".join(f"{json.dumps(key)}: {json.dumps(statement[key])}" for key in ("Sid", "Effect"))
-        end = "}" if number == len(document["Statement"]) - 1 else "},"
-        lines += [
-            f"    {{{head},",
-            *_member("Action", statement["Action"], ","),
-            *_member("Resource", statement["Resource"], end),
-        ]
-    return "\n".join([*lines, "  ]", "}"])
-
-
-def section(role: str, defaults: Mapping[str, Any], source: Mapping[str, Any]) -> str:
-    """Return the policy as a README shows it, with what can be left out."""
+def section(role: str, source: Mapping[str, Any]) -> str:
+    """Return what a README says of the policy: where it is, and what can be left out."""
     sids = [sid for sid, _calls_of in _calls(role, source)]
-    said = ["Put your region, account and ids in."]
+    said = [
+        "[iam-policy.json](iam-policy.json) allows what the role calls and nothing else; a test runs it so.",
+        "Put your region, account and ids in.",
+    ]
     cases = [f"{' and '.join(f'`{one}`' for one in actions)} {case}" for case, actions in needed(role, source).items()]
     if cases:
         said.append(f"Needed only in some cases: {'; '.join(cases)}.")
@@ -102,8 +90,7 @@ def section(role: str, defaults: Mapping[str, Any], source: Mapping[str, Any]) -
         said.append("For `--check`, the statements whose names begin with `Read` are enough.")
     if role in source["remarks"]:
         said.append(source["remarks"][role])
-    text = "\n".join(_wrapped(" ".join(said), ""))
-    return f"```json\n{shown(policy(role, defaults, source))}\n```\n\n{text}".replace("ROLE_", f"{role}_")
+    return "\n".join(_wrapped(" ".join(said).replace("ROLE_", f"{role}_"), ""))
 
 
 def _stores(role: str, source: Mapping[str, Any]) -> bool:

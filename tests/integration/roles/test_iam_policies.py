@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""Each operation is made with exactly the IAM policy of its role's README: everything else is denied, nothing that it
-calls is, and nothing is in the policy that no run needs, but for what is said to be needed in other cases.
+"""Each operation is made with exactly its role's iam-policy.json: everything else is denied, nothing that it calls is.
 
-The policies are read out of the READMEs, so that it is these that hold.
+Nothing is in the policy that no run needs, but for what is said to be needed in other cases.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,11 +36,9 @@ MANY = [f"group-{number}" for number in range(6)]
 
 
 def policy_of(role: str, region: str) -> dict[str, Any]:
-    """The policy in the role's README, for the emulator's region."""
-    readme = Path(REPOSITORY, "roles", role, "README.md").read_text("utf-8")
-    found = re.search(r"begin generated: policy.*?```json\n(.*?)```", readme, re.DOTALL)
-    assert found, role
-    policy: dict[str, Any] = json.loads(found[1].replace(SOURCE["region"], region))
+    """The role's policy, for the emulator's region."""
+    text = Path(REPOSITORY, "roles", role, "iam-policy.json").read_text("utf-8")
+    policy: dict[str, Any] = json.loads(text.replace(SOURCE["region"], region))
     return policy
 
 

@@ -106,3 +106,16 @@ def test_a_variable_that_is_not_described() -> None:
     described = {"description": "D.", "type": "str"}
     with pytest.raises(generate.SourceError, match="no role has c"):
         generate.roles_of({"variables": {"a": described, "b": described, "c": described}, "roles": roles})
+
+
+@pytest.mark.parametrize("role", [role.name for role in generate.roles_of(SOURCE)])
+def test_a_readme_points_to_what_all_roles_share(role: str) -> None:
+    """And every variable is in it, or in the guide."""
+    readme, guide = FILES[Path(f"roles/{role}/README.md")], FILES[generate.GUIDE]
+    of_role = next(one for one in generate.roles_of(SOURCE) if one.name == role)
+    for short, variable in of_role.variables.items():
+        if f"| `{role}_{short}` |" not in readme:
+            assert variable["shared"], short
+            assert f"`…_{short}`" in readme
+            assert f"\n``…_{short}``\n" in guide
+    assert generate.GUIDE.name in readme
