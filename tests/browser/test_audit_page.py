@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.fleets import HOSTILE, NOW, group, hostile, many, three, users
+from browser.fleets import HOSTILE, NOW, ago, group, hostile, many, three, users
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core import posture
@@ -169,7 +169,7 @@ def test_three_groups(show: Show) -> None:
     assert (tiles["groups"], tiles["unauthenticated access"], tiles["half-way rotations"]) == ("3", "2", "0")
     unauthenticated = tab.locator(".card", has_text="Unauthenticated access").inner_text()
     assert "carts us-east-1\n41 days" in unauthenticated
-    assert "search eu-central-1\nunknown since when" in unauthenticated
+    assert "Unknown since when\nsearch eu-central-1" in unauthenticated
     assert opened.rows() == ["search", "carts", "sessions"]
     assert "too old" in tab.locator(".card", has_text="Engines").inner_text()
     label = tab.locator("svg.histogram").get_attribute("aria-label")
@@ -458,6 +458,63 @@ def test_a_thousand_groups(show: Show, tmp_path: Path) -> None:
     )
     rounded = {name: round(milliseconds) for name, milliseconds in took.items()}
     print(f"1,000 groups: {size} bytes, loaded in {timing:.0f} ms, {rounded} ms")  # noqa: T201
+
+
+def test_what_is_unknown_since_when_is_told_once(show: Show) -> None:
+    groups = [group(f"open-{number}", "open") for number in range(9)]
+    card = show([*groups, group("dated", "open", recorded_at=ago(3))]).page.locator(
+        ".card", has_text="Unauthenticated access"
+    )
+    text = card.inner_text()
+    assert text.lower().count("since when") == 1
+    assert "dated eu-central-1\n3 days" in text
+    assert "Unknown since when: 9 groups\nopen-0 eu-central-1" in text
+    assert "All 10 in the table" in text
+
+
+def test_a_card_without_content_is_a_line(show: Show) -> None:
+    tab = show([group("sessions", age=1)]).page
+    assert tab.locator(".cards:not(.rest) .card h2").all_inner_texts() == [
+        "Access control\n1 group by mode",
+        "Encryption in transit",
+        "Age of tokens, in days\nmedian 1, oldest 1",
+        "Engines\nnone is too old",
+    ]
+    rest = tab.locator(".cards.rest .card")
+    assert rest.count() == 4
+    heights = rest.evaluate_all("cards => cards.map(card => card.offsetHeight)")
+    assert max(heights) < 60
+
+
+@pytest.mark.parametrize(
+    ("facts", "hint"),
+    [
+        ({}, True),
+        ({"evidence": ["api", "nodes"]}, False),
+        ({"status": "modifying", "pending": "auth token"}, False),
+        ({"serverless": True, "user_group_ids": None}, False),
+    ],
+)
+def test_the_hint_that_nodes_can_be_asked_stands_at_the_top(show: Show, facts: dict[str, Any], hint: bool) -> None:
+    hints = show([group("stock", None, **facts)]).page.locator("#verdict .hint")
+    told = (
+        "The nodes of 1 group can tell whether unauthenticated access is allowed: run the audit from within their "
+        "VPC with audit_probe: auto."
+    )
+    assert hints.all_inner_texts() == [told] * hint
+
+
+def test_no_mode_is_cut_at_1360(show: Show) -> None:
+    tab = show([group(f"g{mode}", mode, age=1) for mode in (None, "rbac", "required", "optional")], width=1360).page
+    cut = """cells => cells.filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent)"""
+    assert tab.eval_on_selector_all("tr.row td.tight", cut) == []
+
+
+def test_the_header_is_one_row_on_a_phone(show: Show) -> None:
+    for title in ("ElastiCache access audit", "The access control of all of the caches of the shop " * 3):
+        tab = show(three(), width=390, title=title).page
+        assert tab.evaluate("document.querySelector('header').offsetHeight") < 80
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize("width", [360, 800, 1440])

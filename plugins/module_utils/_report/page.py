@@ -36,7 +36,7 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <header>
-<h1>{title}</h1><span class="moment" id="moment"></span>
+<h1 title="{title}">{title}</h1><span class="moment" id="moment"></span>
 <button class="plain" type="button" id="theme" aria-label="Switch between light and dark"></button>
 <button class="plain" type="button" id="print">Print</button>
 </header>
@@ -132,6 +132,7 @@ def _group(group: Audited, steps: Mapping[str, int]) -> dict[str, Any]:
         "version": facts.engine_version,
         "nodes": facts.node_count,
         "role": facts.global_role,
+        "serverless": facts.serverless or None,
         "endpoints": dict(facts.endpoints),
         "tags": dict(facts.tags),
         "tls": facts.tls,

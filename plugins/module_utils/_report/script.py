@@ -88,7 +88,6 @@ SCRIPT = r"""
     );
   }
   function duration(days) {
-    if (days === null || days === undefined) return 'unknown since when';
     return days < 1 ? 'under a day' : plural(days, 'day');
   }
 
@@ -132,12 +131,14 @@ SCRIPT = r"""
 
   // --- Header, verdict, notices --------------------------------------------------------------------------------------
 
-  $('moment').textContent = 'as of ' + moment(data.generated_at);
+  const [day, time] = moment(data.generated_at).split(', ');
+  $('moment').append(el('span', { class: 'roomy' }, 'as of '), day, el('span', { class: 'roomy' }, ', ' + time));
   const root = document.documentElement;
   const dark = () =>
     root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
   function nameTheme() {
-    $('theme').textContent = dark() ? '☀ Light' : '☾ Dark';
+    const [sign, word] = dark() ? ['☀', ' Light'] : ['☾', ' Dark'];
+    $('theme').replaceChildren(sign, el('span', { class: 'roomy' }, word));
   }
   try {
     const kept = localStorage.getItem('elasticache-audit-theme');
@@ -232,6 +233,21 @@ SCRIPT = r"""
   aside.push(clean ? number(clean) + (clean === 1 ? ' is' : ' are') + ' in order' : 'none is without a finding');
   const sentence = aside.join('; ') + '.';
   verdict.append(el('p', {}, sentence[0].toUpperCase() + sentence.slice(1)));
+  // A change that is under way, and a serverless cache, have nothing to ask.
+  const probeable = unknown.filter(
+    (group) => !group.serverless && !group.pending && !(group.evidence || []).includes('nodes'),
+  );
+  if (probeable.length)
+    verdict.append(
+      el(
+        'p',
+        { class: 'hint' },
+        'The nodes of ' + plural(probeable.length, 'group') + ' can tell whether unauthenticated access is allowed: ',
+        'run the audit from within their VPC with ',
+        el('code', {}, 'audit_probe: auto'),
+        '.',
+      ),
+    );
 
   // --- Figures -------------------------------------------------------------------------------------------------------
 
@@ -260,7 +276,12 @@ SCRIPT = r"""
   main.append(tiles);
 
   const cards = el('section', { class: 'cards', 'aria-label': 'Charts' });
-  main.append(cards);
+  // What there is nothing to show of: a line each.
+  const rest = el('section', { class: 'cards rest', 'aria-label': 'Nothing found' });
+  main.append(cards, rest);
+  function nothingCard(title, text, kind) {
+    rest.append(el('section', { class: 'card' }, el('h2', {}, title), el('p', { class: kind }, text)));
+  }
   function card(width, title, aside, ...children) {
     const made = el(
       'section',
@@ -362,11 +383,16 @@ SCRIPT = r"""
       (one, other) => (other[1][4] ?? Infinity) - (one[1][4] ?? Infinity) || (one[0].id < other[0].id ? -1 : 1),
     );
     if (!found.length) {
-      card('', title, '', el('p', { class: 'none' }, none));
+      nothingCard(title, none, 'none');
       return;
     }
     const longest = Math.max(1, ...found.map((one) => one[1][4] ?? 0));
-    const some = found.slice(0, 7);
+    const known = (one) => one[1][4] !== null && one[1][4] !== undefined;
+    const dated = found.filter(known).slice(0, 7);
+    const undatedAll = found.filter((one) => !known(one));
+    const undated = undatedAll.slice(0, 7);
+    const heading = 'Unknown since when' + (undatedAll.length > 1 ? ': ' + plural(undatedAll.length, 'group') : '');
+    const named = (group) => [group.id, ' ', el('span', { class: 'quiet' }, group.region || '')];
     card(
       '',
       title,
@@ -374,26 +400,27 @@ SCRIPT = r"""
       el(
         'ul',
         { class: 'bars' },
-        some.map(([group, one]) => {
-          const known = one[4] !== null && one[4] !== undefined;
+        dated.map(([group, one]) => {
           const bar = el('i', { tone: tone(group) });
-          bar.style.width = known ? Math.max(2, (one[4] / longest) * 100) + '%' : '0';
+          bar.style.width = Math.max(2, (one[4] / longest) * 100) + '%';
           return el(
             'li',
             {},
-            el(
-              'span',
-              { class: 'name', title: group.id },
-              group.id,
-              ' ',
-              el('span', { class: 'quiet' }, group.region || ''),
-            ),
+            el('span', { class: 'name', title: group.id }, named(group)),
             el('span', { class: 'value' }, duration(one[4])),
-            known ? el('span', { class: 'track' }, bar) : null,
+            el('span', { class: 'track' }, bar),
           );
         }),
       ),
-      found.length > some.length
+      undated.length ? el('h3', {}, heading) : null,
+      undated.length
+        ? el(
+            'ul',
+            { class: 'names' },
+            undated.map(([group]) => el('li', { title: group.id }, named(group))),
+          )
+        : null,
+      found.length > dated.length + undated.length
         ? el(
             'button',
             { class: 'more', type: 'button', click: () => choose('finding', kinds) },
@@ -425,7 +452,7 @@ SCRIPT = r"""
   function histogram() {
     const ages = groups.filter((group) => group.age !== null && group.age !== undefined).map((group) => group.age);
     if (!ages.length) {
-      card('half', 'Age of tokens', '', el('p', { class: 'quiet' }, 'No group has a token of known age.'));
+      nothingCard('Age of tokens', 'No group has a token of known age.', 'quiet');
       return;
     }
     const limit = Math.floor(most);
@@ -509,7 +536,7 @@ SCRIPT = r"""
     const users = (group) => group.openUsers.slice(0, 2).join(', ') + (group.openUsers.length > 2 ? ' …' : '');
     const title = 'Users that need no password';
     if (!found.length) {
-      card('narrow', title, '', el('p', { class: sure ? 'none' : 'quiet' }, none));
+      nothingCard(title, none, sure ? 'none' : 'quiet');
       return;
     }
     card(

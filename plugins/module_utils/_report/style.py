@@ -160,6 +160,15 @@ header .moment {
   max-width: 110ch;
 }
 
+.verdict .hint {
+  border-left: 4px solid var(--warning);
+  padding-left: 12px;
+}
+.verdict .hint code {
+  color: var(--ink);
+  white-space: nowrap;
+}
+
 .notice {
   border-left: 4px solid var(--warning);
   background: var(--warning-ground);
@@ -225,27 +234,63 @@ button.tile:hover {
 }
 
 .cards {
-  display: grid;
-  grid-template-columns: repeat(12, 1fr);
+  display: flex;
+  flex-wrap: wrap;
   gap: 12px;
-  margin-bottom: 30px;
+  margin-bottom: 12px;
 }
 .card {
+  --part: 4;
   background: var(--card);
   border: 1px solid var(--line);
   border-radius: 11px;
   padding: 15px 18px 17px;
   min-width: 0;
-  grid-column: span 4;
+  /* So many twelfths of the row, less the gaps; what is left of a row is shared. */
+  flex: var(--part) 1 calc(var(--part) / 12 * 100% - 12px);
 }
 .card.wide {
-  grid-column: span 8;
+  --part: 8;
 }
 .card.narrow {
-  grid-column: span 3;
+  --part: 3;
 }
 .card.half {
-  grid-column: span 6;
+  --part: 6;
+}
+.cards.rest {
+  margin-bottom: 30px;
+}
+.cards.rest .card {
+  flex: 1 1 auto;
+  padding: 9px 18px;
+  display: flex;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0 12px;
+}
+.cards.rest h2 {
+  margin-bottom: 0;
+}
+.card h3 {
+  font-size: 13px;
+  font-weight: 400;
+  color: var(--soft);
+}
+.card .bars + h3 {
+  margin-top: 4px;
+}
+.names {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0 16px;
+  font-size: 14px;
+}
+.names li {
+  min-width: 0;
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
 }
 .card h2 {
   font-size: 14px;
@@ -371,6 +416,7 @@ button.tile:hover {
   display: block;
   width: 100%;
   height: auto;
+  max-height: 190px;
 }
 .histogram rect {
   fill: var(--required);
@@ -496,10 +542,10 @@ table {
   font-size: 14px;
 }
 th[data-column='id'] {
-  width: 250px;
+  width: 240px;
 }
 th[data-column='mode'] {
-  width: 100px;
+  width: 122px;
 }
 th[data-column='age'] {
   width: 102px;
@@ -748,10 +794,10 @@ td.over {
   }
   .card,
   .card.narrow {
-    grid-column: span 6;
+    --part: 6;
   }
   .card.wide {
-    grid-column: 1 / -1;
+    --part: 12;
   }
 }
 @media (max-width: 700px) {
@@ -760,13 +806,32 @@ td.over {
     padding-left: 16px;
     padding-right: 16px;
   }
+  header {
+    flex-wrap: nowrap;
+    gap: 10px;
+  }
+  header h1 {
+    min-width: 0;
+    font-size: 16px;
+    white-space: nowrap;
+    overflow: hidden;
+    text-overflow: ellipsis;
+  }
+  header .moment,
+  header .plain {
+    flex: none;
+  }
+  header .roomy,
+  #print {
+    display: none;
+  }
   .tiles {
     grid-template-columns: repeat(2, 1fr);
   }
   .card,
   .card.half,
   .card.narrow {
-    grid-column: 1 / -1;
+    --part: 12;
   }
   .facets {
     grid-template-columns: 1fr;
@@ -813,16 +878,16 @@ td.over {
     grid-template-columns: repeat(6, 1fr);
   }
   .card {
-    grid-column: span 4;
+    --part: 4;
   }
   .card.wide {
-    grid-column: span 8;
+    --part: 8;
   }
   .card.half {
-    grid-column: span 6;
+    --part: 6;
   }
   .card.narrow {
-    grid-column: span 3;
+    --part: 3;
   }
   .card,
   .tile,
