@@ -25,6 +25,7 @@ from .._core.operations import (
 )
 from .._core.states import Mode, State
 from .._data_plane.probe import NodeAnswer, Reach
+from .expected_time import cutover_time, expected_time
 from .planned_calls import told
 from .reconnect import note_of
 from .request import OperationRequest
@@ -55,6 +56,7 @@ class Planned(Progress):
     staged: str = ""
     users: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    expected_time: str = ""
     kept: Kept = field(default_factory=Kept)
     seen: Observation | None = None
     secondary: SecondaryGroup | None = None
@@ -146,7 +148,10 @@ def put_into_words(request: OperationRequest, group: Planned) -> None:
         return
     if group.error:
         return
-    group.lines = told(group.step_plan, group.planned_calls)
+    soak, tasks = request.soak, request.client_tasks and request.made_cutover(group.id) is None
+    group.lines = told(group.step_plan, group.planned_calls, cutover_time(soak, tasks=tasks))
+    monitor = request.monitor.duration if request.monitor else 0.0
+    group.expected_time = expected_time(group.step_plan.steps, soak=soak, tasks=tasks, monitor=monitor)
     note = "".join(
         f" {words}" for words in (group.step_plan.note, group.staged, note_of(request, group.step_plan.steps)) if words
     )
@@ -176,6 +181,7 @@ def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str,
                     + (f", token {group.age:.1f} days old" if group.age else ""),
                     f"  evidence:      {group.evidence_summary or '-'}",
                     *((f"  refused:       {group.error}",) if group.error else ()),
+                    *((f"  expected time: {group.expected_time}",) if group.expected_time and group.lines else ()),
                     *(f"  {line}" for line in group.lines),
                     *(("  nothing to do",) if not group.lines and not group.error else ()),
                     "",

@@ -109,13 +109,13 @@ def _record(group: str) -> dict[str, Any]:
     return {"action": ADD_TAGS, "parameters": {"ResourceName": f"replicationgroup:{group}", "Tags": [TAG_KEY]}}
 
 
-def told(step_plan: StepPlan, calls: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the plan in lines: each call in order, and each client cutover."""
+def told(step_plan: StepPlan, calls: Iterable[Mapping[str, Any]], cutover: str = "") -> list[str]:
+    """Return the plan in lines: each call in order, and each client cutover. ``cutover``: how long that lasts."""
     calls = list(calls)
     lines = []
     for step in step_plan.steps:
         if step in CUTOVERS:
-            lines.append(f"client cutover: {_WORDS[step]}")
+            lines.append(f"client cutover: {_WORDS[step]}" + (f" ({cutover})" if cutover else ""))
         own = [call for call in calls if call["step"] == step.value]
         lines += [f"{call['service']}:{call['action']}({_members(call['parameters'])})" for call in own]
     return [f"{number:2}. {line}" for number, line in enumerate(lines, 1)]

@@ -129,16 +129,18 @@ def _line(key: str, report: Report, operation: str) -> str:
     elif accepted and report["verified_nodes"]:
         nodes = f"{report['verified_nodes']} of {report['verified_nodes']} nodes"
         seen = f"{'1 of 1 node accepts' if report['verified_nodes'] == 1 else f'{nodes} accept'} only {accepted}"
-    return f"{key}: {achieved}; {seen} ({_time(report['duration'])}).{more}"
+    return f"{key}: {achieved}; {seen} ({time_in_words(report['duration'])}).{more}"
 
 
-def _time(seconds: float) -> str:
+def time_in_words(seconds: float) -> str:
     """Return a duration in words."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if minutes:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{rest} s"
 
 
 def unended(key: str, progress: Mapping[str, Any], before: Report | None = None) -> Report:

@@ -276,6 +276,8 @@ def test_what_check_mode_shows_of_users(emulator: Emulator) -> None:
     ):
         assert f"  {line}" in shown, shown
     assert "AuthenticationMode={Type=password, Passwords=[********]})\n" in shown
+    assert "  expected time: " in shown
+    assert "client cutover: before the user groups are attached (0 s)\n" in shown, shown
 
 
 # --- Refusals ---------------------------------------------------------------------------------------------------------

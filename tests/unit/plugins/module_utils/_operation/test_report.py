@@ -105,7 +105,7 @@ def test_what_was_done_is_reported_with_before_and_after() -> None:
         (
             "enable_auth",
             {"verified_nodes": 1, "duration": 59.6},
-            "AUTH enabled; 1 of 1 node accepts only the token (1 min 0 s)",
+            "AUTH enabled; 1 of 1 node accepts only the token (1 min)",
         ),
         (
             "rollback_token",
