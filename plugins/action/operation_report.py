@@ -9,9 +9,15 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
+from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import shown_line
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import lines_of, sum_of
 from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_in_file
 from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import untrusted
+
+#: Characters of a line that is printed; the run file has all of it.
+_MAX_LINE = 4000
 
 
 class ActionModule(ActionBase):
@@ -38,9 +44,13 @@ class ActionModule(ActionBase):
             ) from None
         if not reports:
             return result | {"changed": False, "skipped": True, "msg": "There is no replication group."}
+        lines = lines_of(reports)
+        if len(known.get("ansible_play_batch") or ()) < 2:  # of many hosts the sum is told once, and not by each
+            lines += filter(None, [sum_of(reports)])
+        for line in lines:
+            Display().display(shown_line(line, _MAX_LINE))
         return result | {
             "changed": any(report["changed"] for report in reports),
             "failed": any(report["failed"] for report in reports),
             "msg": untrusted([report["line"] for report in reports]),
-            "_ansible_verbose_always": True,
         }

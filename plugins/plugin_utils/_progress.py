@@ -62,6 +62,9 @@ def columns_of(stdout: TextIO, environment: Mapping[str, str]) -> int:
         return 0
 
 
+#: What begins the names of our roles' tasks.
+_OURS = "elasticache.auth."
+
 #: Of the terminal that Ansible prints to; 0: none.
 _COLUMNS = columns_of(sys.stdout, os.environ)
 
@@ -129,7 +132,8 @@ class Progress:
         pauses: Iterator[float] | None = None,
     ) -> None:
         """Tell of ``task``, in whose plays' variables (``task_vars``) its hosts are."""
-        self._name = task.get_name()
+        # The stage says enough: the task's whole name stands in the line above.
+        self._name = task.get_name().removeprefix(_OURS).partition(" | ")[0].replace(" : ", ", ", 1)
         quiet = display.verbosity < _TALKATIVE and not config.get_config_value("DEFAULT_DEBUG")
         self._columns = _COLUMNS if quiet and is_alone(task, task_vars or {}) else 0
         self._glance, self._line, self._pauses = glance, line, pauses

@@ -280,7 +280,9 @@ class RoleOperation:
         changed = bool(module_result.get("changed"))
         if "targets" in module_result:
             msg = self._file.summary()
-            if len(self._file.groups) > 1 and not self._action._task.check_mode:
+            # Of the groups of a single host, the report tells all.
+            is_of_many = len(self._batch) > 1 or self._file.wave > 1 or len(self._file.waiting) > 0
+            if len(self._file.groups) > 1 and is_of_many and not self._action._task.check_mode:
                 Display().display(one_line(msg, _MAX_LINE))
         elif not module_result and self._after:
             msg = "No replication group goes on: on none of their hosts the client cutover came to its end."

@@ -6,6 +6,12 @@
 from __future__ import annotations
 
 
+def shown_line(text: str, limit: int) -> str:
+    """Return it as :func:`one_line` does, with its spaces: columns stay one below the other."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
 def one_line(text: str, limit: int) -> str:
     """Return ``text`` in one line of at most ``limit`` characters, without control and formatting characters."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._core.operations import REMOVING_USER_GROUPS
@@ -130,6 +131,34 @@ def _line(key: str, report: Report, operation: str) -> str:
         nodes = f"{report['verified_nodes']} of {report['verified_nodes']} nodes"
         seen = f"{'1 of 1 node accepts' if report['verified_nodes'] == 1 else f'{nodes} accept'} only {accepted}"
     return f"{key}: {achieved}; {seen} ({time_in_words(report['duration'])}).{more}"
+
+
+def lines_of(reports: Sequence[Report]) -> list[str]:
+    """Return the line of each report, what follows the group's id one below the other."""
+    widest = max((len(report["replication_group_id"]) for report in reports), default=0) + 2
+    lines = []
+    for report in reports:
+        begin = f"{report['replication_group_id']}: "
+        line = str(report["line"])
+        lines.append(f"{begin:<{widest}}{line.removeprefix(begin)}" if line.startswith(begin) else line)
+    return lines
+
+
+def sum_of(reports: Sequence[Report]) -> str:
+    """Return how many groups came to what, and which took longest; empty for a single one."""
+    if len(reports) < 2:
+        return ""
+    outcomes = Counter(report["outcome"] for report in reports)
+    counted = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.most_common())
+    return f"{len(reports)} groups: {counted}.{slowest_of(reports)}"
+
+
+def slowest_of(reports: Sequence[Report]) -> str:
+    """Return which group took longest, after a space; empty where none of several took any time."""
+    slowest = max(reports, key=lambda report: report.get("duration") or 0.0, default=None)
+    if slowest is None or len(reports) < 2 or not round(slowest.get("duration") or 0.0):
+        return ""
+    return f" Slowest: {slowest['replication_group_id']}, {time_in_words(slowest['duration'])}."
 
 
 def time_in_words(seconds: float) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from .report import Report
+from .report import Report, slowest_of
 
 SCHEMA = 1
 #: What a group is known by.
@@ -129,6 +129,7 @@ class RunFile:
         return (
             f"{self.operation}, wave {self.wave}: {_counted(group['outcome'] for group in wave)}. In all: "
             f"{_counted(group['outcome'] for group in self.groups)}{waiting}. Current states: {_words(states)}."
+            f"{slowest_of(self.groups)}"
         )
 
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: elasticache.auth contributors
+"""The lines at the end of a run: one below the other, with a sum, and nothing of others that moves the cursor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import shown_line
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import lines_of, sum_of
+
+
+def report(key: str, outcome: str = "changed", duration: float = 5.0, line: str = "") -> dict[str, Any]:
+    line = line or f"{key}: token rotated ({duration:g} s)."
+    return {"replication_group_id": key, "outcome": outcome, "duration": duration, "line": line}
+
+
+@pytest.mark.parametrize(
+    ("reports", "lines"),
+    [
+        ([], []),
+        ([report("sessions")], ["sessions: token rotated (5 s)."]),
+        (
+            [report("sessions"), report("g2"), report("a-long-name")],
+            [
+                "sessions:    token rotated (5 s).",
+                "g2:          token rotated (5 s).",
+                "a-long-name: token rotated (5 s).",
+            ],
+        ),
+        ([report("g2", line="eu-west-1: refused."), report("sessions")][:1], ["eu-west-1: refused."]),
+    ],
+)
+def test_lines_are_aligned(reports: list[dict[str, Any]], lines: list[str]) -> None:
+    assert lines_of(reports) == lines
+
+
+@pytest.mark.parametrize(
+    ("reports", "told"),
+    [
+        ([], ""),
+        ([report("a")], ""),
+        ([report("a"), report("b", duration=252.0)], "2 groups: 2 changed. Slowest: b, 4 min 12 s."),
+        (
+            [report("a"), report("b", "failed", 0.0), report("c"), report("d", "unchanged", 0.0)],
+            "4 groups: 2 changed, 1 failed, 1 unchanged. Slowest: a, 5 s.",
+        ),
+        ([report("a", "unchanged", 0.1), report("b", "unchanged", 0.0)], "2 groups: 2 unchanged."),
+        ([{**report("a"), "duration": None}, report("b", "under way", 0.0)], "2 groups: 1 changed, 1 under way."),
+    ],
+)
+def test_the_sum(reports: list[dict[str, Any]], told: str) -> None:
+    assert sum_of(reports) == told
+
+
+def test_a_printed_line_keeps_its_columns_and_moves_no_cursor() -> None:
+    assert shown_line("a:   b\x1b[2J\r\nc\u202e", 80) == "a:   b [2J  c "
+    assert shown_line("x" * 100, 10) == "xxxxxxxxx…"
