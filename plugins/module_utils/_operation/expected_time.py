@@ -57,7 +57,7 @@ def expected_time(steps: Sequence[Step], *, soak: float | None, tasks: bool, mon
         f"{time_in_words(kind.shortest)} to {time_in_words(kind.longest)}"
         for kind, number in kinds.items()
     ]
-    if cutovers:
+    if cutovers and (tasks or soak != 0):
         parts.append(f"client cutover {cutover_time(soak, tasks=tasks)}")
     if monitor and Step.MONITOR in steps:
         parts.append(f"monitor {time_in_words(monitor)}")
@@ -71,7 +71,7 @@ def expected_time(steps: Sequence[Step], *, soak: float | None, tasks: bool, mon
         span = "the time of the client cutover"
     elif cutovers and (tasks or soak is None):
         span += " and the client cutover"
-    rare = " A change takes 20 min at times." if kinds else ""
+    rare = " A token change takes 20 min at times." if _TOKEN in kinds else ""
     return f"{span} ({', '.join(parts)}).{rare}"
 
 

@@ -133,7 +133,7 @@ def _line(key: str, report: Report, operation: str) -> str:
     return f"{key}: {achieved}; {seen} ({time_in_words(report['duration'])}).{more}"
 
 
-def lines_of(reports: Sequence[Report]) -> list[str]:
+def lines_of(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the line of each report, what follows the group's id one below the other."""
     widest = max((len(report["replication_group_id"]) for report in reports), default=0) + 2
     lines = []
@@ -144,7 +144,7 @@ def lines_of(reports: Sequence[Report]) -> list[str]:
     return lines
 
 
-def sum_of(reports: Sequence[Report]) -> str:
+def sum_of(reports: Sequence[Mapping[str, Any]]) -> str:
     """Return how many groups came to what, and which took longest; empty for a single one."""
     if len(reports) < 2:
         return ""
@@ -153,7 +153,7 @@ def sum_of(reports: Sequence[Report]) -> str:
     return f"{len(reports)} groups: {counted}.{slowest_of(reports)}"
 
 
-def slowest_of(reports: Sequence[Report]) -> str:
+def slowest_of(reports: Sequence[Mapping[str, Any]]) -> str:
     """Return which group took longest, after a space; empty where none of several took any time."""
     slowest = max(reports, key=lambda report: report.get("duration") or 0.0, default=None)
     if slowest is None or len(reports) < 2 or not round(slowest.get("duration") or 0.0):

@@ -15,7 +15,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._operation.expect
 ROTATION = (Step.STAGE, Step.ROTATE, Step.VERIFY_BOTH, Step.PROMOTE, Step.CLIENT_CUTOVER, Step.SET, Step.MONITOR)
 TOKENS = "2 token changes each of 5 s to 8 min"
 TLS = "1 change to TLS preferred of 1 min to 18 min, 1 change to TLS required of 1 min to 9 min"
-RARE = "A change takes 20 min at times."
+RARE = "A token change takes 20 min at times."
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ RARE = "A change takes 20 min at times."
             120,
             False,
             0,
-            f"4 min to 29 min ({TLS}, client cutover 2 min). {RARE}",
+            f"4 min to 29 min ({TLS}, client cutover 2 min).",
         ),
         ((Step.UPDATE_RECORD, Step.PROMOTE), 600, False, 300, ""),
         ((), None, False, 0, ""),
