@@ -179,7 +179,7 @@ def table(role: Role) -> str:
     """Return the table of variables in the role's README.md, and the names of those that the guide tells of."""
     lines, others = ["| variable | default | meaning |", "|---|---|---|"], []
     for short, variable in role.variables.items():
-        if variable.get("shared") and not variable["own"]:
+        if variable.get("shared") and not variable.get("own"):
             others.append(f"`…_{short}` {_default(variable)}")
         else:
             lines.append(f"| `ROLE_{short}` | {_default(variable)} | {_meaning(variable)} |")
@@ -297,9 +297,11 @@ def rendered(root: Path, source: Mapping[str, Any], calls: Mapping[str, Any]) ->
         folder = f"roles/{role.name}"
         files[Path(folder, "defaults/main.yml")] = defaults(role)
         files[Path(folder, "meta/argument_specs.yml")] = argument_specs(role)
-        files[Path(folder, "iam-policy.json")] = iam_policies.file_of(role.name, defaults_of(role), calls)
-        policy = iam_policies.section(role.name, calls)
-        put(f"{folder}/README.md", ("variables", table(role)), ("policy", policy))
+        parts = [("variables", table(role))]
+        if iam_policies.makes_calls(role.name, calls):
+            files[Path(folder, "iam-policy.json")] = iam_policies.file_of(role.name, defaults_of(role), calls)
+            parts.append(("policy", iam_policies.section(role.name, calls)))
+        put(f"{folder}/README.md", *parts)
         if "phase" in role.variables:
             put(f"{folder}/tasks/main.yml", ("options", options(role, source["options"])))
     put(str(GUIDE), ("shared variables", f"\n{shared_table(source['variables'])}\n"))

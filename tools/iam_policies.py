@@ -37,6 +37,11 @@ def _calls(role: str, source: Mapping[str, Any]) -> Iterator[tuple[str, list[str
             yield sid, calls
 
 
+def makes_calls(role: str, source: Mapping[str, Any]) -> bool:
+    """Whether any call is the role's; a role without one has no policy."""
+    return any(True for dummy in _calls(role, source))
+
+
 def policy(role: str, defaults: Mapping[str, Any], source: Mapping[str, Any], region: str = "") -> dict[str, Any]:
     """Return the policy of a role. ``defaults``: those of its variables; ``region``: another one than the source's."""
     region = "*" if role == _EVERYWHERE else region or source["region"]
