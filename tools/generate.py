@@ -305,6 +305,8 @@ def rendered(root: Path, source: Mapping[str, Any], calls: Mapping[str, Any]) ->
         if "phase" in role.variables:
             put(f"{folder}/tasks/main.yml", ("options", options(role, source["options"])))
     put(str(GUIDE), ("shared variables", f"\n{shared_table(source['variables'])}\n"))
+    inventory = textwrap.indent(iam_policies.file_of("inventory", {}, calls), "   ")
+    put("docs/docsite/rst/guide_inventory.rst", ("policy", f"\n.. code-block:: json\n\n{inventory}\n"))
     put("plugins/plugin_utils/_role_variables.py", ("checks", variable_checks(source["variables"])))
     put("plugins/module_utils/_core/role_words.py", ("options", option_variables(source)))
     return files

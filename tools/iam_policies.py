@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _WIDTH = 200
-#: The audit reads all regions.
-_EVERYWHERE = "audit"
+#: These read all regions.
+_EVERYWHERE = ("audit", "inventory")
 
 
 def _makes(call: Mapping[str, Any], role: str, source: Mapping[str, Any]) -> bool:
@@ -44,7 +44,7 @@ def makes_calls(role: str, source: Mapping[str, Any]) -> bool:
 
 def policy(role: str, defaults: Mapping[str, Any], source: Mapping[str, Any], region: str = "") -> dict[str, Any]:
     """Return the policy of a role. ``defaults``: those of its variables; ``region``: another one than the source's."""
-    region = "*" if role == _EVERYWHERE else region or source["region"]
+    region = "*" if role in _EVERYWHERE else region or source["region"]
     statements = []
     for sid, calls in _calls(role, source):
         kinds = source["statements"][sid]["resources"]
@@ -91,7 +91,7 @@ def section(role: str, source: Mapping[str, Any]) -> str:
         said.append("Where you supply the tokens, leave out the statements whose names end with `Secrets`.")
         keys = "`kms:Decrypt` and `kms:GenerateDataKey`" if _stores(role, source) else "`kms:Decrypt`"
         said.append(f"A secret with a KMS key of your own needs {keys} on that key.")
-    if any(not sid.startswith("Read") for sid in sids) and role != _EVERYWHERE:
+    if any(not sid.startswith("Read") for sid in sids) and role not in _EVERYWHERE:
         said.append("For `--check`, the statements whose names begin with `Read` are enough.")
     if role in source["remarks"]:
         said.append(source["remarks"][role])

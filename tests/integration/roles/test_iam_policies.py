@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from integration.direct import REPOSITORY, ModuleRun, run
+from integration.fleet.test_inventory import take
 from integration.modules.test_user import make, make_group
 from integration.role_scenes import KEY, due_fleet, promote, put_token, secret_name, version_ids
 from integration.role_states import half_rotated, rotated
@@ -197,6 +198,22 @@ def test_of_the_audit(emulator: Emulator) -> None:
     calls = emulator.calls(since=begun)
     assert refused(calls) == []
     assert {"elasticache:DescribeReplicationGroups", "elasticache:DescribeUsers"} <= actions(calls)
+
+
+def test_of_the_inventory(emulator: Emulator, tmp_path: Path) -> None:
+    """The policy of the guide: of all regions, groups and serverless caches, with their tags."""
+    due_fleet(emulator, MANY, A)
+    emulator.client("elasticache").create_serverless_cache(ServerlessCacheName="carts", Engine="valkey")
+    guide = Path(REPOSITORY, "docs/docsite/rst/guide_inventory.rst").read_text("utf-8")
+    text = guide.split("begin generated: policy")[1].split("end generated: policy")[0]
+    begun = time.time()
+    emulator.allow(LIMITED, json.loads(text[text.index("{") : text.rindex("}") + 1]))
+    listed = take(emulator, tmp_path, environment={"AWS_ACCESS_KEY_ID": LIMITED}, regions="all")
+    assert listed.returncode == 0, listed.output
+    assert len(listed.hosts) == len(MANY) + 1
+    calls = emulator.calls(since=begun)
+    assert refused(calls) == []
+    assert "ec2:DescribeRegions" in actions(calls)
 
 
 def test_without_a_statement_it_is_denied(emulator: Emulator) -> None:
