@@ -20,6 +20,8 @@ from integration.scenes import GROUP, A, create, slots
 from unit.emulator.data_plane_support import Wire
 from waiting import wait_until
 
+from ansible_collections.elasticache.auth.plugins.module_utils._operation import client_connections
+
 if TYPE_CHECKING:
     from conftest import Emulator
 
@@ -226,3 +228,38 @@ def test_after_a_cutover_by_tasks_the_secrets_last_change_says_since_when(emulat
             ended = rotate(emulator, soak=None, **after)
     assert not ended.failed, ended.msg
     assert looks(ended) == [("before", 0, "no connection predates the new token")]
+
+
+def test_during_a_long_cutover_they_are_looked_at_now_and_then(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_connections, "_LEAST_PAUSE", 0.5)
+    with laggards(emulator):
+        ended = rotate(emulator, soak=2)
+    assert not ended.failed, ended.msg
+    told = [when for when, dummy, line in looks(ended)]
+    assert told.count("client_cutover") >= 2
+    assert told[-2:] == ["before", "after"]
+
+
+def test_a_rollback_through_user_groups_looks_before_they_are_taken_away(emulator: Emulator) -> None:
+    """And never between that and SET, when anyone is served."""
+    due_fleet(emulator, [GROUP], A)
+    assert not rotate(emulator, soak=None, phase="begin").failed
+    options = {
+        "operation": "rollback_token",
+        "accept_open_window": True,
+        "user_group_id": "{replication_group_id}-rollback",
+        "user_id": "{replication_group_id}-rollback",
+    }
+    with connected(emulator, "127.0.3.17", labelled(emulator)["AWSCURRENT"], JEDIS):
+        told = "1 connection from 1 address predates the new token: 127.0.3.17 (jedis 5.1.2) x1"
+        held = rotate(emulator, require_reconnected="fail", **options)
+        assert held.failed
+        assert looks(held) == [("before", 1, told)]
+        assert held.of(GROUP)["remaining_steps"][0] == "rotate_current"
+        assert emulator.group(GROUP)["user_group_ids"] == [f"{GROUP}-rollback"]
+        ended = rotate(emulator, **options)
+        assert not ended.failed, ended.msg
+        assert [when for when, dummy, line in looks(ended)] == ["before", "after"]
+    assert slots(emulator) == [A]
