@@ -19,6 +19,7 @@ import jinja2.nativetypes
 import yaml
 from integration import direct
 from integration.role_scenes import RoleRun, role_variables
+from integration.run import REPORT, TaskResult
 from integration.scenes import GROUP
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
@@ -55,10 +56,14 @@ def call_role(
     reports = {group: report_of(group, outcome, role) for group, outcome in outcomes.items()}
     plans = [str(plan["prepared"]) for plan in ran.result.get("diff") or () if "prepared" in plan]
     lines = [report["line"] for report in reports.values()] or [for_role(ran.msg, role)]
+    failed = ran.failed or any(report["failed"] for report in reports.values())
+    told = TaskResult(
+        f"{role}{REPORT}", MODULE, "localhost", "failed" if failed else "ok", ignored=False, result={"msg": lines}
+    )
     return RoleRun(
-        returncode=2 if ran.failed or any(report["failed"] for report in reports.values()) else 0,
+        returncode=2 if failed else 0,
         output="\n".join(["", *plans, *lines]),
-        results=[],
+        results=[told],
         recap={"localhost": {"changed": int(ran.changed)}},
         calls=tuple(emulator.calls()[before:]),
         reports=reports,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 import yaml
 from integration.direct import mutating, run
+from integration.role_calls import call_role
 from integration.role_scenes import (
     KEY,
     RoleRun,
@@ -106,7 +107,7 @@ class TestOneOfThreeFails:
         assert labelled(emulator, "orders")["AWSCURRENT"] == A
 
         emulator.clear_faults()
-        ran = run_role(emulator, "rotate_token", groups=groups, soak=0)
+        ran = call_role(emulator, "rotate_token", groups=groups, soak=0)
         assert ran.succeeded, ran.output
         assert arrived(emulator, *groups)
         assert {call["id"] for call in ran.calls if call["mutating"]} <= {"orders", secret_name("orders")}
@@ -210,7 +211,7 @@ class TestWatch:
         with_token(emulator, GROUP, "carts")
         with live(emulator, GROUP, A) as clients:
             clients.wait_served()
-            ran = run_role(emulator, "rotate_token", groups=(GROUP, "carts"), soak=0, **self.MONITOR)
+            ran = call_role(emulator, "rotate_token", groups=(GROUP, "carts"), soak=0, **self.MONITOR)
             assert not ran.succeeded
             line = next(line for line in ran.told().splitlines() if line.startswith(f"{GROUP}: "))
             assert re.search(r"\d+ authentication failures", line)
@@ -226,13 +227,13 @@ class TestWatch:
             assert refused_before > 3
 
             begun = time.time()
-            ran = run_role(emulator, "rotate_token", soak=0, force=True)
+            ran = call_role(emulator, "rotate_token", soak=0, force=True)
             assert not ran.succeeded
             assert f"{GROUP}: rotate_token is refused" in ran.told()
             assert "the role rollback_token goes back to it" in ran.told()
             assert emulator.calls(mutating="true", since=begun) == []
 
-            ran = run_role(emulator, "rollback_token", soak=0)
+            ran = call_role(emulator, "rollback_token", soak=0)
             assert ran.succeeded, ran.output
             assert slots(emulator) == [A]
             assert labelled(emulator)["AWSCURRENT"] == A
@@ -358,12 +359,12 @@ class TestExposure:
         """Cut off between ROTATE and SET: unauthenticated access was allowed between the runs, too."""
         with_users(emulator)
         options: dict[str, Any] = {"accept_open_window": True, "create_secret": True}
-        ran = run_role(emulator, "migrate_rbac_to_auth", phase="begin", **options)
+        ran = call_role(emulator, "migrate_rbac_to_auth", phase="begin", **options)
         assert ran.succeeded, ran.output
         assert "Unauthenticated access was allowed for" not in ran.output
         assert is_open(emulator.group(GROUP))
         time.sleep(2)
-        ran = run_role(emulator, "migrate_rbac_to_auth", phase="finish", **options)
+        ran = call_role(emulator, "migrate_rbac_to_auth", phase="finish", **options)
         assert ran.succeeded, ran.output
         assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]]
         assert reported(ran) >= 2
