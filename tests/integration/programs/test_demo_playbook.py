@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from integration import direct
 from integration.meanwhile import Once, called, meanwhile
-from integration.run import PlaybookRun, run_module, run_playbook
+from integration.run import PlaybookRun, run_playbook
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -104,7 +105,7 @@ def test_it_goes_on_where_a_run_was_cut_off(emulator: Emulator, run: Run) -> Non
         "data_plane_ca_path": emulator.ca_bundle,
         "wait": False,
     }
-    assert run_module(emulator, "replication_group_auth", rotation)["changed"]
+    assert direct.run(emulator, "replication_group_auth", rotation).changed
     assert emulator.group(GROUP)["status"] == "modifying"
 
     with meanwhile(Once(called(emulator, "DescribeReplicationGroups", 2), emulator.release)):
