@@ -18,6 +18,8 @@ from .connection_looks import Look
 
 #: What is waited for is written down at most so often, seconds.
 _EVERY = 1.0
+#: Of very many looks at a group's connections, the first ones and the last ones are kept.
+_FIRST_LOOKS = _LAST_LOOKS = 20
 
 
 class ProgressSink:
@@ -31,6 +33,9 @@ class ProgressSink:
 
     def ends(self, region: int, key: str, *, failed: bool) -> None:
         """Hear that a group's script has come to its end."""
+
+    def cutover(self, region: int, key: str, seconds: float) -> None:
+        """Hear that a group's client cutover begins, and for how long it lasts."""
 
     def connections(self, region: int, key: str, look: Look) -> None:
         """Hear what was seen of a group's client connections."""
@@ -61,6 +66,10 @@ class ProgressFile(ProgressSink):
         """Write down that a group's script has come to its end."""
         self._write({"region": region, "id": key, "ended": True, "failed": failed})
 
+    def cutover(self, region: int, key: str, seconds: float) -> None:
+        """Write down that a group's client cutover begins, and for how long it lasts."""
+        self._write({"region": region, "id": key, "cutover": seconds})
+
     def connections(self, region: int, key: str, look: Look) -> None:
         """Write down how many connections a group has, and how many of them predate its new token."""
         self._write({"region": region, "id": key, **look.outcome()})
@@ -81,7 +90,11 @@ class ProgressFile(ProgressSink):
 
 @dataclass
 class _Group:
-    """What is known of one group. ``steps``: that it has to make, with those that it has made."""
+    """What is known of one group. ``steps``: that it has to make, with those that it has made.
+
+    ``cutover_at``: when its client cutover began, 0: it is in none; ``cutover``: how long that lasts, seconds.
+    ``looks``: what was seen of its client connections, over time.
+    """
 
     step: str = ""
     made: int = -1
@@ -90,6 +103,14 @@ class _Group:
     failed: bool = False
     lack: str = ""
     since: float = 0.0  #: when it was first waited for in this step
+    cutover_at: float = 0.0
+    cutover: float = 0.0
+    looks: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def predating(self) -> int:
+        """How many of its connections predate the new token, by the last look."""
+        return int(self.looks[-1]["predating"]) if self.looks else 0
 
     @property
     def share(self) -> float:
@@ -127,9 +148,15 @@ class Account:
         if "waiting" in event:
             self._wait(region, event["waiting"], at)
             return
-        if "predating" in event:
-            return
         group = self._groups.setdefault((region, str(event["id"])), _Group())
+        if "predating" in event:
+            group.looks.append({name: value for name, value in event.items() if name not in ("region", "id")})
+            del group.looks[_FIRST_LOOKS:-_LAST_LOOKS]
+            return
+        if "cutover" in event:
+            group.cutover_at, group.cutover = at, float(event["cutover"])
+            return
+        group.cutover_at = 0.0
         group.lack, group.since = "", 0.0
         if "ended" in event:
             group.ended, group.failed = True, bool(event["failed"])
@@ -147,7 +174,10 @@ class Account:
     def under_way(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         """Yield the groups that have begun: the number of the target, the id, and how far it is."""
         for (region, key), group in self._groups.items():
-            yield region, key, {"step": group.step, "ended": group.ended, "failed": group.failed}
+            told: dict[str, Any] = {"step": group.step, "ended": group.ended, "failed": group.failed}
+            if group.looks:
+                told["client_connections"] = {"looks": list(group.looks)}
+            yield region, key, told
 
     @property
     def through(self) -> int:
@@ -160,7 +190,8 @@ class Account:
         ``now``: seconds since 1970.
         """
         left, elapsed = self._left(now), _words(now - self.began_at)
-        words = [elapsed if left is None else f"{elapsed}, about {_words(left)} left", *self._where()]
+        words = [elapsed if left is None else f"{elapsed}, about {_words(left)} left"]
+        words += (*self._cutover(now), *self._where())
         if self._failed:
             words.append(f"{self._failed} failed so far")
         return (*words, *self._lacks(now, "slowest {}, {:.0f} s"))
@@ -172,7 +203,8 @@ class Account:
         """
         if not self.groups:
             return ""
-        parts = [f"{self.through} of {self.groups} group{'s' * (self.groups != 1)} done", *self._where()]
+        parts = [f"{self.through} of {self.groups} group{'s' * (self.groups != 1)} done"]
+        parts += (*self._cutover(now), *self._where())
         parts += self._lacks(now, "the slowest is {}, {:.0f} s")
         left = self._left(now)
         if left is not None:
@@ -185,9 +217,29 @@ class Account:
     def _failed(self) -> int:
         return sum(group.failed for group in self._groups.values())
 
+    def _cutover(self, now: float) -> list[str]:
+        """Return how many groups are in their client cutover, for how long the first of them is, and who has not moved.
+
+        ``now``: seconds since 1970.
+        """
+        told = []
+        under_way = [group for group in self._groups.values() if not group.ended]
+        moving = [group for group in under_way if group.cutover_at]
+        if moving:
+            first = min(moving, key=lambda group: group.cutover_at)
+            been = now - first.cutover_at
+            lasts = f" of {_words(first.cutover)}" if been <= first.cutover else ""
+            told.append(f"cutover {len(moving)}/{self.groups}, {_words(been)}{lasts}")
+        left = [group.predating for group in under_way if group.predating]
+        if left:
+            groups = f"{len(left)} group{'s' * (len(left) != 1)}"
+            connections = "connection that predates" if sum(left) == 1 else "connections that predate"
+            told.append(f"{groups} with {sum(left)} {connections} the token")
+        return told
+
     def _where(self) -> list[str]:
         """Return how many groups are at which step, those first that have fewest steps left."""
-        under_way = [group for group in self._groups.values() if not group.ended]
+        under_way = [group for group in self._groups.values() if not group.ended and not group.cutover_at]
         under_way.sort(key=lambda group: group.steps - group.made)
         at = collections.Counter(f"at {group.step}" for group in under_way)
         if not_started := self.groups - len(self._groups):
@@ -204,9 +256,12 @@ class Account:
         return [*told, slowest.format(longest, now - waiting[longest].since)]
 
     def _left(self, now: float) -> float | None:
-        """Return the seconds left, by what was made so far; ``None``: nobody knows."""
+        """Return the seconds left, by what was made so far, and no less than a cutover; ``None``: nobody knows."""
         share = sum(group.share for group in self._groups.values()) / max(self.groups, 1)
-        return (now - self._stepping_at) / share * (1 - share) if 0 < share < 1 else None
+        by_share = (now - self._stepping_at) / share * (1 - share) if 0 < share < 1 else None
+        ends = [group.cutover_at + group.cutover for group in self._groups.values() if group.cutover_at]
+        cutover = max(ends, default=0.0) - now
+        return cutover if cutover > (by_share or 0.0) else by_share
 
 
 def _words(seconds: float) -> str:

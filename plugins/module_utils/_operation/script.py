@@ -398,6 +398,8 @@ class _Steps:
         soak = self.services.request.soak or 0.0
         if step is Step.CLIENT_CUTOVER and soak > 0:
             self._record_cutover(soak)
+        if soak > 0:
+            self.services.progress.cutover(self.services.region, self.group.id, soak)
         self._connections.soak(step, soak)
         if soak > 0 and step is not Step.CLIENT_CUTOVER_TLS:
             self._check_current()

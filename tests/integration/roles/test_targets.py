@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -219,13 +220,14 @@ def test_progress_shows_all(fleet: Emulator, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(progress, "_EVERY", 0.0)
     path = tmp_path / "progress"
     path.touch()
-    rotate(fleet, progress_path=str(path))
+    rotate(fleet, progress_path=str(path), soak=1)
     account, said = Account(), []
     for line in path.read_text("utf-8").splitlines():
         account.read([line])
         said.append(account.line(json.loads(line)["at"]))
     assert said[0].startswith("0 of 4 groups done; 4 not started")
     assert any(" at rotate" in line for line in said)
+    assert any(re.search(r"; cutover [1-4]/4, \d s of 1 s; ", line) for line in said), said
     assert said[-1].startswith("4 of 4 groups done (")
 
 

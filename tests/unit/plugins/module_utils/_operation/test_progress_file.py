@@ -37,6 +37,14 @@ def waiting(at: float, region: int = 0, **lacks: str) -> Event:
     return {"at": at, "region": region, "waiting": lacks}
 
 
+def cutover(at: float, key: str, seconds: float) -> Event:
+    return {"at": at, "region": 0, "id": key, "cutover": seconds}
+
+
+def look(at: float, key: str, predating: int) -> Event:
+    return {"at": at, "region": 0, "id": key, "when": "client_cutover", "connections": 20, "predating": predating}
+
+
 def test_nothing_is_said_of_nothing() -> None:
     assert Account().line(100.0) == ""
 
@@ -81,6 +89,76 @@ def test_nothing_is_said_of_nothing() -> None:
 )
 def test_line(events: list[Event], line: str) -> None:
     assert account_of(*events).line(130.0) == line
+
+
+@pytest.mark.parametrize(
+    ("events", "now", "line"),
+    [
+        # Since when the first of them is in it, and who has not moved by the last look at each.
+        (
+            [
+                targets(5),
+                *(step(110, key, "client_cutover", 3) for key in "abc"),
+                cutover(120, "a", 3600),
+                cutover(180, "b", 3600),
+                look(130, "a", 8),
+                look(400, "a", 6),
+                look(400, "b", 0),
+                step(500, "d", "rotate", 4),
+            ],
+            780.0,
+            (
+                "0 of 5 groups done; cutover 2/5, 11 min of 60 min; 1 group with 6 connections that predate the token; "
+                "1 at client_cutover, 1 at rotate, 1 not started; about 50 min left (11 min elapsed)"
+            ),
+        ),
+        # One whose cutover is over is in none; what is left there is told until it has ended.
+        (
+            [
+                targets(2),
+                step(110, "a", "client_cutover", 2),
+                cutover(111, "a", 9),
+                look(112, "a", 1),
+                step(120, "a", "set", 1),
+            ],
+            130.0,
+            (
+                "0 of 2 groups done; 1 group with 1 connection that predates the token; 1 at set, 1 not started; "
+                "about 60 s left (30 s elapsed)"
+            ),
+        ),
+        (
+            [targets(1), step(110, "a", "client_cutover", 2), cutover(111, "a", 9), look(112, "a", 1), end(120, "a")],
+            130.0,
+            "1 of 1 group done (30 s elapsed)",
+        ),
+        # That of another run may last longer than it says.
+        (
+            [targets(1), step(110, "a", "client_cutover", 2), cutover(110, "a", 60)],
+            300.0,
+            "0 of 1 group done; cutover 1/1, 3 min (3 min elapsed)",
+        ),
+    ],
+)
+def test_a_client_cutover_in_the_line(events: list[Event], now: float, line: str) -> None:
+    assert account_of(*events).line(now) == line
+
+
+def test_a_client_cutover_stands_first_in_the_live_line() -> None:
+    account = account_of(
+        targets(2), step(110, "a", "client_cutover", 2), cutover(110, "a", 600), step(111, "b", "set", 1)
+    )
+    assert account.words(230.0) == ("2 min, about 8 min left", "cutover 1/2, 2 min of 10 min", "1 at set")
+
+
+def test_the_counts_over_time_are_kept_for_the_run_file() -> None:
+    account = account_of(
+        targets(1), step(110, "a", "client_cutover", 2), *(look(at, "a", at) for at in range(111, 300))
+    )
+    ((*dummy, told),) = account.under_way()
+    looks = told["client_connections"]["looks"]
+    assert [found["at"] for found in looks] == [*range(111, 131), *range(280, 300)]
+    assert looks[-1] == {"at": 299, "when": "client_cutover", "connections": 20, "predating": 299}
 
 
 def test_what_a_live_line_is_made_of() -> None:
