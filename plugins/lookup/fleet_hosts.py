@@ -8,7 +8,7 @@ name: fleet_hosts
 version_added: 0.1.0
 short_description: The hosts of a play, refused where the inventory could not be read
 description:
-  - Internal. The playbooks of this collection name the hosts of their plays with it.
+  - The playbooks of this collection name the hosts of their plays with it, and so can yours.
   - Ansible only warns of a source of the inventory that can't be read. A play on a group of its hosts then finds none,
     and ends well, as if nothing were due. This lookup makes an error of that.
   - A play on C(localhost) takes no hosts from the inventory and is not refused.
