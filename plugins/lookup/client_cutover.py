@@ -32,6 +32,7 @@ _raw:
     - For each target and each cutover the C(stage), the C(replication_groups) of the host that have stopped there,
       their C(secret_names) by id, and where they are, C(region) and C(assume_role_arn), which are empty where nobody
       named them.
+    - In check mode, where the clients are moved by a role, the groups that would stop there.
   type: list
   elements: dict
   sample:
@@ -47,6 +48,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import planned_cutover
 from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_in_file
 
 
@@ -63,12 +65,17 @@ class LookupModule(LookupBase):
         except (OSError, ValueError) as error:
             raise AnsibleLookupError(f"{terms} is no run file that can be read: {error}") from None
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        # In check mode no group has stopped anywhere; a role tells which clients it would restart.
+        is_plan = bool(
+            known.get("ansible_check_mode") and self._templar and self._templar.template(known["client_role"])
+        )
         for report in reports:
-            if not report.get("cutover_stage") or report["failed"]:
+            stage = planned_cutover(report) if is_plan else report.get("cutover_stage")
+            if not stage or report["failed"]:
                 continue
             place = {name: report[name] or "" for name in ("region", "assume_role_arn")}
-            new = {"stage": report["cutover_stage"], **place, "replication_groups": [], "secret_names": {}}
-            cutover = found.setdefault((report["cutover_stage"], *place.values()), new)
+            new: dict[str, Any] = {"stage": stage, **place, "replication_groups": [], "secret_names": {}}
+            cutover = found.setdefault((stage, *place.values()), new)
             cutover["replication_groups"].append(report["replication_group_id"])
             cutover["secret_names"][report["replication_group_id"]] = report["secret_name"]
         return list(found.values())

@@ -58,7 +58,11 @@ files:
   type: dict
   sample: {html_path: /srv/plays/elasticache-audit.html}
 client_tasks:
-  description: Whether a host of the batch has tasks for its clients.
+  description: Whether a host of the batch has tasks for its clients, of a file or of a role.
+  returned: always
+  type: bool
+client_role:
+  description: Whether a host of the batch has a role for its clients.
   returned: always
   type: bool
 """

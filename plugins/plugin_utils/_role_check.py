@@ -34,11 +34,12 @@ _TAKES_ALL = "audit"
 @dataclass(frozen=True)
 class Checked:
     """What relative paths are relative to, the absolute paths by what follows the role's name in the variable, and
-    whether a host has tasks for its clients, of a file or of a role."""
+    whether a host has tasks for its clients, of a file or of a role, and whether one has a role."""
 
     folder: str
     files: Mapping[str, str]
     client_tasks: bool
+    client_role: bool
 
 
 class RoleCheck:
@@ -66,7 +67,7 @@ class RoleCheck:
         tasks, roles = (
             {host: str(value or "") for host, value in of_hosts[of].items()} for of in (files.TASKS, files.ROLE)
         )
-        return Checked(folder, self._files(folder), self._has_tasks(folder, tasks, roles))
+        return Checked(folder, self._files(folder), self._has_tasks(folder, tasks, roles), any(roles.values()))
 
     def _check_inventory(self) -> None:
         """Raise where a source of the inventory could not be read, if the role takes anything from there."""

@@ -28,7 +28,12 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.operations 
     REMOVING_USER_GROUPS,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import Report, report_of, unended
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import (
+    Report,
+    planned_cutover,
+    report_of,
+    unended,
+)
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import (
     PLACE,
     Key,
@@ -57,6 +62,8 @@ Result = dict[str, Any]
 _EVERY, _TIMES = 2.0, 20.0
 #: The first hosts that failed are named.
 _NAMED = 5
+#: What the failures of a role for the clients are noted by, after the operation: playbooks/tasks/client_role.yml.
+_NOTED = ("stage", "region", "assume_role_arn")
 #: Characters of a line that is printed.
 _MAX_LINE = 2000
 
@@ -75,7 +82,7 @@ class RoleOperation:
         self._targets: list[Target] = []
         self._file, self._path, self._is_warned = RunFile("", role, ""), "", False
         self._earlier: dict[Key, Report] = {}
-        self.folder = ""
+        self.folder, self._has_client_role = "", False
 
     def prepare(self) -> str:
         """Find out what is to be done for which groups. Returns why no further wave begins; empty: it does.
@@ -86,7 +93,7 @@ class RoleOperation:
             self._go_on(self._after)
             return ""
         checked = self._check.check()
-        self.folder = checked.folder
+        self.folder, self._has_client_role = checked.folder, checked.client_role
         phase, soak = self._check.value("phase"), self._check.value("soak")
         if phase == "all" and not checked.client_tasks and soak in (None, ""):
             raise AuthError(
@@ -151,7 +158,7 @@ class RoleOperation:
     def _begin_wave(self, path: str) -> str:
         """Begin the run file, or take up that of the waves before; return why no further wave begins."""
         known, hosts = self._known, self._batch
-        self._path = "" if self._action._task.check_mode else path
+        self._path = "" if self._is_check else path
         others = [host for host in known["ansible_play_hosts"] if host not in hosts]
         before = self._found()
         if before is None:
@@ -198,18 +205,41 @@ class RoleOperation:
         """Go on with the groups whose clients have been moved: those of the hosts whose tasks came to their end."""
         folder = files.folder_of(self._known["playbook_dir"], os.getcwd())
         self._locate_authorities(self._check.authorities(folder))
-        self._path = files.located(folder, str(self._check.value("report_path") or ""))
+        self._path = "" if self._is_check else files.located(folder, str(self._check.value("report_path") or ""))
         found = self._found()
         if found is None:
             raise AuthError(f"{self._role}: the run file is gone: {self._path or self._temporary}. Run this again.")
         self._file, self._earlier = found, found.of_wave()
         stopped = spoken_for(map(group_key_in, self._file.groups), self._unmoved(), self._known["hostvars"])
-        going = [cutover for cutover in after if group_key_in(cutover) not in stopped]
+        stopped = {*stopped, *self._report_failures(after)}
+        going = [] if self._is_check else [cutover for cutover in after if group_key_in(cutover) not in stopped]
         self._targets = targets_at(tuple(cutover[name] for name in PLACE) for cutover in going)
         self._arguments |= {"after_cutover": going}
         soak = self._check.value("soak")
         if soak not in (None, "") and float(soak) > 0:
             self._arguments["soak"] = soak
+
+    @property
+    def _is_check(self) -> bool:
+        return bool(self._action._task.check_mode)
+
+    def _report_failures(self, after: Sequence[Mapping[str, Any]]) -> set[Key]:
+        """Report the groups of which a role for the clients says that these were not moved; return them.
+
+        A host speaks for them, and there may be several: one that failed is enough.
+        """
+        hostvars, failed = self._known["hostvars"], set()
+        noted = [hostvars.raw_get(host).get("_client_failures") or {} for host in self._file.hosts]
+        for cutover in after:
+            at = " ".join(str(part or "") for part in (self._role, *(cutover[name] for name in _NOTED)))
+            why = next(filter(None, (of.get(at, {}).get(cutover[PLACE[0]]) for of in noted)), "")
+            key = group_key_in(cutover)
+            if why and key in self._earlier:
+                line = one_line(str(why), _MAX_LINE)
+                self._earlier[key] = {**self._earlier[key], "failed": True, "msg": line, "line": line}
+                self._file.put(*key, self._earlier[key])
+                failed.add(key)
+        return failed
 
     def _unmoved(self) -> list[str]:
         """Return the hosts of the wave whose tasks for their clients have not come to their end since the earlier call.
@@ -286,6 +316,8 @@ class RoleOperation:
                 Display().display(one_line(msg, _MAX_LINE))
         elif not module_result and self._after:
             msg = "No replication group goes on: on none of their hosts the client cutover came to its end."
+            if self._is_check:
+                msg = "In check mode no client was moved, and no replication group goes on."
         else:
             msg = for_role(str(module_result.get("msg") or "There is no replication group."), operation)
         if trouble:
@@ -297,12 +329,22 @@ class RoleOperation:
             "msg": msg,
             "run_file": self._file.path,
             "wave": self._file.wave,
-            "cutovers": module_result.get("cutovers") or [],
+            "cutovers": module_result.get("cutovers") or self._planned_cutovers(),
             "call_id": uuid.uuid4().hex,
             "folder": self.folder,
             "tasks_of_role": files.TASKS_OF_ROLE,
             "stopped": "",
         }
+
+    def _planned_cutovers(self) -> list[Result]:
+        """Return, in check mode, the cutovers to come, where a role for the clients tells what it would restart."""
+        if not (self._is_check and self._has_client_role):
+            return []
+        return [
+            {**dict(zip(PLACE, key, strict=True)), "stage": stage, "secret_version_id": None}
+            for key, report in self._file.of_wave().items()
+            if not report["failed"] and (stage := planned_cutover(report))
+        ]
 
     def stopped(self, why: str) -> Result:
         """Return the result where no further wave begins."""

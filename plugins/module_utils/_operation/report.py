@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._core.operations import REMOVING_USER_GROUPS
+from .._core.operations import CUTOVERS, REMOVING_USER_GROUPS
 from .._core.role_words import for_role
 
 Report = dict[str, Any]
@@ -65,6 +65,12 @@ def _moved(outcome: Mapping[str, Any], before: Report | None) -> tuple[str, ...]
     """Return the client cutover that tasks made after the call that stopped there; a time besides is a step."""
     stage = (before or {}).get("cutover_stage")
     return () if stage is None or stage in (outcome.get("planned_steps") or ()) else (stage,)
+
+
+def planned_cutover(report: Mapping[str, Any]) -> str:
+    """Return the first client cutover that remains by a group's plan; empty where there is none."""
+    cutovers = {step.value for step in CUTOVERS}
+    return next((step for step in report.get("planned_steps") or () if step in cutovers), "")
 
 
 def _begun(outcome: Mapping[str, Any], operation: str) -> Report:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ EAST = {"elasticache_region": "us-east-1"}
 
 def cutovers(path: Path | str, host: str, **variables: Any) -> list[dict[str, Any]]:
     """What the lookup returns for a host."""
-    lookup = LookupModule()
+    templar: Any = SimpleNamespace(template=lambda text: text)
+    lookup = LookupModule(templar=templar)
     lookup._load_name = "elasticache.auth.client_cutover"
     found: list[dict[str, Any]] = lookup.run([str(path)], {"inventory_hostname": host, **variables})
     return found
@@ -87,3 +89,16 @@ def test_what_is_no_run_file(tmp_path: Path, content: str | None) -> None:
         path.write_text(content)
     with pytest.raises(AnsibleLookupError, match="is no run file that can be read"):
         cutovers(path, "a")
+
+
+def test_in_check_mode_a_role_gets_the_groups_that_would_stop(tmp_path: Path) -> None:
+    """Tasks do not, as they are not run then."""
+    path = file_of(tmp_path, ("a", None, None), ("b", None, None), failed="b")
+    run = RunFile.read(str(path))
+    for group in run.of_wave().values():
+        report = {**group, "planned_steps": ["rotate", "client_cutover", "set"]}
+        run.put(group["replication_group_id"], None, None, report)
+    write_whole(str(path), run.text())
+    assert brief(cutovers(path, "h", ansible_check_mode=True, client_role="r")) == [("client_cutover", "", ["a"])]
+    assert cutovers(path, "h", ansible_check_mode=True, client_role="") == []
+    assert cutovers(path, "h", ansible_check_mode=False, client_role="r") == []

@@ -254,6 +254,46 @@ def test_a_role_for_the_clients_that_can_not_be_run(tmp_path: Path, given: dict[
         Playing(tmp_path, "a", **given).operation().prepare()
 
 
+def test_groups_whose_clients_a_role_could_not_move(tmp_path: Path) -> None:
+    """They do not go on, and are reported; a note of another cutover, or of another region, says nothing of them."""
+    play = Playing(tmp_path, "localhost", replication_groups=["a", "b"], client_role=role_of_clients(tmp_path))
+    after = begun(play)
+    notes = {
+        "rotate_token client_cutover  ": {"a": "a: the service web\nis not stable."},
+        "rotate_token client_cutover us-east-1 ": {"b": "not this one"},
+        "rollback_token client_cutover  ": {"b": "nor this"},
+    }
+    play.manager.set_nonpersistent_facts("localhost", {"_client_failures": notes})
+    went_on = play.go_on(after)
+    assert ids(went_on) == ["b"]
+    ended = went_on.ended(result(went_on, "set"))
+    reports = {group["replication_group_id"]: group for group in RunFile.read(ended["run_file"]).groups}
+    assert reports["a"]["line"] == "a: the service web is not stable."
+    assert (reports["a"]["failed"], reports["b"]["failed"]) == (True, False)
+
+
+def test_check_mode_tells_what_a_role_would_restart(tmp_path: Path) -> None:
+    """The groups that would stop at a cutover are passed to the role; none of them goes on."""
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({"client_role": role_of_clients(tmp_path)}, ["a"]),
+        ({"client_tasks": tasks(tmp_path)}, []),
+    ]
+    for given, planned in cases:
+        play = Playing(tmp_path, "localhost", replication_groups=["a", "b"], **given)
+        play.check_mode = True
+        began = play.begin()
+        found = result(began)
+        found["targets"][0]["outcomes"]["a"]["planned_steps"] = ["rotate", "client_cutover", "set"]
+        cutovers = began.ended(found)["cutovers"]
+        assert [(cutover["replication_group_id"], cutover["stage"]) for cutover in cutovers] == [
+            (key, "client_cutover") for key in planned
+        ]
+        if planned:
+            went_on = play.go_on(cutovers)
+            assert went_on.arguments == {}
+            assert went_on.ended({})["msg"].startswith("In check mode no client was moved")
+
+
 def test_each_host_has_tasks_or_a_role(tmp_path: Path) -> None:
     """What one host has in a file another may have in a role; one with neither is refused."""
     of_hosts = {"a": {"rotate_token_client_tasks": tasks(tmp_path)}}
