@@ -32,6 +32,7 @@ class FaultKind(enum.Enum):
     WITHOUT_MEMBER = "without-member"  #: an answer in JSON lacks ``member``, wherever it is in it
     NEVER_ENDS = "never-ends"  #: a change that starts while this is in force never ends
     CREATE_FAILED = "create-failed"  #: a creation that starts while this is in force ends in ``create-failed``
+    ROLLOUT_FAILED = "rollout-failed"  #: a deployment, or a command, that starts while this is in force fails
 
 
 #: What makes a call stand still until the fault is removed.

@@ -13,7 +13,7 @@ import moto.resourcegroupstaggingapi.urls
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
 
-from . import metrics, secrets, speed, tags, urls
+from . import ecs, metrics, secrets, speed, tags, urls
 from .refusals import ElastiCacheError
 from .tagging_api import TaggingResponse
 from .world import Store, World
@@ -86,6 +86,7 @@ def install(world: World) -> None:
     moto.elasticache.elasticache_backends = backends  # type: ignore[assignment]
     moto.elasticache.models.elasticache_backends = backends  # type: ignore[assignment]
     moto.resourcegroupstaggingapi.urls.url_paths = {"{0}/$": TaggingResponse.dispatch}
+    ecs.install(world)
     metrics.install()
     secrets.install()
     speed.install()
