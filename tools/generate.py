@@ -76,6 +76,14 @@ def roles_of(source: Mapping[str, Any]) -> list[Role]:
     return roles
 
 
+def cutover_roles(source: Mapping[str, Any]) -> list[Role]:
+    """Return the roles that are client cutovers, which share no variables."""
+    return [
+        Role(name, role["short_description"], role["description"], role["variables"])
+        for name, role in source["cutover_roles"].items()
+    ]
+
+
 def scalar(value: object) -> str:
     """Return a value as YAML, plain where that is read as the same value."""
     if isinstance(value, list):
@@ -293,7 +301,7 @@ def rendered(root: Path, source: Mapping[str, Any], calls: Mapping[str, Any]) ->
             text = with_part(text, part, name, Path(path))
         files[Path(path)] = text
 
-    for role in roles_of(source):
+    for role in (*roles_of(source), *cutover_roles(source)):
         folder = f"roles/{role.name}"
         files[Path(folder, "defaults/main.yml")] = defaults(role)
         files[Path(folder, "meta/argument_specs.yml")] = argument_specs(role)

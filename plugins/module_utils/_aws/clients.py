@@ -239,6 +239,11 @@ class Clients:
         return self._client("metrics", "cloudwatch", max_attempts=4)
 
     @property
+    def ecs(self) -> Any:
+        """Elastic Container Service: to deploy a service anew twice does no harm."""
+        return self._client("ecs", "ecs", max_attempts=4)
+
+    @property
     def sts(self) -> Any:
         """STS, for assuming roles."""
         return self._client("sts", "sts", max_attempts=4)

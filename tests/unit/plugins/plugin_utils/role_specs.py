@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The options of the roles, as their argument_specs have them."""
+"""The options of the operations' roles and of the audit, as their argument_specs have them."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ def documented(role: str) -> dict[str, dict[str, Any]]:
     return {name.removeprefix(f"{role}_"): option for name, option in options.items()}
 
 
-ALL = {role.name: documented(role.name) for role in sorted(ROLES.iterdir())}
+ALL = {role.name: documented(role.name) for role in sorted(ROLES.iterdir()) if not role.name.startswith("cutover_")}
