@@ -8,6 +8,7 @@ corrections; the nodes answer PING and AUTH as the emulator's do that have no en
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import ssl
@@ -256,12 +257,18 @@ def _update_stage(backend: Any, given: Parameters) -> Any:
     return {"ARN": arn, "Name": name}
 
 
+def _dated(shown: Parameters) -> Parameters:
+    """Return an answer with its dates as boto3 has them, and not in seconds."""
+    dates = {name: value for name, value in shown.items() if name.endswith("Date") and value}
+    return {**shown, **{name: datetime.datetime.fromtimestamp(value, datetime.UTC) for name, value in dates.items()}}
+
+
 #: moto's types want members that AWS does without.
 _SECRETS_MANAGER: Mapping[str, Callable[[Any, Parameters], Any]] = {
     "CreateSecret": _create_secret,
     "PutSecretValue": _put_secret_value,
     "UpdateSecretVersionStage": _update_stage,
-    "DescribeSecret": lambda backend, given: backend.describe_secret(given["SecretId"]).to_dict(),
+    "DescribeSecret": lambda backend, given: _dated(backend.describe_secret(given["SecretId"]).to_dict()),
     "GetSecretValue": lambda backend, given: backend.get_secret_value(
         given["SecretId"], given.get("VersionId"), given.get("VersionStage")
     ),
