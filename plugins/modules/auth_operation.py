@@ -249,6 +249,16 @@ options:
         O(operation=rollback_token) where that leads through user groups.
     type: bool
     default: false
+  allow_direct:
+    description:
+      - Your consent to unauthenticated access for the whole client cutover, with O(operation=migrate_rbac_to_auth),
+        where no bridge user can be put into the group's user group. The refusal without it says why. It is taken, too,
+        where the user named C(default) of that user group needs no password, and clients without one would be refused
+        as soon as the bridge user takes its place.
+      - It counts beside O(accept_open_window).
+    type: bool
+    default: false
+    version_added: 0.1.0
   accept_open_access:
     description: Your consent to O(operation=disable_access_control), at whose end everyone is served.
     type: bool
@@ -283,6 +293,9 @@ options:
     description:
       - The id of the user named C(default) in it, whose passwords are the tokens in force. It is made and deleted with
         the user group.
+      - With O(operation=migrate_rbac_to_auth), the id of the bridge user. It takes the place of the user named
+        C(default) in the group's own user group until clients have moved to the token. At the end that one is put back,
+        and the bridge user is deleted. The default is then C({replication_group_id}-bridge).
       - One that is in any other user group is never changed or deleted.
       - C({replication_group_id}) in it stands for the group's id.
     type: str
@@ -653,6 +666,8 @@ outcomes:
       description:
         - The users that stop working when the user groups are taken away.
         - C(retains_access) says whether clients that authenticate so are accepted afterwards too, with the same token.
+        - C(loses_access_at) is the step at which the user stops working, where that is before the user groups are taken
+          away. So does the user whose place the bridge user takes.
       type: list
       elements: dict
       returned: always
@@ -662,6 +677,7 @@ outcomes:
           access_string: on ~app:* -@all +@read
           user_group_id: sessions-users
           retains_access: false
+          loses_access_at: null
     before:
       description: The states in which the group may be.
       type: dict
@@ -716,6 +732,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._operation.reques
 )
 
 SOURCES = ("auth_token", "auth_tokens", "auth_token_secret")
+#: The bridge user's id, unless another one is given.
+BRIDGE_USER_ID = "{replication_group_id}-bridge"
 #: What is said of groups that were changed, or in check mode would be.
 VERBS = {False: "changed", True: "have something to do"}
 
@@ -749,11 +767,12 @@ def request_of(module: AnsibleAWSModule) -> OperationRequest:
         enable_tls=params["enable_tls"],
         create_secret=params["create_secret"],
         accept_open_window=params["accept_open_window"],
+        allow_direct=params["allow_direct"],
         accept_open_access=params["accept_open_access"],
         assume_state=Mode(params["assume_state"]) if params["assume_state"] else None,
         assume_newest=params["assume_newest"] or "",
         user_group_id=params["user_group_id"],
-        user_id=params["user_id"],
+        user_id=params["user_id"] or (BRIDGE_USER_ID if operation is Operation.MIGRATE_RBAC_TO_AUTH else ""),
         open_user_group_id=params["open_user_group_id"],
         user_ids=tuple(params["user_ids"]),
         access_string=params["access_string"],
@@ -927,6 +946,7 @@ def main() -> None:
             "enable_tls": {"type": "bool", "default": False},
             "create_secret": {"type": "bool", "default": False, "no_log": False},
             "accept_open_window": {"type": "bool", "default": False},
+            "allow_direct": {"type": "bool", "default": False},
             "accept_open_access": {"type": "bool", "default": False},
             "assume_state": {"type": "str", "choices": ["optional", "required", "rotating"]},
             "assume_newest": {"type": "str", "choices": list(NEWEST)},

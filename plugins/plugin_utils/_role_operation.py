@@ -26,6 +26,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line im
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import (
     LEAVING_RBAC,
     REMOVING_USER_GROUPS,
+    Step,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import (
@@ -275,14 +276,17 @@ class RoleOperation:
         """Tell which users stop working, from the module's plan."""
         for place in plan.get("targets") or ():
             for key, outcome in place["outcomes"].items():
-                users = [
-                    f"{user['user_name']} ({user['access_string']})"
-                    for user in outcome["users"]
-                    if not user["retains_access"]
-                ]
-                if users and set(REMOVING_USER_GROUPS) & set(outcome["planned_steps"]):
-                    text = f"{key}: these users stop working when its user groups are taken away: {', '.join(users)}"
-                    Display().display(one_line(text, _MAX_LINE))
+                if not {*REMOVING_USER_GROUPS, Step.BRIDGE_USER} & set(outcome["planned_steps"]):
+                    continue
+                losing = [user for user in outcome["users"] if not user["retains_access"]]
+                at_once = [user for user in losing if user.get("loses_access_at") == Step.BRIDGE_USER]
+                for users, when in (
+                    (at_once, "as soon as the bridge user takes the place of the user named default"),
+                    ([user for user in losing if user not in at_once], "when its user groups are taken away"),
+                ):
+                    if users:
+                        names = ", ".join(f"{user['user_name']} ({user['access_string']})" for user in users)
+                        Display().display(one_line(f"{key}: these users stop working {when}: {names}", _MAX_LINE))
 
     # --- The run file ---------------------------------------------------------------------------------------------
 

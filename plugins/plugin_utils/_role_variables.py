@@ -99,7 +99,7 @@ _OPTIONAL = ("soak",)
 NAMES: Mapping[str, str] = {
     "secret_name": "the secret that holds the token",
     "user_group_id": "the user group",
-    "user_id": "the user named default in it",
+    "user_id": "the user named default",
     "open_user_group_id": "the user group that needs no password",
 }
 # end generated: checks

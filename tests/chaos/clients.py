@@ -51,9 +51,16 @@ class Client(threading.Thread):
     """Logs in to one node after the other with whatever ``token`` says at the time, sends a few PINGs, and leaves."""
 
     def __init__(
-        self, name: str, nodes: Callable[[], tuple[str, Sequence[Node]]], token: Callable[[], str], ca_bundle: str
+        self,
+        name: str,
+        nodes: Callable[[], tuple[str, Sequence[Node]]],
+        token: Callable[[], str],
+        ca_bundle: str,
+        account: tuple[str, str] | None = None,
     ) -> None:
-        """``nodes`` says the group's mode and its nodes; an empty ``token`` is a login without AUTH."""
+        """``nodes`` says the group's mode and its nodes; an empty ``token`` is a login without AUTH, or with the name
+        and password of its ``account``.
+        """
         super().__init__(name=name, daemon=True)
         self.served = 0
         self.failures: list[Failure] = []
@@ -61,6 +68,7 @@ class Client(threading.Thread):
         self._nodes = nodes
         self._token = token
         self._ca_bundle = ca_bundle
+        self._account = account
         self._turn = itertools.count()
         self._ended = threading.Event()
 
@@ -89,10 +97,12 @@ class Client(threading.Thread):
 
     def _log_in(self, node: Node, token: str) -> None:
         # A Retry of none: the library's own would hide what this is after.
+        user, password = (None, token) if token or not self._account else self._account
         connection = valkey.Valkey(
             host=node.host,
             port=node.port,
-            password=token or None,
+            username=user,
+            password=password or None,
             ssl=node.tls,
             ssl_ca_certs=self._ca_bundle,
             ssl_check_hostname=node.tls,
@@ -136,9 +146,15 @@ class Clients:
 
 @contextlib.contextmanager
 def live(
-    emulator: Emulator, group: str, previous: str | None, *, previous_tls: bool | None = None
+    emulator: Emulator,
+    group: str,
+    previous: str | None,
+    *,
+    previous_tls: bool | None = None,
+    account: tuple[str, str] | None = None,
 ) -> Iterator[Clients]:
     """Clients of a group, ended at the end. ``previous``: the token of one that never changes it, empty for no AUTH.
+    ``account``: the name and password of the one on AWSCURRENT while that says that there is no token.
 
     They speak TLS wherever the group takes it; ``previous_tls`` says otherwise for the one on the previous token.
     """
@@ -154,7 +170,9 @@ def live(
         return read
 
     name = secret_name(group)
-    current = Client("client on AWSCURRENT", nodes(None), lambda: read_current(emulator, name), emulator.ca_bundle)
+    current = Client(
+        "client on AWSCURRENT", nodes(None), lambda: read_current(emulator, name), emulator.ca_bundle, account
+    )
     stays = None
     if previous is not None:
         token = previous

@@ -27,6 +27,8 @@ GROUP = "sessions"
 FAILED_GROUP = "stillborn"
 #: The one in the same batch whose change is held, in the condition neighbour.
 NEIGHBOUR = "stalled"
+#: The name and password of a user of a group's user group.
+ACCOUNT = ("app", B)
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,11 @@ class Previous:
 class Operation:
     """One operation. ``playbook``: an FQCN, or plays as data.
 
-    ``calls``: how many calls that change something it makes, undisturbed.
-    ``given``: tokens in force in the scene that the store need not know. ``exposure``: an operation that neither begins
-    nor ends open must not be open in between, unless AWS offers no other way; then it is told and is no violation.
-    ``in_one_go``: one module takes each group to its end; where several do, each waits for the slowest group.
+    ``calls``: how many calls that change something it makes, undisturbed. ``given``: tokens in force in the scene
+    that the store need not know. ``exposure``: an operation that neither begins nor ends open must not be open in
+    between, unless AWS offers no other way; then it is told and is no violation. ``account``: the name and password
+    of clients while AWSCURRENT says that there is no token. ``in_one_go``: one module takes each group to its end;
+    where several do, each waits for the slowest group.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Operation:
     calls: int = 0
     given: tuple[str, ...] = ()
     exposure: bool = False
+    account: tuple[str, str] | None = None
     in_one_go: bool = True
 
 
@@ -112,6 +116,21 @@ def rbac_group(emulator: Emulator, group: str) -> None:
     wait_for_users(emulator, users)
     store_token(emulator, group, "")
     create(emulator, group, UserGroupIds=[users])
+
+
+def rbac_group_with_account(emulator: Emulator, group: str) -> None:
+    """A group whose clients log in as the user app; its user named default accepts nobody."""
+    client = emulator.client("elasticache")
+    users = {"app": (ACCOUNT[0], "on ~* &* +@all"), "nobody": ("default", "off -@all")}
+    for key, (name, access) in users.items():
+        client.create_user(
+            UserId=f"{group}-{key}", UserName=name, Engine="redis", AccessString=access, Passwords=[ACCOUNT[1]]
+        )
+    user_group = f"{group}-accounts"
+    client.create_user_group(UserGroupId=user_group, Engine="redis", UserIds=[f"{group}-{key}" for key in users])
+    wait_for_users(emulator, user_group)
+    store_token(emulator, group, "")
+    create(emulator, group, UserGroupIds=[user_group])
 
 
 def rbac_group_with_token(emulator: Emulator, group: str) -> None:
@@ -297,10 +316,21 @@ OPERATIONS: Mapping[str, Operation] = {
         Operation(
             name="migrate_rbac_to_auth",
             playbook="elasticache.auth.migrate_rbac_to_auth",
+            prepare=rbac_group_with_account,
+            calls=12,
+            variables=lambda world: role_variables("migrate_rbac_to_auth", world, accept_open_window=True, soak=0),
+            arrived=only_current_is_accepted,
+            exposure=True,
+            account=ACCOUNT,
+        ),
+        Operation(
+            name="migrate_rbac_to_auth/directly",
+            playbook="elasticache.auth.migrate_rbac_to_auth",
             prepare=rbac_group,
             calls=8,
+            # Clients without a password are accepted before, and move while unauthenticated access is allowed.
             variables=lambda world: role_variables(
-                "migrate_rbac_to_auth", world, accept_open_window=True, create_secret=True, soak=0
+                "migrate_rbac_to_auth", world, accept_open_window=True, allow_direct=True, soak=0
             ),
             arrived=only_current_is_accepted,
             exposure=True,

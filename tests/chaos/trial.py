@@ -331,7 +331,11 @@ def _attempt(run: _Run) -> Trial:
         clients: dict[str, Clients] = {}
         for group in run.scenes:
             started_now = live(
-                emulator, group, stays.token if stays else None, previous_tls=stays.tls if stays else None
+                emulator,
+                group,
+                stays.token if stays else None,
+                previous_tls=stays.tls if stays else None,
+                account=operation.account,
             )
             clients[group] = stack.enter_context(started_now)
         for theirs in clients.values():

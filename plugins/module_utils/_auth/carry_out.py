@@ -67,9 +67,14 @@ def _act_on(clients: Clients, order: Order, run: ChangeRun) -> bool:
     turn = clients.turn(modify.ACTION)
     before = _entry(run, run.belief, None)
     run.entry = _entry(run, run.belief, call)
+    if before and call.kind is CallKind.SET and run.seen.cutover_until:
+        # A SET that is not made, in the end, leaves the client cutover as it was.
+        before = replace(before, cutover_until=run.seen.cutover_until)
     if run.entry and order.soak > 0 and call.kind is not CallKind.SET:
         # Whoever goes on from here, however soon: clients have no less than this time.
         run.entry = replace(run.entry, cutover_until=int(time.time() + order.soak))
+    if run.entry and order.moved:
+        run.entry = replace(run.entry, cutover_until=run.entry.written_at)  # from here on SET is all that is missing
     announced = run.entry or _without_call(run.seen.entry)
     ahead = None
     if order.record and announced:

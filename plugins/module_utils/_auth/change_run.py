@@ -47,12 +47,13 @@ class Order(Inquiry):
     """What is wanted of every group, by its id and its tokens, and how to go about it.
 
     ``write_down``: what is in force in the end is put on record; not where the next call follows at once, whose
-    announcement says as much. ``soak``: the time that clients are given after a ROTATE, in seconds; it is put on record
-    with it. ``take_over``: SET does not wait for the end of such a time that another run has put on record.
-    ``rested``: is called once such a time is over; raises :class:`AuthError` where SET is not to be made any more.
-    ``planned_for``: the one group as it was when the caller planned; where it is another by now, nothing is called, and
-    it counts as overtaken. ``seen_as``: the group as the caller saw it last; where it is another by now and there is no
-    way to what is wanted, it counts as overtaken, too. ``operation``: the operation that the call is a step of, which a
+    announcement says as much. ``soak``: the time that clients are given after a ROTATE, in seconds; it is put on
+    record with it. ``moved``: clients had their time before that ROTATE, and that is put on record with it.
+    ``take_over``: SET does not wait for the end of such a time that another run has put on record. ``rested``: is
+    called once such a time is over; raises :class:`AuthError` where SET is not to be made any more. ``planned_for``:
+    the one group as it was when the caller planned; where it is another by now, nothing is called, and it counts as
+    overtaken. ``seen_as``: the group as the caller saw it last; where it is another by now and there is no way to
+    what is wanted, it counts as overtaken, too. ``operation``: the operation that the call is a step of, which a
     refusal then names, as it has no options of a single call.
     """
 
@@ -62,6 +63,7 @@ class Order(Inquiry):
     check_mode: bool = False
     write_down: bool = True
     soak: float = 0.0
+    moved: bool = False
     take_over: bool = True
     rested: Callable[[], None] | None = None
     planned_for: Group | None = None

@@ -43,6 +43,8 @@ class Step(str, enum.Enum):
     USERS = "users"  #: the users and the user group are made
     CLIENT_CUTOVER_USERS = "client_cutover_users"  #: the client cutover, before user groups decide
     ATTACH = "attach"  #: DELETE: the user group decides
+    BRIDGE_USER = "bridge_user"  #: a user named default with the token takes the place of the one in the user group
+    VERIFY_BRIDGE_USER = "verify_bridge_user"  #: every node accepts the token while user groups decide
     PROMOTE_OLDER = "promote_older"  #: AWSPENDING becomes AWSCURRENT while user groups decide
     CLIENT_CUTOVER_BEFORE = "client_cutover_before"  #: the client cutover, before user groups are taken away
     ROTATE = "rotate"  #: the token in AWSPENDING is accepted (and the user groups are taken away)
@@ -58,6 +60,7 @@ class Step(str, enum.Enum):
     MONITOR = "monitor"  #: CloudWatch tells whether clients are refused; then the token before is accepted again
     RETIRE_VERSION = "retire_version"  #: the version with the token that was given up loses its labels
     CLEAN_UP = "clean_up"  #: the users and user groups are deleted that were made for the operation
+    RESTORE_USER_GROUP = "restore_user_group"  #: the user group gets its user named default back, ours is deleted
 
 
 #: The steps that are client cutovers: nothing is called.
@@ -67,6 +70,8 @@ LEAVING_RBAC = (Operation.MIGRATE_RBAC_TO_AUTH, Operation.DISABLE_ACCESS_CONTROL
 REMOVING_USER_GROUPS = (Step.ROTATE, Step.ROTATE_CURRENT, Step.REMOVE_USER_GROUPS)
 #: The steps that only a store of ours needs; a caller who hands tokens in does the like himself.
 _STORE_STEPS = (Step.PROMOTE_PENDING, Step.STAGE, Step.PROMOTE_OLDER, Step.PROMOTE, Step.CLEAR, Step.RETIRE_VERSION)
+#: The steps that are made again after a client cutover: what they look at may have changed since.
+_REPEATED = frozenset({Step.USERS, Step.VERIFY_BRIDGE_USER})
 
 
 def up_to_cutover(steps: Iterable[Step], *, soaking: bool, made: Step | None = None) -> tuple[Step, ...]:
@@ -134,7 +139,12 @@ class Terms:
     as those of the user named default, and those that it refuses. ``losing``: the names of the users that stop working
     with RBAC. ``leftovers``: user groups or users exist that an operation makes for its duration only. ``cutover``: the
     client cutover that tasks have made since an earlier run stopped there; ``soaking``: a time is waited for besides.
-    ``monitor``: whether clients that are refused after SET are looked for.
+    ``monitor``: whether clients that are refused after SET are looked for. ``moved``: it is on record that the client
+    cutover was over before unauthenticated access was allowed, so that SET is all that is waited for.
+
+    ``bridged``: the bridge user of the operation is in the group's user group. ``no_bridge``: why none can be put
+    there. ``ends_unauthenticated``: whom it would refuse at once, where the user whose place it takes needs no
+    password. ``allow_direct``: the caller consents to a client cutover while unauthenticated access is allowed.
     """
 
     phase: Phase = Phase.ALL
@@ -154,6 +164,11 @@ class Terms:
     refused: frozenset[str] = frozenset()
     losing: tuple[str, ...] = ()
     leftovers: bool = False
+    moved: bool = False
+    bridged: bool = False
+    no_bridge: str = ""
+    ends_unauthenticated: str = ""
+    allow_direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,12 +262,12 @@ def _in_phase(operation: Operation, group_id: str, step_plan: StepPlan, terms: T
     if terms.phase is Phase.BEGIN:
         note = (
             "The client cutover is next; the phase finish goes on from there."
-            if cutovers_at[0] == 0
+            if not set(step_plan.steps[: cutovers_at[0]]) - {Step.VERIFY_BRIDGE_USER}
             else step_plan.note
         )
         return replace(step_plan, steps=step_plan.steps[: cutovers_at[0]], note=note)
     before = step_plan.steps[: cutovers_at[0]]
-    if set(before) - {Step.USERS}:
+    if set(before) - _REPEATED:
         left = ", ".join(step.value for step in before)
         raise CannotProceed(
             f"{group_id}: {operation.value}_phase: finish is refused: phase begin is incomplete (remaining: {left}). "
@@ -272,7 +287,7 @@ def _after_cutover(
     before, made, first = step_plan.steps[:first_cutover], terms.cutover, step_plan.steps[first_cutover]
     # Either time clients move to the token in AWSCURRENT: with user groups, or with the token beside everyone.
     same = made is first or (made is Step.CLIENT_CUTOVER_BEFORE and first is Step.CLIENT_CUTOVER)
-    if set(before) - {Step.USERS} or not same:
+    if set(before) - _REPEATED or not same:
         left = ", ".join(step.value for step in (*before, *(() if same else (first,))))
         raise CannotProceed(
             f"{group_id}: {operation.value} has stopped: during the client cutover somebody else changed the group or "
@@ -469,7 +484,9 @@ def _toward_required(at: _Situation, operation: Operation) -> StepPlan:
         case Mode.OPTIONAL if store.pending and state.tokens == (store.pending,):
             return StepPlan(_LAST)
         case Mode.OPTIONAL if store.current and state.tokens == (store.current,):
-            return StepPlan((*tidy, Step.CLIENT_CUTOVER, *_ALONE))
+            # A group that user groups were taken from after its clients had moved waits for SET alone.
+            is_waiting = operation is Operation.MIGRATE_RBAC_TO_AUTH and at.terms.moved
+            return StepPlan((*tidy, *(() if is_waiting else (Step.CLIENT_CUTOVER,)), *_ALONE))
         case Mode.REQUIRED if store.pending and state.tokens == (store.pending,):
             return StepPlan((Step.PROMOTE,), "The group has the staged token already, and no other.")
         case Mode.REQUIRED if store.current and state.tokens == (store.current,):
@@ -492,23 +509,58 @@ def _enable_tls(at: _Situation) -> StepPlan:
 
 
 def _migrate_rbac_to_auth(at: _Situation) -> StepPlan:
-    operation, store, state = Operation.MIGRATE_RBAC_TO_AUTH, at.store, at.state
+    operation, store, state, terms = Operation.MIGRATE_RBAC_TO_AUTH, at.store, at.state, at.terms
+    restore = (Step.RESTORE_USER_GROUP,) if terms.leftovers else ()
     if state.mode is not Mode.RBAC:
-        return _toward_required(at, operation)
-    if not at.terms.accept_open_window:
-        losing = ", ".join(at.terms.losing) or "none"
+        step_plan = _toward_required(at, operation)
+        return replace(step_plan, steps=(*step_plan.steps, *restore))
+    if not terms.accept_open_window:
+        losing = ", ".join(terms.losing) or "none"
         raise at.stop(
             operation,
             "AWS allows unauthenticated access between the ROTATE that takes the user groups away and the SET "
             f"that follows, and these users stop working: {losing}.",
             "migrate_rbac_to_auth_accept_open_window: true, once that is acceptable.",
         )
-    if store.current and store.current in at.terms.rbac_tokens:
-        # Clients can move to the token while the user groups still decide, so that unauthenticated access
-        # is allowed for two calls only.
+    # Clients move to the token while the user groups still decide, so that unauthenticated access is allowed for two
+    # calls only.
+    end = (Step.CLIENT_CUTOVER_BEFORE, Step.ROTATE_CURRENT, *_ALONE)
+    is_promoted = not (terms.bridged and store.pending and store.pending in terms.rbac_tokens)
+    if store.current and store.current in terms.rbac_tokens and is_promoted:
+        verify = (Step.VERIFY_BRIDGE_USER,) if terms.bridged else ()
         promote_pending = (Step.PROMOTE_PENDING,) if store.leftover else ()
-        return StepPlan((*promote_pending, Step.CLIENT_CUTOVER_BEFORE, Step.ROTATE_CURRENT, *_ALONE))
-    return StepPlan((*_accept_token(store), Step.CLIENT_CUTOVER, *_ALONE))
+        return StepPlan((*promote_pending, *verify, *end, *restore))
+    if store.pending and store.pending in terms.rbac_tokens:
+        return StepPlan((Step.VERIFY_BRIDGE_USER, Step.PROMOTE, *end, *restore))
+    if terms.no_bridge or (terms.ends_unauthenticated and terms.allow_direct):
+        return _directly(at, restore)
+    if terms.bridged:
+        at.check_accepted(operation, store.pending or store.current)
+    stage = () if store.pending or store.current else (Step.STAGE,)
+    promote = () if store.current and not store.pending and not store.leftover else (Step.PROMOTE,)
+    return StepPlan(
+        (*stage, Step.BRIDGE_USER, Step.VERIFY_BRIDGE_USER, *promote, *end, Step.RESTORE_USER_GROUP),
+        f"At bridge_user, {terms.ends_unauthenticated}." if terms.ends_unauthenticated else "",
+    )
+
+
+def _directly(at: _Situation, restore: tuple[Step, ...]) -> StepPlan:
+    """From user groups to a token that clients can move to only while unauthenticated access is allowed."""
+    terms = at.terms
+    why = f"No bridge user can be put in place: {terms.no_bridge}"
+    if not terms.no_bridge:
+        why = f"No bridge user is put in place, as with one {terms.ends_unauthenticated}"
+    if not terms.allow_direct:
+        raise at.stop(
+            Operation.MIGRATE_RBAC_TO_AUTH,
+            f"{why[0].lower()}{why[1:]}. Clients could move to the token only after the ROTATE that takes the user "
+            "groups away, and unauthenticated access would be allowed for the whole client cutover.",
+            "give the group a user group of its own to which a user can be added "
+            "(elasticache.auth.replication_group with user_group_ids); or migrate_rbac_to_auth_allow_direct: true, "
+            "once that is acceptable.",
+        )
+    note = f"{why}. Unauthenticated access is allowed for the whole client cutover."
+    return StepPlan((*_accept_token(at.store), Step.CLIENT_CUTOVER, *_ALONE, *restore), note)
 
 
 def _migrate_auth_to_rbac(at: _Situation) -> StepPlan:
@@ -628,7 +680,7 @@ def _back(at: _Situation) -> StepPlan:
             return StepPlan(through_rbac if is_recalled else (Step.PROMOTE_OLDER, *through_rbac))
         case Mode.RBAC:
             raise at.elsewhere(operation, Operation.MIGRATE_RBAC_TO_AUTH)
-        case Mode.OPTIONAL if promoted and terms.leftovers and state.tokens == (current,):
+        case Mode.OPTIONAL if promoted and (terms.leftovers or terms.moved) and state.tokens == (current,):
             return StepPlan((*_ALONE, *end, Step.CLEAN_UP))
         case Mode.OPTIONAL:
             raise at.elsewhere(operation, Operation.ENABLE_AUTH)

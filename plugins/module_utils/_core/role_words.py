@@ -18,6 +18,7 @@ VARIABLES = {
     "accept_open_access": "accept_open_access",
     "accept_open_window": "accept_open_window",
     "access_string": "access_string",
+    "allow_direct": "allow_direct",
     "assume_newest": "assume_newest",
     "assume_state": "assume_state",
     "auth_token_secret": "secret_name",

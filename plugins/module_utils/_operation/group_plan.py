@@ -25,6 +25,7 @@ from .._core.operations import (
 )
 from .._core.states import Mode, State
 from .._data_plane.probe import NodeAnswer, Reach
+from .bridge import Bridging
 from .expected_time import cutover_time, expected_time
 from .planned_calls import told
 from .reconnect import note_of
@@ -40,7 +41,7 @@ class Planned(Progress):
     """One group and what is left of its operation. ``kept``, ``seen``: what that was planned from. ``busy``: nothing
     was planned, as something is under way on the group, which is ``under_way``. ``accepted``: the tokens that user
     groups have to accept. ``spared``: the options of users and user groups that are not deleted, as they serve
-    others.
+    others. ``bridging``: the bridge user; ``refused``: the tokens that the nodes refuse while user groups decide.
     """
 
     step_plan: StepPlan = field(default_factory=StepPlan)
@@ -64,6 +65,8 @@ class Planned(Progress):
     under_way: Group | None = None
     accepted: tuple[str, ...] = field(default=(), repr=False)
     spared: frozenset[str] = frozenset()
+    bridging: Bridging = field(default_factory=Bridging)
+    refused: frozenset[str] = frozenset()
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
@@ -91,7 +94,7 @@ def staged_in_words(kept: Kept, step_plan: StepPlan, states: Iterable[State]) ->
     if not kept.staged or not kept.store.pending or any(kept.store.pending in state.tokens for state in states):
         return ""
     version = f"The token that is staged in AWSPENDING (version {one_line(kept.staged, _ID_SHOWN)})"
-    if Step.ROTATE in step_plan.steps and Step.STAGE not in step_plan.steps:
+    if {Step.ROTATE, Step.BRIDGE_USER} & set(step_plan.steps) and Step.STAGE not in step_plan.steps:
         return f"{version} is taken, and none is made."
     return (
         ""

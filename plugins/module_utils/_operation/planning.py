@@ -40,6 +40,16 @@ from .._resource.users_ahead import UsersOrder, deletions, open_calls, users_cal
 from .._secret.secret_ahead import secret_calls
 from .._secret.secret_plan import Creation, names_of
 from .assumptions import by_assumption, check_explained, what_would_settle, with_record
+from .bridge import (
+    bridging_of,
+    calls_of_bridge,
+    check_bridge,
+    is_left,
+    losing_words,
+    passwords_of,
+    with_loss,
+    with_spared,
+)
 from .group_plan import (
     _ID_SHOWN,
     Planned,
@@ -270,7 +280,13 @@ def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: 
     planned.current_state = current_state_in_words(request, group, states)
     planned.evidence_summary = evidence_in_words(seen, answers)
     let_in = kept.store.current if kept.store.kept else kept.store.pending
-    planned.users = users_of(group, others, rbac_tokens, let_in) if request.operation in LEAVING_RBAC else []
+    refused = frozenset(name for name, answer in answered.items() if answer is Answer.REFUSED)
+    planned.bridging = bridging = bridging_of(request, group, ids, others)
+    # Nodes may answer as before for a while after the bridge user has come; they are asked again before that counts.
+    rbac_tokens |= (by_record := bridging.accepts(kept))
+    refused = (refused if probe else bridging.refuses(kept)) - by_record
+    users = users_of(group, others, rbac_tokens, let_in) if request.operation in LEAVING_RBAC else []
+    planned.users = with_loss(users, request, bridging, kept, rbac_tokens)
     planned.open_since = open_since_of(seen, states)
     shared = shared_with_others(group.id, ids, others) if request.operation in WITH_USERS else {}
     made = _cutover(request.cutovers.get(planned.id), planned, kept)
@@ -289,14 +305,21 @@ def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: 
         user_group_id=ids.user_group,
         open_user_group_id=ids.open_user_group,
         rbac_tokens=rbac_tokens,
-        refused=frozenset(name for name, answer in answered.items() if answer is Answer.REFUSED),
-        losing=tuple(
-            f"{user['user_name']} ({user['access_string']})" for user in planned.users if not user["retains_access"]
-        ),
+        refused=refused,
+        losing=tuple(losing_words(user) for user in planned.users if not user["retains_access"]),
         # What serves others too was not made for the operation, or is not for it alone any more, and stays.
         leftovers=request.operation is not Operation.MIGRATE_AUTH_TO_RBAC
         and not shared
-        and (bool({ids.user_group, ids.open_user_group} & set(others.user_groups)) or ids.user in others.users),
+        and (
+            is_left(bridging)
+            if request.operation is Operation.MIGRATE_RBAC_TO_AUTH
+            else bool({ids.user_group, ids.open_user_group} & set(others.user_groups)) or ids.user in others.users
+        ),
+        moved=_had_moved(seen),
+        bridged=bridging.bridged,
+        no_bridge=bridging.obstacle,
+        ends_unauthenticated=bridging.ends_unauthenticated,
+        allow_direct=request.allow_direct,
     )
     settle = what_would_settle(request, seen, kept.store, contradicted)
     try:
@@ -323,6 +346,9 @@ def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: 
         )
     planned.step_plan = with_record(request.operation, planned.step_plan, seen)
     check_shared(request.operation, planned.step_plan, group.id, shared)
+    check_bridge(group.id, planned.step_plan, bridging)
+    planned.step_plan = with_spared(planned.step_plan, bridging)
+    planned.refused = refused
     if request.operation is not Operation.MIGRATE_AUTH_TO_RBAC:
         planned.step_plan = _staying(planned.step_plan, shared)
     if _waits_for_cutover(planned.step_plan) and seen.cutover_until > time.time():
@@ -366,6 +392,19 @@ def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: 
         made=made,
         cutover=bool(request.soak) and made in (None, Step.CLIENT_CUTOVER),
     )
+
+
+def _had_moved(seen: Observation) -> bool:
+    """Whether it is on record that the client cutover was over before the change that led to the group's state.
+
+    SET is announced at the end of a client cutover; where clients have moved before ROTATE, no time is left from there.
+    """
+    entry = seen.entry
+    if entry is None or seen.belief.drift or not seen.belief.recorded:
+        return False
+    if entry.call is not None and entry.call.kind is CallKind.SET:
+        return True
+    return entry.cutover_until is not None and entry.cutover_until <= entry.written_at
 
 
 def _cutover(cutover: Cutover | None, group: Planned, kept: Kept) -> Step | None:
@@ -417,6 +456,12 @@ def _plan_calls(
             )
             calls[Step.USERS], warnings = users_calls(clients, manner, users_order(request, plan_of_group, ids[key]))
             plan_of_group.warnings += warnings if request.check_mode else []
+        passwords = passwords_of(plan_of_group.kept, plan_of_group.refused)
+        on_bridge, warnings = calls_of_bridge(
+            clients, manner, plan_of_group.step_plan, plan_of_group.bridging, passwords
+        )
+        calls |= on_bridge
+        plan_of_group.warnings += warnings if request.check_mode else []
         if Step.ATTACH_OPEN in plan_of_group.step_plan.steps:
             calls[Step.ATTACH_OPEN] = open_calls(clients, manner, key, ids[key].open_user_group)
         return calls

@@ -22,6 +22,7 @@ from .._core.operations import (
     Step,
     StepPlan,
 )
+from .._resource.bridge_user import Bridge, read_bridges
 from .._resource.exclusive import other_user_groups, shared_user, shared_user_group
 from .._resource.rbac import checked_id
 from .request import OperationRequest
@@ -53,10 +54,13 @@ class Ids:
 
 @dataclass(frozen=True)
 class Others:
-    """The user groups and users that were looked up."""
+    """The user groups and users that were looked up. ``bridges``: by bridge user, what it is for, and the references of
+    its passwords.
+    """
 
     user_groups: Mapping[str, UserGroup] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
+    bridges: Mapping[str, tuple[Bridge | None, tuple[str, ...]]] = field(default_factory=dict)
 
 
 def resolve_ids(request: OperationRequest, ids: Iterable[str]) -> dict[str, Ids | AuthError]:
@@ -78,7 +82,7 @@ def resolve_ids(request: OperationRequest, ids: Iterable[str]) -> dict[str, Ids 
             ("open_user_group_id", "user group", found.open_user_group),
         ):
             owner = owners.setdefault(f"{what} {name}", key)
-            if name and owner != key and request.operation in WITH_USERS:
+            if name and owner != key and request.operation in (*WITH_USERS, Operation.MIGRATE_RBAC_TO_AUTH):
                 raise AuthError(
                     f"{owner}, {key}: they would share {option}: {name}, and with it clients of the one would be "
                     "accepted by the other. Put {replication_group_id} into it, so that each has its own."
@@ -121,6 +125,8 @@ def find_others(
         if request.operation in WITH_USERS:
             wanted_groups += filter(None, (ids[key].user_group, ids[key].open_user_group))
             wanted_users += filter(None, (ids[key].user,))
+        if request.operation is Operation.MIGRATE_RBAC_TO_AUTH:
+            wanted_users.append(ids[key].user)
     if not wanted_groups and not wanted_users:
         return Others()
     try:
@@ -128,12 +134,19 @@ def find_others(
         for user_group in user_groups.values():
             wanted_users += user_group.user_ids
         users = describe_users(clients, wanted_users)
-        own = {own_ids.user for own_ids in ids.values()} if request.operation in WITH_USERS else set()
+        known = (*WITH_USERS, Operation.MIGRATE_RBAC_TO_AUTH)
+        own = {own_ids.user for own_ids in ids.values()} if request.operation in known else set()
         beside = {key for user in users.values() if user.id in own for key in user.user_group_ids} - set(user_groups)
-        return Others({**user_groups, **find_user_groups(clients, beside)}, users)
+        user_groups = {**user_groups, **find_user_groups(clients, beside)}
+        if request.operation is not Operation.MIGRATE_RBAC_TO_AUTH:
+            return Others(user_groups, users)
+        bridges = read_bridges(clients, [user for user in users.values() if user.id in own])
+        return Others(user_groups, users, bridges)
     except Exception as error:
-        text = explain(error, "elasticache:DescribeUserGroups and elasticache:DescribeUsers", clients.region)
-        raise AuthError(text) from error
+        actions = "elasticache:DescribeUserGroups, elasticache:DescribeUsers and elasticache:ListTagsForResource"
+        if request.operation is not Operation.MIGRATE_RBAC_TO_AUTH:
+            actions = "elasticache:DescribeUserGroups and elasticache:DescribeUsers"
+        raise AuthError(explain(error, actions, clients.region)) from error
 
 
 def users_of(group: Group, others: Others, rbac_tokens: Iterable[str], current: str) -> list[dict[str, Any]]:
@@ -145,7 +158,7 @@ def users_of(group: Group, others: Others, rbac_tokens: Iterable[str], current: 
         user_group = others.user_groups.get(user_group_id)
         for user_id in user_group.user_ids if user_group else ():
             user = others.users.get(user_id)
-            if user:
+            if user and others.bridges.get(user_id, (None,))[0] is None:
                 found.append(
                     {
                         "user_id": user.id,

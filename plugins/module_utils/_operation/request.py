@@ -48,6 +48,7 @@ class OperationRequest:
     by group, the client cutover that tasks have made since an earlier run stopped there. ``monitor``: how clients that
     are refused after SET are looked for; ``None``: they are not. ``busy_last``: groups on which something is under way
     go after the others. ``skip_secondaries``: those of global datastores are left alone; otherwise they fail.
+    ``allow_direct``: where no bridge user can be put in place, clients move while unauthenticated access is allowed.
     ``take_over``: a client cutover that another run has put on record is ended early. ``max_changes_per_second``: calls
     a second, by action, that change groups or their tags. ``require_reconnected``: what is done where connections are
     older than the new token at the end of a client cutover, ``cutover_timeout``: for how many seconds SET waits for
@@ -61,6 +62,7 @@ class OperationRequest:
     enable_tls: bool = False
     create_secret: bool = False
     accept_open_window: bool = False
+    allow_direct: bool = False
     accept_open_access: bool = False
     assume_state: Mode | None = None
     assume_newest: str = ""

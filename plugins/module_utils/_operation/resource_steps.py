@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from .._auth.outcome import Outcome, Progress
 from .._aws.clients import Clients
 from .._core.operations import Step
+from .._resource.bridge_user import bridge_user_of, bridged_group_of, restored_group_of
 from .._resource.reconcile import Manner, reconcile, remove
 from .._resource.replication_groups import GroupSpec
 from .._resource.user_groups import UserGroupSpec, WantedUserGroup
@@ -18,6 +20,7 @@ from .._resource.user_wanted import WantedUser
 from .._resource.users import UserSpec
 from .._resource.users_ahead import open_group_of, user_group_of, user_of
 from .._resource.wanted import Wanted
+from .bridge import passwords_of
 from .group_run import GroupRun
 from .planning import users_order
 from .rbac_resources import Ids
@@ -63,6 +66,35 @@ def clean_up(clients: Clients, request: OperationRequest, group_id: str, ids: Id
         if ids.user:
             user = UserSpec(clients, WantedUser(ids.user), manner, exclusive_to=[ids.user_group])
             yield remove(user).progress
+
+    return _up_to_a_failure(ended())
+
+
+def put_bridge_user(clients: Clients, request: OperationRequest, group: GroupRun) -> list[Progress]:
+    """Make the bridge user, and put it into the user group; return what came of each, up to a failure.
+
+    Raises :class:`AuthError` for a user that can't be.
+    """
+    if group.bridging.order is None:
+        raise RuntimeError("a plan without a bridge user has no such step")
+    order, manner = replace(group.bridging.order, passwords=passwords_of(group.kept, group.refused)), _manner(request)
+    return _up_to_a_failure(
+        reconcile(make(clients, manner, order)).progress for make in (bridge_user_of, bridged_group_of)
+    )
+
+
+def restore_user_group(clients: Clients, request: OperationRequest, group: GroupRun) -> list[Progress]:
+    """Put the user back whose place the bridge user took, and delete that; return what came of each."""
+    bridging, manner = group.bridging, _manner(request)
+    if bridging.order is None:
+        raise RuntimeError("a plan without a bridge user has no such step")
+    user_id, bridge = bridging.order.user_id, bridging.order.bridge
+
+    def ended() -> Iterator[Progress]:
+        if bridging.is_member or Step.BRIDGE_USER in group.completed_steps:
+            yield reconcile(restored_group_of(clients, manner, user_id, bridge)).progress
+        user = UserSpec(clients, WantedUser(user_id), manner, exclusive_to=[bridge.user_group])
+        yield remove(user).progress
 
     return _up_to_a_failure(ended())
 

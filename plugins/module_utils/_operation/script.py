@@ -44,7 +44,17 @@ from .planning import check_current
 from .progress import ProgressSink
 from .rbac_resources import Ids, ids_of
 from .request import OperationRequest
-from .resource_steps import TLS_STEPS, clean_up, make_open_group, make_users, set_tls, take_user_groups_away, told
+from .resource_steps import (
+    TLS_STEPS,
+    clean_up,
+    make_open_group,
+    make_users,
+    put_bridge_user,
+    restore_user_group,
+    set_tls,
+    take_user_groups_away,
+    told,
+)
 from .token_store import Kept, kept_after
 from .unexplained import refuse_unexplained
 
@@ -61,6 +71,7 @@ _NODES_GRACE, _NODES_PAUSE = 30.0, 0.5
 #: there is nothing to call, too: a token that somebody else has rotated in must not pass for a step of this run.
 _OF_THE_PLAN = (
     *(Step.PROMOTE_PENDING, Step.PROMOTE_OLDER, Step.PROMOTE, Step.CLEAR, Step.USERS, Step.REMOVE_USER_GROUPS),
+    Step.BRIDGE_USER,
     *(Step.ROTATE, Step.ROTATE_CURRENT, Step.ATTACH, Step.ATTACH_OPEN),
 )
 #: The steps that change a group.
@@ -209,7 +220,7 @@ class _Steps:
                 self._connections.after(step)
         elif step is Step.UPDATE_RECORD:
             self._update_record(step)
-        elif step in (Step.VERIFY_BOTH, Step.VERIFY_NEW_ONLY):
+        elif step in (Step.VERIFY_BOTH, Step.VERIFY_NEW_ONLY, Step.VERIFY_BRIDGE_USER):
             self._prove(step)
         elif step in CUTOVERS:
             self._cut_over(step)
@@ -221,6 +232,10 @@ class _Steps:
             self._monitor(step)
         elif step is Step.USERS:
             self._resources(step, make_users(self.clients, self.services.request, self.group, self._ids))
+        elif step is Step.BRIDGE_USER:
+            self._resources(step, put_bridge_user(self.clients, self.services.request, self.group))
+        elif step is Step.RESTORE_USER_GROUP:
+            self._resources(step, restore_user_group(self.clients, self.services.request, self.group))
         elif step is Step.CLEAN_UP:
             made = self._ids.without(self.group.spared)
             self._resources(step, clean_up(self.clients, self.services.request, self.group.id, made))
@@ -388,6 +403,7 @@ class _Steps:
             write_down=not sets_at_once(left, soaking=soaking, made=made),
             # Where clients move before ROTATE, SET has to follow it at once: anyone is served until then.
             soak=(request.soak or 0.0) if step is Step.MONITOR or Step.CLIENT_CUTOVER in to_come else 0.0,
+            moved=step is Step.ROTATE_CURRENT and Step.SET in to_come and Step.CLIENT_CUTOVER not in to_come,
             take_over=request.take_over,
             rested=self._check_current,
             **common,
@@ -463,6 +479,8 @@ class _Steps:
             group.through(step)  # nobody answers there: the API's word has to do
             return
         expected = _expected(self.services.request.operation, step, group.kept)
+        if step is Step.VERIFY_BRIDGE_USER:
+            expected = _expected_of_bridge(group)
         give_up = time.monotonic() + _NODES_GRACE
         answers = (group.seen.answers if group.seen else ()) or self._ask()
         while (doubt := _doubt(group, answers, expected)) and time.monotonic() < give_up:
@@ -511,6 +529,14 @@ def _expected(operation: Operation, step: Step, kept: Kept) -> dict[str, str]:
     if had and old in kept.tokens.names:
         expected[old] = REFUSED if alone else ACCEPTED
     return expected
+
+
+def _expected_of_bridge(group: GroupRun) -> dict[str, str]:
+    """Return what every node has to answer while user groups decide: as a rule that a token is needed."""
+    promotes = Step.PROMOTE in group.remaining_steps and bool(group.kept.store.pending)
+    token = (PENDING if promotes else CURRENT) if group.kept.store.kept else GIVEN
+    bridges = group.bridging.bridged or Step.BRIDGE_USER in group.completed_steps
+    return {token: ACCEPTED, **({UNAUTHENTICATED: REFUSED} if bridges else {})}
 
 
 def _wanting(kept: Kept, step: Step) -> TokenSet | AuthError:

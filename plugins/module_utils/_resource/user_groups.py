@@ -25,11 +25,12 @@ REDIS, VALKEY = "redis", "valkey"
 
 @dataclass(frozen=True)
 class WantedUserGroup(WantedResource):
-    """The user group as it shall be."""
+    """The user group as it shall be. ``without``: members that are taken out where others are not."""
 
     engine: str | None = None
     user_ids: tuple[str, ...] | None = None
     purge_user_ids: bool = True
+    without: tuple[str, ...] = ()
 
 
 def wanted_user_group(params: Mapping[str, Any]) -> WantedUserGroup:
@@ -143,7 +144,7 @@ class UserGroupSpec(RbacSpec[WantedUserGroup, UserGroup]):
             return [], []
         add = [key for key in wanted.user_ids if key not in there]
         gone = [key for key in there if key not in wanted.user_ids]
-        return add, gone if wanted.purge_user_ids else []
+        return add, gone if wanted.purge_user_ids else [key for key in gone if key in wanted.without]
 
     def differing(self, current: UserGroup) -> list[str]:
         """Return what differs from what DescribeUserGroups shows."""

@@ -73,6 +73,12 @@ def on_record(tags: Mapping[str, str], passwords: Sequence[str]) -> Finding:
     return Finding(Verdict.NOT_IN_FORCE, "record", "others are on record")
 
 
+def references(value: str) -> tuple[str, ...]:
+    """Return the references of the passwords in a record; none where it does not tell of them."""
+    version, *refs = value.split(" ")
+    return tuple(refs) if version == _VERSION and all(map(_REFERENCE.fullmatch, refs)) else ()
+
+
 def told_by_nodes(group_id: str, answers: Sequence[NodeAnswer]) -> Finding:
     """Return what the nodes tell that were asked for each password as the user's. AWS told that there are no more."""
     heard = [answer for answer in answers if answer.reach is Reach.ANSWERED]

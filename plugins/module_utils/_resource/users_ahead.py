@@ -84,11 +84,11 @@ def users_calls(clients: Clients, manner: Manner, order: UsersOrder) -> tuple[li
     Raises :class:`AuthError` where a step would be refused.
     """
     manner = replace(manner, check_mode=True)
-    user = _planned(user_of(clients, manner, order))
+    user = planned(user_of(clients, manner, order))
     coming = users.parse({"Status": ACTIVE, **user.raw})
-    user_group = _planned(user_group_of(clients, manner, order, {order.user_id: coming}))
+    user_group = planned(user_group_of(clients, manner, order, {order.user_id: coming}))
     calls = [*user.planned_calls, *user_group.planned_calls]
-    return [_shown(call) for call in calls], [*user.progress.warnings, *user_group.progress.warnings]
+    return [shown_in_plan(call) for call in calls], [*user.progress.warnings, *user_group.progress.warnings]
 
 
 def open_group_of(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> UserGroupSpec:
@@ -109,17 +109,18 @@ def open_group_of(clients: Clients, manner: Manner, group_id: str, user_group_id
 def open_calls(clients: Clients, manner: Manner, group_id: str, user_group_id: str) -> list[dict[str, Any]]:
     """Return the calls that make the user group by which everyone is served. Raises as :func:`users_calls` does."""
     spec = open_group_of(clients, replace(manner, check_mode=True), group_id, user_group_id)
-    return [_shown(call) for call in _planned(spec).planned_calls]
+    return [shown_in_plan(call) for call in planned(spec).planned_calls]
 
 
-def _planned(spec: Spec[Any, Any]) -> Reconciled:
+def planned(spec: Spec[Any, Any]) -> Reconciled:
+    """Return what making it would come to, in check mode. Raises :class:`AuthError` where it would be refused."""
     outcome = reconcile(spec)
     if outcome.progress.error:
         raise AuthError(outcome.progress.error)
     return outcome
 
 
-def _shown(call: Call) -> dict[str, Any]:
+def shown_in_plan(call: Call) -> dict[str, Any]:
     """Return a call for a plan: resources by the end of their ARN, tags by their keys."""
     shown = call.shown()
     parameters = dict(shown["parameters"])

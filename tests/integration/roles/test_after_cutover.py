@@ -170,5 +170,7 @@ def test_user_groups_stay_where_nodes_can_not_be_asked_any_more(emulator: Emulat
     (cutover,) = run(emulator, "auth_operation", given).result["cutovers"]
     assert cutover["stage"] == "client_cutover_before"
     ended = run(emulator, "auth_operation", {**given, "after_cutover": [cutover], "probe": "never"})
-    assert "its nodes can't be asked any more, and these steps remain again: rotate_current" in ended.msg
+    assert (
+        "its nodes can't be asked any more, and these steps remain again: bridge_user, verify_bridge_user" in ended.msg
+    )
     assert emulator.group("sessions")["mode"] == "rbac"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import ModuleRun, auth, run
-from integration.scenes import GROUP, A, B, C, create, put_secret, rotate, scene, set_token, slots
+from integration.scenes import GROUP, A, B, C, create, modify, put_secret, rotate, scene, set_token, slots
 from waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -159,6 +159,8 @@ class TestSetByHand:
         assert begun.failed == (not promoted), begun.msg
         emulator.clear_faults()
         new = json.loads(stored(emulator)["AWSCURRENT" if promoted else "AWSPENDING"])["auth_token"]
+        if operation == "migrate_rbac_to_auth":
+            modify(emulator, RemoveUserGroups=True, AuthToken=new, AuthTokenUpdateStrategy="ROTATE")
         set_token(emulator, new)
         ended = operate(emulator, operation, **keyed)
         assert not ended.failed, ended.msg

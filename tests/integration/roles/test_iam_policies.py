@@ -24,6 +24,7 @@ from integration.role_states import half_rotated, rotated
 from integration.scenes import GROUP, A, B, C, create, scene
 
 import iam_policies
+from ansible_collections.elasticache.auth.plugins.module_utils._resource.bridge_user import TAG_KEY, Bridge
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -77,6 +78,13 @@ def rbac_with_token(emulator: Emulator) -> None:
     scene(emulator, "rbac")
 
 
+def bridge_user_of_another_password(emulator: Emulator) -> None:
+    """What a run has left that was cut off before it put the bridge user into the user group."""
+    scene(emulator, "rbac")
+    tag = {"Key": TAG_KEY, "Value": Bridge(GROUP, "ug-1").text}
+    make(emulator, f"{GROUP}-bridge", UserName="default", Passwords=[C], Tags=[tag])
+
+
 def rotating(emulator: Emulator) -> None:
     put_token(emulator, A, B)
     promote(emulator)
@@ -126,6 +134,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     "migrate_rbac_to_auth": (
         Way(lambda emulator: scene(emulator, "rbac"), {"create_secret": True, "accept_open_window": True}),
         Way(rbac_with_token, {"accept_open_window": True}),
+        Way(bridge_user_of_another_password, {"create_secret": True, "accept_open_window": True}),
     ),
     "migrate_auth_to_rbac": (Way(rotating), Way(user_of_another_password)),
     "disable_access_control": (

@@ -21,7 +21,7 @@ import pytest
 from integration.plans import sent, written
 from integration.role_scenes import RoleRun, promote, put_token, run_role, version_ids
 from integration.role_states import half_rotated, open_group, plain_group, rbac_group, required, rotated
-from integration.scenes import GROUP, A, B, scene
+from integration.scenes import GROUP, A, B, create, scene
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -93,6 +93,8 @@ STEPS = {
     "clean_up": "clean_up",
     "attach_open": "attach_open",
     "detach": "remove_user_groups",
+    "bridge_user": "bridge_user",
+    "restore": "restore_user_group",
 }
 
 
@@ -171,7 +173,7 @@ def _label(stage: str, **members: str) -> str:
     return _secret("UpdateSecretVersionStage", VersionStage=stage, **versions)
 
 
-def _user(key: str, passwords: int) -> str:
+def _user(key: str, passwords: int, tags: str | list[str] = "elasticache.auth/passwords") -> str:
     mode: dict[str, str | list[str]] = {
         "AuthenticationMode.Type": "password",
         "AuthenticationMode.Passwords": ["********"] * passwords,
@@ -182,7 +184,7 @@ def _user(key: str, passwords: int) -> str:
         UserName="default",
         Engine="valkey",
         AccessString="on ~* &* +@all",
-        Tags="elasticache.auth/passwords",
+        Tags=tags,
         **mode,
     )
 
@@ -214,6 +216,25 @@ RETIRE = (
     _label(GIVEN_UP, RemoveFrom=GIVEN_UP),
 )
 CLEAR = _secret("PutSecretValue", SecretString="********", VersionStages="AWSCURRENT")
+
+BRIDGE = (
+    _user("{group}-bridge", passwords=1, tags=["elasticache.auth/bridge", "elasticache.auth/passwords"]),
+    _call(
+        "elasticache:ModifyUserGroup",
+        UserGroupId="ug-{group}",
+        UserIdsToAdd="{group}-bridge",
+        UserIdsToRemove="ug-{group}-user",
+    ),
+)
+RESTORE = (
+    _call(
+        "elasticache:ModifyUserGroup",
+        UserGroupId="ug-{group}",
+        UserIdsToAdd="ug-{group}-user",
+        UserIdsToRemove="{group}-bridge",
+    ),
+    _call("elasticache:DeleteUser", UserId="{group}-bridge"),
+)
 
 ROTATE, SET = _token("ROTATE"), _token("SET")
 LEAVE_RBAC = _token("ROTATE", RemoveUserGroups="true")
@@ -269,6 +290,12 @@ def with_token(emulator: Emulator, group: str) -> None:
 def with_user_group_and_secret(emulator: Emulator, group: str) -> None:
     put_token(emulator, A, group=group)
     rbac_group(emulator, group)
+
+
+def shared_user_group(emulator: Emulator, group: str) -> None:
+    """Its user group serves another group besides, so that there can be no bridge user."""
+    rbac_group(emulator, group)
+    create(emulator, f"{group}-beside", UserGroupIds=[f"ug-{group}"])
 
 
 def with_two_tokens(emulator: Emulator, group: str) -> None:
@@ -401,6 +428,18 @@ PINNED: Mapping[str, Pinned] = {
     "rbac-to-auth": Pinned(
         "migrate_rbac_to_auth",
         rbac_group,
+        (CREATE_SECRET, STAGE, *BRIDGE, *PROMOTE, RECORD, LEAVE_RBAC, RECORD, SET, RECORD, *RESTORE),
+        changed=2,
+        steps=("stage", "bridge_user", "promote", "rotate_current", "set", "restore"),
+        before="rbac (ug-{group})",
+        after=REQUIRED,
+        settled=REQUIRED,
+        exposure=("float", "NoneType"),
+        variables={**CREATING, "accept_open_window": True},
+    ),
+    "rbac-to-auth-directly": Pinned(
+        "migrate_rbac_to_auth",
+        shared_user_group,
         (CREATE_SECRET, STAGE, RECORD, LEAVE_RBAC, *PROMOTE, RECORD, SET, RECORD),
         changed=2,
         steps=ROTATION,
@@ -408,7 +447,7 @@ PINNED: Mapping[str, Pinned] = {
         after=REQUIRED,
         settled=REQUIRED,
         exposure=("float", "NoneType"),
-        variables={**CREATING, "accept_open_window": True},
+        variables={**CREATING, "accept_open_window": True, "allow_direct": True},
     ),
     "disable-auth": Pinned(
         "disable_access_control",

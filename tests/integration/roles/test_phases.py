@@ -61,6 +61,12 @@ class Phases:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
+def members(emulator: Emulator) -> list[str]:
+    """The users of the group's user group."""
+    found = emulator.client("elasticache").describe_user_groups(UserGroupId=f"ug-{GROUP}")
+    return list(found["UserGroups"][0]["UserIds"])
+
+
 PHASES: Mapping[str, Phases] = {
     "rotate_token": Phases(
         lambda emulator, group: required(emulator, True, group),
@@ -83,9 +89,9 @@ PHASES: Mapping[str, Phases] = {
     ),
     "migrate_rbac_to_auth": Phases(
         rbac_group,
-        lambda emulator: slots(emulator) == [None, current(emulator)],
-        lambda emulator: slots(emulator) == [current(emulator)],
-        "stage, rotate, verify_both, promote",
+        lambda emulator: members(emulator) == [f"{GROUP}-bridge"] and mode(emulator) == "rbac",
+        lambda emulator: slots(emulator) == [current(emulator)] and members(emulator) == [f"ug-{GROUP}-user"],
+        "stage, bridge_user, verify_bridge_user, promote",
         {**CREATING, "accept_open_window": True},
     ),
     "disable_access_control": Phases(

@@ -15,11 +15,11 @@ import pytest
 from integration.direct import ModuleRun, run
 from integration.modules.test_user import active, make, make_group
 from integration.plans import made, planned
-from integration.role_scenes import KEY, promote, put_token, run_role, secret_name, secret_text
+from integration.role_scenes import KEY, labelled, promote, put_token, run_role, secret_name, secret_text
 from integration.role_scenes import version_ids as labels
 from integration.role_states import half_rotated, rotated
 from integration.roles.test_roles_bad_input import TEMPLATE, WITH_USERS
-from integration.scenes import GROUP, A, B, C, create, scene
+from integration.scenes import GROUP, A, B, C, create, modify, scene, set_token
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -114,6 +114,29 @@ def back(emulator: Emulator) -> None:
     rotated(emulator, True)
 
 
+def shared_user_group(emulator: Emulator) -> None:
+    """Its user group also serves another group, so that there can be no bridge user."""
+    scene(emulator, "rbac")
+    create(emulator, "carts", UserGroupIds=["ug-1"])
+
+
+def bridged(emulator: Emulator) -> None:
+    """Up to the client cutover, while user groups decide."""
+    scene(emulator, "rbac")
+    begun = operate(
+        emulator, "migrate_rbac_to_auth", check=False, accept_open_window=True, create_secret=True, phase="begin"
+    )
+    assert not begun.failed, begun.msg
+
+
+def bridged_and_required(emulator: Emulator) -> None:
+    """The token decides, and the bridge user is in the user group still."""
+    bridged(emulator)
+    token = labelled(emulator)["AWSCURRENT"]
+    modify(emulator, RemoveUserGroups=True, AuthToken=token, AuthTokenUpdateStrategy="ROTATE")
+    set_token(emulator, token)
+
+
 BARE = {"auth_token_secret": {"name": TEMPLATE}}
 MAKING = {"create_secret": True}
 CONSENT = {"accept_open_window": True, "accept_open_access": True}
@@ -137,6 +160,12 @@ IN_ONE_CALL: Mapping[str, Variant] = {
     "enable-half-way": Variant("enable_auth", stored(in_state("optional"), A)),
     "leave-rbac": Variant("migrate_rbac_to_auth", in_state("rbac"), {**MAKING, **CONSENT}),
     "leave-rbac-with-the-token": Variant("migrate_rbac_to_auth", rbac_with_token, CONSENT),
+    "leave-rbac-directly": Variant(
+        "migrate_rbac_to_auth", shared_user_group, {**MAKING, **CONSENT, "allow_direct": True}
+    ),
+    "leave-rbac-supplied": Variant("migrate_rbac_to_auth", in_state("rbac"), {**SUPPLIED, **CONSENT}),
+    "leave-rbac-bridged": Variant("migrate_rbac_to_auth", bridged, {**MAKING, **CONSENT}),
+    "leave-rbac-restore": Variant("migrate_rbac_to_auth", bridged_and_required, CONSENT),
     "leave-rbac-begin": Variant("migrate_rbac_to_auth", in_state("rbac"), {**MAKING, **CONSENT, "phase": "begin"}),
     "back": Variant("rollback_token", back),
     "back-supplied": Variant("rollback_token", lambda e: create(e, AuthToken=A), SUPPLIED),

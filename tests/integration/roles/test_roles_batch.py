@@ -29,7 +29,7 @@ from integration.role_scenes import (
     secret_name,
 )
 from integration.run import run_playbook
-from integration.scenes import GROUP, USERS, A, B, C, create, slots, wait_for_users
+from integration.scenes import GROUP, USERS, A, B, C, create, modify, slots, wait_for_users
 
 from chaos.clients import live
 
@@ -362,7 +362,9 @@ class TestExposure:
         ran = call_role(emulator, "migrate_rbac_to_auth", phase="begin", **options)
         assert ran.succeeded, ran.output
         assert "Unauthenticated access was allowed for" not in ran.output
-        assert is_open(emulator.group(GROUP))
+        assert not is_open(emulator.group(GROUP))
+        token = labelled(emulator)["AWSCURRENT"]
+        modify(emulator, GROUP, RemoveUserGroups=True, AuthToken=token, AuthTokenUpdateStrategy="ROTATE")
         time.sleep(2)
         ran = call_role(emulator, "migrate_rbac_to_auth", phase="finish", **options)
         assert ran.succeeded, ran.output

@@ -206,7 +206,11 @@ def test_what_is_reported_before_anything_is_done(emulator: Emulator, tmp_path: 
     }
     ran = run_wave(emulator, tmp_path, role, in_order("bad", trouble), **accepted[role])
     check_told(ran, tmp_path, trouble)
-    assert "these users stop working when its user groups are taken away: " in ran.text
+    when = {
+        "migrate_rbac_to_auth": "as soon as the bridge user takes the place",
+        "disable_access_control": "when its user groups",
+    }
+    assert f"these users stop working {when[role]}" in ran.text
 
 
 def test_the_next_wave(emulator: Emulator, tmp_path: Path) -> None:

@@ -400,6 +400,17 @@ def test_who_stops_working_is_reported(tmp_path: Path, role: str, capsys: pytest
     assert capsys.readouterr().out.splitlines() == [
         "a: these users stop working when its user groups are taken away: app (on ~app:* -@all +@read)"
     ]
+    # One stops working before that, and is named in the phase begin, too.
+    replaced = {**users[1], "retains_access": False, "loses_access_at": "bridge_user"}
+    plan["targets"][0]["outcomes"]["a"] |= {"users": [users[0], replaced], "planned_steps": ["bridge_user"]}
+    operation.tell_losers(plan)
+    assert capsys.readouterr().out.splitlines() == [
+        (
+            "a: these users stop working as soon as the bridge user takes the place of the user named default: "
+            "default (on ~* +@all)"
+        ),
+        "a: these users stop working when its user groups are taken away: app (on ~app:* -@all +@read)",
+    ]
     operation.tell_losers({"failed": True, "msg": "no credentials"})
     operation.ended(result(operation, "rotate", stage="client_cutover"))
     assert playing.operation([]).has_losers is False

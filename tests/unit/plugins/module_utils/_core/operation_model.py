@@ -84,6 +84,9 @@ def secret(*, keyed: bool = True, **at: str) -> Secret:
 class World:
     """``own``, ``theirs``: the tokens that are accepted as those of the user named default of that user group.
 
+    ``bridge``: the passwords of the bridge user, ``None`` where there is none; ``bridged``: the user group in which it
+    has the place of the user named default; ``no_bridge``: it can have none. ``moved``: by the record, clients had
+    moved before ROTATE.
     ``own``, ``user``: ``None`` where there is none (yet). ``supplied``: the tokens supplied, the previous one first, in
     the place of a secret. ``clients``: what the clients present: those before their cutover, and those that
     came since and read AWSCURRENT. ``plain``: some connect without TLS.
@@ -99,12 +102,18 @@ class World:
     user: frozenset[str] | None = None
     anyone: bool = False
     theirs: frozenset[str] = frozenset()
+    bridge: frozenset[str] | None = None
+    bridged: str = ""
+    no_bridge: bool = False
+    moved: bool = False
     supplied: tuple[str, str] | None = None
 
     def serves(self, credential: str | None) -> bool:
         """Whether a client that presents ``credential`` (``None``: nothing) is served."""
         if not self.group.user_groups:
             return self.group.anyone if credential is None else credential in self.group.tokens
+        if self.group.user_groups == {self.bridged}:
+            return credential in (self.bridge or frozenset())
         if self.group.user_groups == {ANYONE}:
             return credential is None
         inside = (self.user or frozenset()) if self.group.user_groups == {OWN} else self.theirs
@@ -115,7 +124,7 @@ class World:
         """The tokens of ours that are accepted."""
         if self.group.user_groups == {OWN}:
             return self.user or frozenset()
-        return self.group.tokens
+        return (self.bridge or frozenset()) if self.group.user_groups == {self.bridged} else self.group.tokens
 
     @property
     def truth(self) -> str | None:
@@ -130,7 +139,11 @@ def seen(world: World, operation: Operation, phase: Phase, *, heard: bool) -> tu
     """Return what the planner is told of ``world``; ``heard``: the nodes answer where user groups decide."""
     names, store = _store(world)
     group = replace(world.group, slots=tuple(names.get(slot, slot) if slot else slot for slot in world.group.slots))
-    rbac_tokens = {name for value, name in names.items() if heard and world.group.user_groups and world.serves(value)}
+    # What the bridge user accepts is on record.
+    bridged = bool(world.bridged) and world.group.user_groups == {world.bridged}
+    told = bool(world.group.user_groups) and (heard or bridged)
+    rbac_tokens = {name for value, name in names.items() if told and world.serves(value)}
+    refused = {name for value, name in names.items() if told and not world.serves(value)}
     terms = Terms(
         phase=phase,
         tls=world.tls,
@@ -141,8 +154,16 @@ def seen(world: World, operation: Operation, phase: Phase, *, heard: bool) -> tu
         user_group_id=OWN,
         open_user_group_id=ANYONE,
         rbac_tokens=frozenset(rbac_tokens),
-        leftovers=operation is not Operation.MIGRATE_AUTH_TO_RBAC
-        and (world.own or world.anyone or world.user is not None),
+        refused=frozenset(refused),
+        leftovers=world.bridge is not None
+        if operation is Operation.MIGRATE_RBAC_TO_AUTH
+        else operation is not Operation.MIGRATE_AUTH_TO_RBAC and (world.own or world.anyone or world.user is not None),
+        moved=world.moved,
+        bridged=bridged,
+        no_bridge="the user group also serves others" if world.no_bridge else "",
+        # Clients without a password are served by that user, so that the caller has them move as they are.
+        ends_unauthenticated="clients are refused" if world.group.user_groups == {ANYONE} and not bridged else "",
+        allow_direct=world.no_bridge or world.group.user_groups == {ANYONE},
     )
     return aws_model.state_of(group), store, terms
 
@@ -182,6 +203,8 @@ def _store(world: World) -> tuple[dict[str, str], Store]:
 def plan(world: World, operation: Operation, phase: Phase, *, heard: bool, **terms: object) -> operations.StepPlan:
     """Return what the planner says in ``world``. ``terms``: others than :func:`seen` has."""
     state, store, found = seen(world, operation, phase, heard=heard)
+    if operation is Operation.MIGRATE_RBAC_TO_AUTH and world.bridged and not found.bridged and world.group.user_groups:
+        raise operations.CannotProceed(f"the bridge user is in {world.bridged}, which the group no longer has")
     return operations.plan_steps(operation, "rg", [state], store, replace(found, **terms), str)  # type: ignore[arg-type]
 
 
@@ -190,10 +213,20 @@ def plan(world: World, operation: Operation, phase: Phase, *, heard: bool, **ter
 
 def carry_out(world: World, operation: Operation, step_plan: operations.StepPlan) -> Iterator[World]:
     """Make the steps of ``step_plan``; yields the world after each call and after each client cutover."""
-    for step in step_plan.steps:
+    for _step, after in made(world, operation, step_plan):
+        yield after
+
+
+def made(world: World, operation: Operation, step_plan: operations.StepPlan) -> Iterator[tuple[Step, World]]:
+    """Make the same, and yield each step besides."""
+    steps = step_plan.steps
+    for step in steps:
+        if step in (Step.ROTATE, Step.ROTATE_CURRENT):
+            moved = step is Step.ROTATE_CURRENT and Step.SET in steps and Step.CLIENT_CUTOVER not in steps
+            world = replace(world, moved=moved)
         for after in _STEPS[step](world, operation, step_plan.keep):
             world = _restarted(world, after)
-            yield world
+            yield step, world
 
 
 def _restarted(before: World, after: World) -> World:
@@ -347,6 +380,33 @@ def _users(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterato
     yield replace(world, own=True)
 
 
+def _bridge_user(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
+    if not world.group.user_groups or world.no_bridge:
+        raise StepFailedError("there is no user group of the group's own")
+    tokens = {world.supplied[1]} if world.supplied else {world.secret.value(PENDING) or world.secret.value(CURRENT)}
+    if tokens & {None, ""}:
+        raise StepFailedError("there is no token for the bridge user")
+    world = replace(world, bridge=frozenset(filter(None, tokens)))
+    yield world
+    yield replace(world, bridged=next(iter(world.group.user_groups)))
+
+
+def _verify_bridge_user(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
+    token = world.supplied[1] if world.supplied else world.secret.value(PENDING) or world.secret.value(CURRENT)
+    if not world.group.user_groups or not (world.serves(token) or world.serves(world.truth)):
+        raise StepFailedError("the token is not accepted while user groups decide")
+    yield world
+
+
+def _restore_user_group(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
+    if world.group.user_groups == {world.bridged}:
+        raise StepFailedError("the user group decides still")
+    if world.bridged:
+        world = replace(world, bridged="")
+        yield world
+    yield replace(world, bridge=None)
+
+
 def _attach(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
     if not world.own:
         raise StepFailedError("there is no user group to attach")
@@ -425,4 +485,7 @@ _STEPS: Mapping[Step, Callable[[World, Operation, tuple[str, ...]], Iterator[Wor
     Step.MONITOR: _monitor,
     Step.RETIRE_VERSION: _abandon,
     Step.CLEAN_UP: _clean_up,
+    Step.BRIDGE_USER: _bridge_user,
+    Step.VERIFY_BRIDGE_USER: _verify_bridge_user,
+    Step.RESTORE_USER_GROUP: _restore_user_group,
 }

@@ -51,9 +51,15 @@ SUPPLIED = Store(pending=GIVEN, kept=False, can_be_empty=False)
 SUPPLIED_BOTH = replace(SUPPLIED, current=BEFORE)
 OLD = Terms(age=91.0, user_group_id=OWN, open_user_group_id=ANYONE)
 CONSENT = replace(OLD, accept_open_window=True, accept_open_access=True, enable_tls=True)
+BRIDGED = replace(CONSENT, bridged=True, leftovers=True)
+NO_BRIDGE = replace(CONSENT, no_bridge="the user group also serves the replication group carts")
+DIRECT = replace(NO_BRIDGE, allow_direct=True)
 
 END = "client_cutover set verify_new_only"
 LAST = f"verify_both promote {END}"
+BRIDGE = "bridge_user verify_bridge_user"
+BEFORE_ROTATE = "client_cutover_before rotate_current set verify_new_only"
+RESTORE = "restore_user_group"
 THROUGH = "client_cutover_before rotate_current set verify_new_only retire_version clean_up"
 OPENING = "client_cutover attach_open remove_user_groups clean_up"
 
@@ -126,10 +132,87 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
         replace(CONSENT, rbac_tokens=frozenset({CURRENT})),
         "client_cutover_before rotate_current set verify_new_only",
     ),
-    ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, f"rotate_current {END}"),
-    ("migrate_rbac_to_auth", rbac(THEIRS), EMPTY, CONSENT, f"stage rotate {LAST}"),
-    ("migrate_rbac_to_auth", rbac(THEIRS), STAGED, CONSENT, f"rotate {LAST}"),
-    ("migrate_rbac_to_auth", rbac(THEIRS), SUPPLIED, CONSENT, f"rotate verify_both {END}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, f"{BRIDGE} {BEFORE_ROTATE} {RESTORE}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), LEFT_BEHIND, CONSENT, f"{BRIDGE} promote {BEFORE_ROTATE} {RESTORE}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), EMPTY, CONSENT, f"stage {BRIDGE} promote {BEFORE_ROTATE} {RESTORE}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), STAGED, CONSENT, f"{BRIDGE} promote {BEFORE_ROTATE} {RESTORE}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), SUPPLIED, CONSENT, f"{BRIDGE} {BEFORE_ROTATE} {RESTORE}"),
+    # The bridge user was made, and is not in the user group yet.
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        STAGED,
+        replace(CONSENT, leftovers=True),
+        f"{BRIDGE} promote {BEFORE_ROTATE} {RESTORE}",
+    ),
+    # It is: its token is promoted, or was.
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        STAGED,
+        replace(BRIDGED, rbac_tokens=frozenset({PENDING})),
+        f"verify_bridge_user promote {BEFORE_ROTATE} {RESTORE}",
+    ),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        KEPT,
+        replace(BRIDGED, rbac_tokens=frozenset({CURRENT})),
+        f"verify_bridge_user {BEFORE_ROTATE} {RESTORE}",
+    ),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        STAGED,
+        replace(BRIDGED, rbac_tokens=frozenset({CURRENT, PENDING})),
+        f"verify_bridge_user promote {BEFORE_ROTATE} {RESTORE}",
+    ),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        SUPPLIED,
+        replace(BRIDGED, rbac_tokens=frozenset({GIVEN})),
+        f"verify_bridge_user {BEFORE_ROTATE} {RESTORE}",
+    ),
+    # Which passwords it has is not known: they are set to the token that comes next.
+    ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, BRIDGED, f"{BRIDGE} {BEFORE_ROTATE} {RESTORE}"),
+    # The user named default of their own has the token that is staged.
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        STAGED,
+        replace(CONSENT, rbac_tokens=frozenset({PENDING})),
+        f"verify_bridge_user promote {BEFORE_ROTATE}",
+    ),
+    ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, DIRECT, f"rotate_current {END}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), EMPTY, DIRECT, f"stage rotate {LAST}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), STAGED, DIRECT, f"rotate {LAST}"),
+    ("migrate_rbac_to_auth", rbac(THEIRS), SUPPLIED, DIRECT, f"rotate verify_both {END}"),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        EMPTY,
+        replace(CONSENT, ends_unauthenticated="clients are refused", allow_direct=True),
+        f"stage rotate {LAST}",
+    ),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        KEPT,
+        replace(CONSENT, ends_unauthenticated="clients are refused"),
+        f"{BRIDGE} {BEFORE_ROTATE} {RESTORE}",
+    ),
+    # Clients had moved before user groups were taken away: nothing is waited for while everyone is served.
+    ("migrate_rbac_to_auth", optional(CURRENT), KEPT, replace(OLD, moved=True), "set verify_new_only"),
+    (
+        "migrate_rbac_to_auth",
+        optional(CURRENT),
+        KEPT,
+        replace(BRIDGED, moved=True),
+        f"set verify_new_only {RESTORE}",
+    ),
+    ("migrate_rbac_to_auth", required(CURRENT), KEPT, BRIDGED, RESTORE),
+    ("enable_auth", optional(CURRENT), KEPT, replace(OLD, moved=True), END),
     ("migrate_rbac_to_auth", optional(PENDING), STAGED, OLD, LAST),
     ("migrate_rbac_to_auth", optional(CURRENT), KEPT, OLD, END),
     ("migrate_rbac_to_auth", required(CURRENT), KEPT, OLD, ""),
@@ -179,6 +262,13 @@ WAYS: list[tuple[str, State, Store, Terms, str]] = [
         replace(OLD, leftovers=True),
         "set verify_new_only retire_version clean_up",
     ),
+    (
+        "rollback_token",
+        optional(CURRENT),
+        given_up(PROMOTED, "previous"),
+        replace(OLD, moved=True),
+        "set verify_new_only retire_version clean_up",
+    ),
     ("rollback_token", required(BEFORE), SUPPLIED_BOTH, OLD, f"rotate verify_both {END}"),
     (
         "rollback_token",
@@ -216,6 +306,24 @@ REFUSALS: list[tuple[str, State, Store, Terms, tuple[str, ...]]] = [
         KEPT,
         replace(OLD, losing=("app (on ~*)",)),
         ("unauthenticated access", "app (on ~*)", "migrate_rbac_to_auth_accept_open_window: true"),
+    ),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        KEPT,
+        NO_BRIDGE,
+        (
+            "no bridge user can be put in place: the user group also serves the replication group carts",
+            "unauthenticated access would be allowed for the whole client cutover",
+            "migrate_rbac_to_auth_allow_direct: true",
+        ),
+    ),
+    (
+        "migrate_rbac_to_auth",
+        rbac(THEIRS),
+        PROMOTED,
+        replace(BRIDGED, rbac_tokens=frozenset({PREVIOUS}), refused=frozenset({CURRENT})),
+        ("refuses <AWSCURRENT>", "accepts <AWSPREVIOUS>", "put the token that the clients have into AWSCURRENT"),
     ),
     ("migrate_rbac_to_auth", OPEN, KEPT, CONSENT, ("the role enable_auth",)),
     ("migrate_auth_to_rbac", rbac(THEIRS), KEPT, OLD, ("wanted is own", "elasticache.auth.replication_group")),
@@ -529,7 +637,7 @@ def test_what_is_left_after_tasks(
         ("enable_auth", OPEN, EMPTY, TLS_FIRST, Step.CLIENT_CUTOVER, "client_cutover_tls"),
         ("enable_auth", OPEN, EMPTY, TLS_FIRST, Step.CLIENT_CUTOVER_USERS, "client_cutover_tls"),
         # No node says that its user named default accepts the token: everyone would be served from ROTATE on.
-        ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, CONSENT, Step.CLIENT_CUTOVER_BEFORE, "rotate_current"),
+        ("migrate_rbac_to_auth", rbac(THEIRS), KEPT, DIRECT, Step.CLIENT_CUTOVER_BEFORE, "rotate_current"),
         (
             "disable_access_control",
             required(CURRENT),
@@ -600,7 +708,7 @@ def test_where_the_monitor_is(operation: str, state: State, store: Store, terms:
     if "monitor" in expected:
         after = expected[expected.index("monitor") :]
         assert not {"set", "verify_new_only"} & set(after)
-        assert set(after) <= {"monitor", "retire_version", "clean_up"}
+        assert set(after) <= {"monitor", "retire_version", "clean_up", "restore_user_group"}
 
 
 def test_each_phase_has_the_monitor_where_it_sets() -> None:
@@ -670,7 +778,7 @@ def encrypted(start: World, now: World) -> bool:
 
 
 def _leftovers(now: World) -> bool:
-    return now.own or now.anyone or now.user is not None
+    return now.own or now.anyone or now.user is not None or now.bridge is not None or bool(now.bridged)
 
 
 def _world(*slots: str | None, clients: tuple[str | None, ...] = (), **members: object) -> World:
@@ -751,7 +859,8 @@ def _rbac_scenes() -> Iterator[Scene]:
             starts["two welcome"] = (_in_rbac(("s", "t"), secret=secret(previous="s", current="t")), alone)
             starts["welcome, another staged"] = (staged_too, alone_beside_a_staged_one)
         for name, (world, goal) in starts.items():
-            yield Scene(f"from RBAC, {name}, {told}", operation, world, goal, opens=True, heard=heard)
+            for way, given in {"": world, " directly,": replace(world, no_bridge=True)}.items():
+                yield Scene(f"from RBAC,{way} {name}, {told}", operation, given, goal, opens=True, heard=heard)
     for name, world in {
         "required": _world("a", secret=secret(current="a", previous="z")),
         "rotating": _world("a", "b", secret=secret(current="a", pending="b")),
@@ -830,7 +939,6 @@ def _two_turns(scene: Scene) -> bool:
 
 
 SCENES = [*_rotate_scenes(), *_enable_scenes(), *_rbac_scenes(), *_disable_scenes(), *_rollback_scenes()]
-ORDER = list(Step)
 
 
 def promises(scene: Scene, now: World) -> None:
@@ -851,11 +959,15 @@ def promises(scene: Scene, now: World) -> None:
     assert scene.opens or start.serves(NONE) or not now.serves(NONE), f"unauthenticated access in {where}"
 
 
+def no_cutover_while_open(scene: Scene, now: World, step: Step) -> None:
+    """Fail at a client cutover while unauthenticated access is allowed that the scene did not begin with."""
+    inherent = scene.operation is Operation.DISABLE_ACCESS_CONTROL or scene.world.no_bridge
+    assert inherent or scene.world.serves(NONE) or not now.serves(NONE), f"{scene.name}: {step} while open: {now}"
+
+
 def way_of(scene: Scene, world: World, phase: Phase = Phase.ALL) -> StepPlan:
     step_plan = operation_model.plan(world, scene.operation, phase, heard=scene.heard)
-    # The roles have their tasks in the order of the steps, each once.
-    numbers = [ORDER.index(step) for step in step_plan.steps]
-    assert numbers == sorted(set(numbers)), f"{scene.name}: no role makes {step_plan.steps} in this order"
+    assert len(set(step_plan.steps)) == len(step_plan.steps), f"{scene.name}: a step is made twice in {step_plan.steps}"
     return step_plan
 
 
@@ -876,8 +988,11 @@ def test_an_operation_arrives_from_wherever_it_is_cut_off(scene: Scene) -> None:
     promises(scene, scene.world)
 
     def run(world: World) -> list[World]:
-        trail = []
-        for now in operation_model.carry_out(world, scene.operation, way_of(scene, world)):
+        trail: list[World] = []
+        step_plan = way_of(scene, world)
+        for step, now in operation_model.made(world, scene.operation, step_plan):
+            if step in CUTOVERS:
+                no_cutover_while_open(scene, trail[-1] if trail else world, step)
             promises(scene, now)
             trail.append(now)
         end = trail[-1] if trail else world
@@ -913,7 +1028,8 @@ def test_begin_and_finish_arrive_however_often_either_is_cut_off(scene: Scene) -
     for world, trail in begun.items():
         end = trail[-1] if trail else world
         # Whether the users are as they have to be is for their modules to see.
-        assert not set(way_of(scene, end, Phase.BEGIN).steps) - {Step.USERS}, "a begin is repeated in vain"
+        looks = {Step.USERS, Step.VERIFY_BRIDGE_USER}
+        assert not set(way_of(scene, end, Phase.BEGIN).steps) - looks, "a begin is repeated in vain"
         left = way_of(scene, end).steps
         turns = [step for step in left if step in CUTOVERS]
         now = operation_model.take_turn(end, scene.operation, turns[0]) if turns else end

@@ -17,7 +17,7 @@ from unit.plugins.module_utils._operation.simulation.disturbances import Disturb
 from unit.plugins.module_utils._operation.simulation.promises import OVERLOOKED
 from unit.plugins.module_utils._operation.simulation.runs import simulated
 from unit.plugins.module_utils._operation.simulation.scenes import By, Scene
-from unit.plugins.module_utils._operation.simulation.trial import Simulation, Trial, try_seed
+from unit.plugins.module_utils._operation.simulation.trial import Simulation, Trial, arrived, try_seed
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.operations import Operation
 from emulator.settings import Timing
@@ -203,3 +203,48 @@ def test_a_rotation_by_somebody_else_does_not_pass_for_a_set(operation: Operatio
     again = simulation.run(Disturbances())
     assert "if it was ROTATE of a token that is not at hand, clients would be refused" in again.error
     assert (again.changing, simulation.watch.violations) == (0, [])
+
+
+@pytest.mark.parametrize("ending", [Ending.BEFORE, Ending.AFTER])
+@pytest.mark.parametrize(
+    ("labels", "members"),
+    [
+        ("-", {}),
+        ("-", {"heard": False, "engine": "redis"}),
+        ("current= pending=a", {"cutover": By.TASKS}),
+        ("current=a", {"cutover": By.PHASES, "heard": False}),
+        ("current=a", {"soak": 600.0, "keyed": False}),
+    ],
+)
+def test_a_bridge_user_wherever_a_run_is_killed(ending: Ending, labels: str, members: dict[str, Any]) -> None:
+    """The next run arrives and restores the user group; no cutover is made while unauthenticated access is allowed."""
+    found = scene(Operation.MIGRATE_RBAC_TO_AUTH, "theirs", labels, **members)
+    undisturbed = Simulation(found)
+    steps = undisturbed.run(Disturbances()).steps
+    assert {"bridge_user", "verify_bridge_user", "restore_user_group"} <= set(steps)
+    assert arrived(undisturbed.watch, found)
+    for number in range(1, undisturbed.runs[0].changing + 1):
+        simulation = Simulation(found)
+        simulation.run(Disturbances(ending=(number, ending)))
+        simulation.pause(60.0)
+        simulation.run(Disturbances())
+        assert simulation.watch.violations == [], f"at {number}"
+        assert arrived(simulation.watch, found), f"at {number}"
+
+
+@pytest.mark.parametrize("cutover", By)
+@pytest.mark.parametrize("state", ["theirs", "theirs a"])
+def test_set_follows_at_once_where_clients_had_moved_before_rotate(state: str, cutover: By) -> None:
+    """A run that was killed in between: everyone is served, and nothing is waited for."""
+    found = scene(Operation.MIGRATE_RBAC_TO_AUTH, state, "current=a", soak=600.0, cutover=cutover)
+    for number in range(1, Simulation(found).run(Disturbances()).changing + 1):
+        simulation = Simulation(found)
+        simulation.run(Disturbances(ending=(number, Ending.AFTER)))
+        if simulation.watch.is_open:
+            began = simulation.clock.now
+            assert "client_cutover" not in simulation.run(Disturbances()).steps
+            assert simulation.clock.now - began < 60
+            assert simulation.watch.violations == []
+            break
+    else:
+        pytest.fail("unauthenticated access is never allowed")

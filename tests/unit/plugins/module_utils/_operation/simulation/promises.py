@@ -14,7 +14,7 @@ from emulator.access import Access, TlsMode
 from emulator.data_plane.credentials import Credential, Unsettled, Verdict, is_open_to_all, judge
 
 from .model_aws import Aws
-from .scenes import CURRENT, GROUP, KEY, MARK, OWN, SECRET, Scene
+from .scenes import BRIDGE, CURRENT, GROUP, KEY, MARK, OWN, SECRET, Scene
 
 #: What counts whatever a run could know, and what the rest is called of a run that could not know better.
 ALWAYS, OVERLOOKED = ("crash", "leak"), "overlooked"
@@ -77,6 +77,7 @@ class Watch:
     own; where no node answers, it can't be told from that. ``overlooked``: the run began when a token was accepted that
     has no staging label. That the secret has all tokens is taken for granted where neither the record nor a node says
     otherwise, so that what comes of it is told apart. ``labels_moved``: somebody else has moved a staging label.
+    ``opened``: unauthenticated access is allowed by the operation's own doing.
     """
 
     aws: Aws
@@ -95,6 +96,7 @@ class Watch:
     slipped: bool = False
     overlooked: bool = False
     labels_moved: bool = False
+    opened: bool = False
     _truth_is_ours: bool = True
     _labels: dict[str, str] = field(default_factory=dict)
 
@@ -203,6 +205,7 @@ class Watch:
     def _judge_unauthenticated_access(self, access: Access, *, ours: bool) -> None:
         unauthenticated = is_open_to_all(access)
         opened, self.was_open = unauthenticated and not self.was_open, unauthenticated
+        self.opened = unauthenticated and (self.opened or (opened and ours))
         if opened and ours and not self.scene.opens:
             self.broken("open", "unauthenticated access is allowed")
 
@@ -212,6 +215,10 @@ class Watch:
             in_force |= {
                 password for user in access.users or () if user.name == "default" for password in user.passwords
             }
+        bridge = self.aws.store.users.get(BRIDGE)
+        decide = self.aws.group(GROUP).access.user_group_ids
+        if bridge and any(BRIDGE in self.aws.store.user_groups[key].user_ids for key in decide):
+            in_force |= set(bridge.passwords)
         kept = set(stored.values())
         if self.labels_moved:
             kept = all_tokens(self.aws, self.scene)  # whose label somebody else has taken
@@ -227,6 +234,9 @@ class Watch:
 
     def cut_over(self, step: Step) -> None:
         """Have the clients do what a client cutover asks of them."""
+        inherent = self.scene.operation is Operation.DISABLE_ACCESS_CONTROL or self.scene.direct
+        if self.opened and self.is_open and not inherent:
+            self.broken("open", f"{step.value} while unauthenticated access is allowed")
         if step is Step.CLIENT_CUTOVER_TLS:
             self.plain = False
         elif step is Step.CLIENT_CUTOVER_USERS:

@@ -31,6 +31,8 @@ GROUP, SECRET, KEY = "sessions", "elasticache/sessions/auth-token", "auth_token"
 CURRENT, PENDING, PREVIOUS, MARK = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", "elasticache.auth/abandoned"
 #: User groups: that of an operation, the one that accepts everyone, one of the user's, and one of somebody else's.
 OWN, ANYONE, THEIRS, FOREIGN = f"{GROUP}-own", f"{GROUP}-open", "their-users", "foreign-users"
+#: The bridge user, the users whose place it may take, and another group that has the user group where none can be made.
+BRIDGE, THEIR_DEFAULT, FOREIGN_DEFAULT, NEIGHBOUR = f"{GROUP}-bridge", "their-default", "foreign-default", "carts"
 _LABELS = {"current": CURRENT, "pending": PENDING, "previous": PREVIOUS, "mark": MARK}
 _DAY = 86400.0
 
@@ -123,7 +125,8 @@ class By(enum.Enum):
 
 @dataclass(frozen=True)
 class Scene:
-    """What a run finds. ``usual``: it is one of :data:`STARTS`. ``heard``: the network leads to the nodes.
+    """What a run finds. ``usual``: it is one of :data:`STARTS`. ``heard``: the network leads to the nodes. ``direct``:
+    the user group also serves another group, so that there can be no bridge user.
 
     ``soak``: the time that clients are given, in seconds, where it is one.
     """
@@ -144,6 +147,7 @@ class Scene:
     clustered: bool
     timing: Timing
     variants: Mapping[str, str] = field(default_factory=dict)
+    direct: bool = False
 
     @property
     def mode(self) -> str:
@@ -185,6 +189,7 @@ class Scene:
             Operation.DISABLE_ACCESS_CONTROL,
             Operation.ROLLBACK_TOKEN,
         )
+        user_id = BRIDGE if self.operation is Operation.MIGRATE_RBAC_TO_AUTH else ""
         return OperationRequest(
             operation=self.operation,
             phase=phase,
@@ -193,7 +198,8 @@ class Scene:
             accept_open_window=True,
             accept_open_access=True,
             user_group_id=OWN if with_users else "",
-            user_id=OWN if with_users else "",
+            user_id=OWN if with_users else user_id,
+            allow_direct=self.direct,
             open_user_group_id=ANYONE if self.operation is Operation.DISABLE_ACCESS_CONTROL else "",
             access_string="on ~* &* +@all",
             soak=self.soak if self.cutover is By.TIME else None,
@@ -230,6 +236,7 @@ class Scene:
             f"{self.engine}{', cluster mode' if self.clustered else ''}",
             f"changes of {self.timing.modify_seconds:g} s",
             ", ".join(f"{name}={value}" for name, value in self.variants.items()) or "usual answers",
+            *(("the user group serves another group, too",) if self.direct else ()),
         ]
         return "; ".join(parts)
 
@@ -275,6 +282,9 @@ def draw(seed: int) -> Scene:
             modify_seed=seed,
         ),
         variants=variants,
+        direct=operation is Operation.MIGRATE_RBAC_TO_AUTH
+        and mode == "theirs"
+        and random.Random(f"direct {seed}").random() < 0.2,
     )
 
 
@@ -364,18 +374,28 @@ def _make_users(aws: Aws, scene: Scene) -> None:
     def user_group(key: str, *users: str) -> None:
         aws.carry_out("elasticache", "CreateUserGroup", {"UserGroupId": key, "Engine": "redis", "UserIds": list(users)})
 
-    user("foreign-default", "default", (scene.token("foreign"),))
-    user_group(FOREIGN, "foreign-default")
+    user(FOREIGN_DEFAULT, "default", (scene.token("foreign"),))
+    user_group(FOREIGN, FOREIGN_DEFAULT)
     if scene.mode == "theirs":
-        user("their-default", "default", tuple(map(scene.token, scene.names or ("theirs",))))
+        user(THEIR_DEFAULT, "default", tuple(map(scene.token, scene.names or ("theirs",))))
         user("their-app", "app", (scene.token("app"),))
-        user_group(THEIRS, "their-default", "their-app")
+        user_group(THEIRS, THEIR_DEFAULT, "their-app")
     elif scene.mode == "own":
         user(OWN, "default", tuple(map(scene.token, scene.names)))
         user_group(OWN, OWN)
     elif scene.mode == "anyone":
         user_group(ANYONE, "default")
     aws.clock.sleep(scene.timing.create_seconds + 1)
+    if scene.direct:
+        given: dict[str, Any] = {"ReplicationGroupId": NEIGHBOUR, "ReplicationGroupDescription": "neighbour"}
+        given |= {
+            "Engine": scene.engine,
+            "NumCacheClusters": 1,
+            "TransitEncryptionEnabled": True,
+            "UserGroupIds": [THEIRS],
+        }
+        aws.carry_out("elasticache", "CreateReplicationGroup", given)
+        aws.clock.sleep(scene.timing.create_seconds + 1)
 
 
 def _make_record(aws: Aws, scene: Scene) -> None:

@@ -21,7 +21,24 @@ from .disturbances import Disturbances, Disturber, Outside
 from .model_aws import Aws
 from .promises import Violation, Watch, stored_tokens, token_in
 from .runs import Run, run
-from .scenes import ANYONE, CURRENT, GROUP, MARK, OWN, PENDING, SECRET, TRUE_RECORDS, Scene, draw, make
+from .scenes import (
+    ANYONE,
+    BRIDGE,
+    CURRENT,
+    FOREIGN,
+    FOREIGN_DEFAULT,
+    GROUP,
+    MARK,
+    OWN,
+    PENDING,
+    SECRET,
+    THEIR_DEFAULT,
+    THEIRS,
+    TRUE_RECORDS,
+    Scene,
+    draw,
+    make,
+)
 from .virtual_time import Clock, start
 
 #: Runs that nothing disturbs, after one that was.
@@ -235,7 +252,18 @@ def arrived(watch: Watch, scene: Scene) -> bool:
             return group.access.mode == "open" and not {OWN, ANYONE} & set(aws.store.user_groups)
         case Operation.ROLLBACK_TOKEN:
             return alone and MARK not in stored and OWN not in aws.store.user_groups
+        case Operation.MIGRATE_RBAC_TO_AUTH if not restored(aws):
+            return False
     return alone and (PENDING not in stored or stored[PENDING] != truth)
+
+
+def restored(aws: Aws) -> bool:
+    """Whether the user groups are as they were, and the bridge user is gone."""
+    defaults = {THEIRS: THEIR_DEFAULT, FOREIGN: FOREIGN_DEFAULT}
+    groups = aws.store.user_groups
+    return BRIDGE not in aws.store.users and all(
+        key not in groups or user in groups[key].user_ids for key, user in defaults.items()
+    )
 
 
 def hidden_words(watch: Watch, group: GroupRun) -> set[str]:
