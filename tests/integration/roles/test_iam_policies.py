@@ -20,7 +20,7 @@ from integration.direct import REPOSITORY, ModuleRun, run
 from integration.fleet.test_inventory import take
 from integration.modules.test_user import make, make_group
 from integration.role_scenes import KEY, due_fleet, promote, put_token, secret_name, version_ids
-from integration.role_states import half_rotated, rotated
+from integration.role_states import half_rotated
 from integration.scenes import GROUP, A, B, C, create, scene
 
 import iam_policies
@@ -119,7 +119,6 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         Way(half_rotated),
     ),
     "rollback_token": (
-        Way(lambda emulator: rotated(emulator, True)),
         Way(half_rotated, {"accept_open_window": True}),
         Way(half_rotated_with_leftovers, {"accept_open_window": True}),
     ),
