@@ -96,6 +96,8 @@ def resources_of(
     ``attached``: the user groups of the replication group, which are named by nothing where all are removed.
     """
     partition, region, account = place.split(":")
+    if service == "ecs":
+        return list(_services(members, f"arn:{partition}:ecs:{region}:{account}")) or ["*"]
     if _ON_ALL.fullmatch(action):
         return ["*"]
     if service == "elasticache":
@@ -108,6 +110,13 @@ def resources_of(
         arn = f"arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{_SUFFIX}"
         return [name if name.startswith("arn:") else arn]
     return [members["RoleArn"]] if "RoleArn" in members else ["*"]
+
+
+def _services(members: Mapping[str, str], prefix: str) -> Iterator[str]:
+    cluster = members.get("cluster", "default").rsplit("/", 1)[-1]
+    for name, value in members.items():
+        if name == "service" or name.startswith("services."):
+            yield value if value.startswith("arn:") else f"{prefix}:service/{cluster}/{value}"
 
 
 def _named(members: Mapping[str, str], prefix: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from integration.cutover.test_ecs import create_services, tag
 from integration.direct import REPOSITORY, ModuleRun, run
 from integration.fleet.test_inventory import take
 from integration.modules.test_user import make, make_group
@@ -222,6 +223,26 @@ def test_of_the_inventory(emulator: Emulator, tmp_path: Path) -> None:
     calls = emulator.calls(since=begun)
     assert refused(calls) == []
     assert "ec2:DescribeRegions" in actions(calls)
+
+
+def test_of_the_cutover_of_ecs(emulator: Emulator) -> None:
+    create_services(emulator, "sessions-web", "other")
+    tag(emulator, "other", cache=GROUP)
+    begun = time.time()
+    emulator.allow(LIMITED, policy_of("cutover_ecs", emulator.region))
+    args = {
+        "replication_group_ids": [GROUP],
+        "cluster": "shop",
+        "services": ["{replication_group_id}-web"],
+        "service_tags": {"cache": "{replication_group_id}"},
+        "variables_of": "cutover_ecs",
+        "wait_delay": 0.05,
+    }
+    ended = run(emulator, "ecs_service_redeploy", args, environment={"AWS_ACCESS_KEY_ID": LIMITED})
+    assert not ended.failed, ended.msg
+    calls = emulator.calls(since=begun)
+    assert refused(calls) == []
+    assert actions(calls) == {"tag:GetResources", "ecs:DescribeServices", "ecs:UpdateService"}
 
 
 def test_without_a_statement_it_is_denied(emulator: Emulator) -> None:

@@ -45,6 +45,18 @@ SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret"
         ("secretsmanager", "CreateSecret", {"Name": "a"}, [f"{SECRET}:a-a1B2c3"]),
         ("sts", "AssumeRole", {"RoleArn": "arn:aws:iam::1:role/r"}, ["arn:aws:iam::1:role/r"]),
         ("tagging", "GetResources", {}, ["*"]),
+        (
+            "ecs",
+            "DescribeServices",
+            {"cluster": "shop", "services.member.1": "web"},
+            ["arn:aws:ecs:eu-central-1:123456789012:service/shop/web"],
+        ),
+        (
+            "ecs",
+            "UpdateService",
+            {"cluster": "arn:aws:ecs:eu-central-1:123456789012:cluster/shop", "service": "web"},
+            ["arn:aws:ecs:eu-central-1:123456789012:service/shop/web"],
+        ),
     ],
 )
 def test_resources(service: str, action: str, members: dict[str, str], resources: list[str]) -> None:
