@@ -13,6 +13,7 @@
 #   make lint            all linters, each also a target     lint-ruff lint-types lint-imports lint-shell lint-ansible
 #                        of its own                          lint-docs lint-changelog lint-importer lint-generated
 #                                                            lint-sanity SANITY_ARGS="--test pylint"
+#   make lint-site       among them: the documentation as a site, .cache/site/build/html/index.html
 #   make hooks           has git run the fast linters before each commit
 #   make emulator        a local ElastiCache                 ARGS="--port 5600"
 #   make build           the artifact, dist/elasticache-auth-VERSION.tar.gz
@@ -42,7 +43,7 @@ ARTIFACT := dist/elasticache-auth-$(VERSION).tar.gz
 # the repository that amazon.aws is in: ours, which ignores it, would have none of its files.
 IN_LINT_ENV := export PATH="$(CURDIR)/$(LINT_BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/.cache/tree" \
   ANSIBLE_HOME="$(CURDIR)/.cache/ansible" GIT_CEILING_DIRECTORIES="$(CURDIR)" &&
-LINTERS := lint-generated lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-changelog lint-importer
+LINTERS := lint-generated lint-ruff lint-types lint-imports lint-shell lint-sanity lint-ansible lint-docs lint-site lint-changelog lint-importer
 
 .PHONY: help setup generate demo test chaos simulate matrix matrix-table bench conformance emulator build lint $(LINTERS) hooks tree changelog release-check clean
 
@@ -182,6 +183,10 @@ lint-changelog: tree
 lint-docs: tree
 	cd $(TREE)/elasticache/auth && $(IN_LINT_ENV) antsibull-docs lint-collection-docs --plugin-docs \
 	  --validate-collection-refs dependent --disallow-unknown-collection-refs --check-extra-docs-refs .
+
+# Guides and the pages of all plugins, as a site.
+lint-site: tree
+	$(IN_LINT_ENV) python tools/build_site.py .cache/site
 
 lint-shell: .venv-lint/.installed
 	$(LINT_BIN)/shellcheck .ci/run tests/benchmark/rotate_with_cli.sh

@@ -23,7 +23,7 @@ from waiting import PATIENCE
 REPOSITORY = Path(__file__).resolve().parents[2]
 _MARKDOWN = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _RST = re.compile(r"^\.\. code-block:: (?P<kind>\S+)\n\n(?P<text>(?:   .*\n|\n)+)", re.MULTILINE)
-_NAMED = re.compile(r"`{1,2}(?P<name>[\w./-]+)`{1,2}[^`]*:\s*\Z")
+_NAMED = re.compile(r"`{1,2}(?P<name>[\w./-]+\.(?:yml|cfg|json|sh))`{1,2}[^`]*:\s*\Z")
 _WARM = ("ansible-playbook", "ansible-inventory")
 
 

@@ -36,6 +36,7 @@ REPLACE = {
     "3600": "1",
     "soak: 60": "soak: 1",
     'soak": 60': 'soak": 1',
+    "seconds: 60": "seconds: 1",
     "elasticache.auth.rotate_token ": "elasticache.auth.rotate_token -e rotate_token_wait_delay=0.1 ",
     "elasticache.auth.rollback_token ": "elasticache.auth.rollback_token -e rollback_token_wait_delay=0.1 ",
 }
@@ -98,6 +99,24 @@ def test_readme(emulator: Emulator, tmp_path: Path) -> None:
     assert "sessions" not in fleet
     assert A not in {token for group in (GROUP, "carts") for token in slots(emulator, group)}
     assert {path.name for path in somebody.folder.iterdir()} >= {"elasticache-audit.html", "rotation.json"}
+
+
+def test_secrets(emulator: Emulator, tmp_path: Path) -> None:
+    """A token that ansible-vault encrypts, and then one in Parameter Store."""
+    old, new, name = "old-Token-0123456789abcdef", "new-Token-fedcba9876543210", "/cache/sessions/auth-token"
+    create(emulator, AuthToken=old)
+    store = emulator.client("ssm")
+    store.put_parameter(Name=name, Type="SecureString", Value=new)
+    somebody = reader(emulator, tmp_path, {})
+    (somebody.folder / "password").write_text("of the vault")
+    dummy, vault, parameters = [output for dummy, output in follow(somebody, GUIDES / "guide_secrets.rst")]
+    assert "sessions: token rotated; 2 of 2 nodes accept only the new token" in vault
+    assert (somebody.folder / "tokens.yml").read_text("utf-8").startswith("$ANSIBLE_VAULT;")
+    current = store.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    assert slots(emulator) == [current]
+    assert current not in {old, new}
+    assert [parameter["Name"] for parameter in store.describe_parameters()["Parameters"]] == [name]
+    assert not [token for token in (old, new, current) if token in vault + parameters]
 
 
 def test_nothing_is_left_out_unsaid() -> None:

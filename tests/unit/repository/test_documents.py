@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+from build_site import own_warnings
 
 from chaos.command import REPOSITORY
 
@@ -67,3 +70,36 @@ def test_images() -> None:
     assert "<desc" in drawn
     for path in Path(GUIDES / "images").iterdir():
         assert path.stat().st_size < 200_000, path.name
+
+
+def _said_in_code() -> list[str]:
+    """Every text of the plugins, with ``…`` for what is put in."""
+    texts = []
+    for path in (REPOSITORY / "plugins").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+                texts.append("".join(str(part) for part in parts))
+    return texts
+
+
+def test_each_refusal_is_in_the_code() -> None:
+    """What Troubleshooting quotes: its entries are texts of the plugins."""
+    lines = (GUIDES / "guide_troubleshooting.rst").read_text("utf-8").splitlines()
+    entries = [line for line, below in itertools.pairwise(lines) if line.startswith("``") and below.startswith("   ")]
+    quoted = [quote for entry in entries for quote in re.findall(r"``(.+?)``", entry)]
+    said = _said_in_code()
+    assert len(quoted) >= 24
+    patterns = {quote: ".*".join(re.escape(part) for part in quote.split("…")) for quote in quoted}
+    assert [quote for quote, pattern in patterns.items() if not any(re.search(pattern, text) for text in said)] == []
+
+
+def test_warnings_of_the_site() -> None:
+    """A link into Ansible's own documentation can't be resolved here; one into the collection's has to be."""
+    text = """/x/a.rst:3: WARNING: undefined label: 'common_return_values' [ref.ref]
+/x/a.rst:4: WARNING: undefined label: 'ansible_collections.elasticache.auth.nosuch_module' [ref.ref]
+/x/b.rst:9: ERROR: Malformed table.
+the rest of that message"""
+    assert own_warnings(text) == text.splitlines()[1:3]
