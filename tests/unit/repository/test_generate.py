@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,14 @@ def test_a_readme_points_to_what_all_roles_share(role: str) -> None:
             assert f"`…_{short}`" in readme
             assert f"\n``…_{short}``\n" in guide
     assert generate.GUIDE.name in readme
+
+
+@pytest.mark.parametrize(
+    "path", sorted((generate.ROOT / "roles").glob("*/README.md")), ids=lambda path: path.parent.name
+)
+def test_a_readme_is_first_run_steps_and_runbook(path: Path) -> None:
+    """What all roles share is in the guide, so that each stays short; and its links lead somewhere."""
+    text = path.read_text("utf-8")
+    assert 60 <= len(text.splitlines()) <= 120
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert [link for link in links if not (path.parent / link).exists()] == []
