@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from integration import direct
-from integration.modules.test_user import active, make, make_group, truth
 from integration.role_scenes import put_token, run_role
 from integration.roles.test_roles_bad_input import OPEN, refused
 from integration.scenes import A, B, create, create_user_group, modify, slots
+from integration.user_scenes import active, make, make_group, truth
 
 if TYPE_CHECKING:
     from conftest import Emulator

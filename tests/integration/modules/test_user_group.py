@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from integration import direct
 from integration.meanwhile import Once, called, meanwhile
-from integration.modules.test_user import accepted, active, attach, make, told
 from integration.run import run_playbook
+from integration.user_scenes import accepted, active, attach, make, told
 
 if TYPE_CHECKING:
     from conftest import Emulator

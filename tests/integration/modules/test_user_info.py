@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration import direct
-from integration.modules.test_user import active, attach, make, make_group
 from integration.run import run_playbook
+from integration.user_scenes import active, attach, make, make_group
 
 if TYPE_CHECKING:
     from conftest import Emulator

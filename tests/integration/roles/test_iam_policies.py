@@ -19,10 +19,10 @@ import yaml
 from integration.cutover.test_ecs import create_services, tag
 from integration.direct import REPOSITORY, ModuleRun, run
 from integration.fleet.test_inventory import take
-from integration.modules.test_user import make, make_group
 from integration.role_scenes import KEY, due_fleet, promote, put_token, secret_name, version_ids
 from integration.role_states import half_rotated
 from integration.scenes import GROUP, A, B, C, create, scene
+from integration.user_scenes import make, make_group
 
 import iam_policies
 from ansible_collections.elasticache.auth.plugins.module_utils._resource.bridge_user import TAG_KEY, Bridge

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import ModuleRun, run
-from integration.modules.test_user import active, make, make_group
 from integration.plans import made, planned
 from integration.role_scenes import KEY, labelled, promote, put_token, run_role, secret_name, secret_text
 from integration.role_scenes import version_ids as labels
 from integration.role_states import half_rotated, rotated
 from integration.roles.test_roles_bad_input import TEMPLATE, WITH_USERS
 from integration.scenes import GROUP, A, B, C, create, modify, scene, set_token
+from integration.user_scenes import active, make, make_group
 
 if TYPE_CHECKING:
     from conftest import Emulator
