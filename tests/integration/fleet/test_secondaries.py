@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.direct import ModuleRun, auth, run
-from integration.fleet.test_inventory import take
+from integration.inventory_runs import take
 from integration.role_scenes import age, run_role, secret_name, secret_text
 from integration.roles.test_waves import account, arrived, due, hosts_file
 from integration.scenes import A, B, create_secondary

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from integration.cutover.test_ecs import create_services, tag
 from integration.direct import REPOSITORY, ModuleRun, run
-from integration.fleet.test_inventory import take
+from integration.inventory_runs import take
 from integration.role_scenes import KEY, due_fleet, promote, put_token, secret_name, version_ids
 from integration.role_states import half_rotated
 from integration.scenes import GROUP, A, B, C, create, scene
