@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The options of the inventory plugin: filters, the cache, what happens where a part cannot be looked at, and mistakes."""
+"""The options of the inventory plugin: filters, the cache, parts that cannot be looked at, and mistakes."""
 
 from __future__ import annotations
 
