@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import http.client
 import io
 import json
 import os
@@ -22,12 +23,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -53,6 +53,8 @@ class Emulator:
     admin_url: str
     errors: TextIO = field(repr=False)
     _clients: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False)
+    #: Those to the admin API that no call is using: opening one costs both sides more than a call.
+    _connections: list[http.client.HTTPConnection] = field(default_factory=list, repr=False)
 
     @functools.cached_property
     def _session(self) -> boto3.Session:
@@ -61,12 +63,22 @@ class Emulator:
     def admin(self, method: str, path: str, body: object = None) -> Any:
         """One call of the admin API; raises ``ValueError`` with its message where it refuses."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.admin_url}/{path}", data=data, method=method)  # noqa: S310
+        place = urllib.parse.urlsplit(self.admin_url)
         try:
-            with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            raise ValueError(json.load(error)["error"]) from None
+            connection = self._connections.pop()
+        except IndexError:
+            connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=120)
+        try:
+            connection.request(method, f"{place.path}/{path}", data)
+            response = connection.getresponse()
+            answer = json.load(response)
+        except BaseException:
+            connection.close()
+            raise
+        self._connections.append(connection)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise ValueError(answer["error"])
+        return answer
 
     def groups(self, **query: str) -> list[dict[str, Any]]:
         """The truth about all groups; narrowed by ``region`` and ``account``."""
@@ -217,6 +229,8 @@ class Emulator:
 
     def close(self) -> None:
         """End the process and check that it ended well."""
+        while self._connections:
+            self._connections.pop().close()
         self.process.terminate()
         try:
             self.process.wait(30)

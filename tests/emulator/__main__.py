@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+import botocore_memory
 import interrupts
 
 from emulator.access import DataPlane
@@ -130,7 +131,9 @@ def serve(settings: Settings, variants: Variants, ready: TextIO, ending: interru
 
 
 def _serve(settings: Settings, variants: Variants, plane: DataPlane, ready: TextIO, ending: interrupts.Ending) -> None:
-    # moto is imported late: it takes its time, and arguments should be judged before.
+    # moto is imported late: it takes its time, and arguments should be judged before. Half of that was botocore's: moto
+    # makes a session of its own for the regions of each service.
+    botocore_memory.remember()
     from emulator.admin import PREFIX
     from emulator.control.application import Application
     from emulator.control.backend import install

@@ -28,9 +28,9 @@ from unittest import mock
 from urllib.parse import quote
 
 import ansible.module_utils.common.warnings as module_warnings
+import botocore_memory
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
-from integration import botocore_memory
 from integration.warm import MODULE, Warm, server
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from integration import botocore_memory
+import botocore_memory
 from integration.warm_memory import remember
 
 _COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"

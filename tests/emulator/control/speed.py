@@ -71,6 +71,8 @@ class _Written:
 
 
 _written = _Written()
+#: Pages without their views, by their operation and whether there are any.
+_pages: dict[tuple[str, bool], tuple[int, Mapping[str, str], str, str]] = {}
 
 
 class ViewsPage(ActionResult):
@@ -84,12 +86,22 @@ class ViewsPage(ActionResult):
         self._inner = re.compile(f"(?<=<{wrapper}>).*(?=</{wrapper}>)", re.DOTALL)
 
     def execute_result(self, context: ActionContext) -> Any:
-        """Serialise the first view as a page, and put the others beside it."""
-        if not self._views:
-            return _serialised(context, self.result)
-        status, headers, body = _serialised(context, {self._wrapper: self._views[:1], **self._rest})
+        """Put the views into a page."""
+        status, headers, before, after = self._around(context)
         texts = "".join(self._text(context, view) for view in self._views)
-        return status, headers, self._inner.sub(lambda dummy: texts, body, count=1)
+        return status, dict(headers), f"{before}{texts}{after}"
+
+    def _around(self, context: ActionContext) -> tuple[int, Mapping[str, str], str, str]:
+        """The page without its views: written once where nothing else is in it (moto renews the request's id)."""
+        key = (context.operation_model.name, bool(self._views))
+        if not self._rest and key in _pages:
+            return _pages[key]
+        status, headers, body = _serialised(context, {self._wrapper: self._views[:1], **self._rest})
+        parts = self._inner.split(body, maxsplit=1) if self._views else [body, ""]
+        page = (status, dict(headers), parts[0], parts[1])
+        if not self._rest:
+            _pages[key] = page
+        return page
 
     def _text(self, context: ActionContext, view: Mapping[str, Any]) -> str:
         text = _written.get(view)
