@@ -15,8 +15,8 @@ import pytest
 from integration.client_wires import connected
 from integration.cut_off import rotation
 from integration.direct import ModuleRun, run
-from integration.role_scenes import due_fleet, labelled, put_token
-from integration.scenes import GROUP, A, create, slots
+from integration.role_scenes import due_fleet, labelled, put_token, run_role
+from integration.scenes import GROUP, A, create, create_user_group, slots
 from unit.emulator.data_plane_support import Wire
 from waiting import wait_until
 
@@ -263,3 +263,40 @@ def test_a_rollback_through_user_groups_looks_before_they_are_taken_away(emulato
         assert not ended.failed, ended.msg
         assert [when for when, dummy, line in looks(ended)] == ["before", "after"]
     assert slots(emulator) == [A]
+
+
+def test_a_migration_from_user_groups_looks_while_these_decide(emulator: Emulator) -> None:
+    """Clients move behind the bridge user; SET follows at once on the change that takes the user groups away."""
+    create_user_group(emulator, password=A)
+    create(emulator, UserGroupIds=["ug-1"])
+    options = {
+        "operation": "migrate_rbac_to_auth",
+        "accept_open_window": True,
+        "create_secret": True,
+        "user_group_id": "{replication_group_id}-bridge",
+        "user_id": "{replication_group_id}-bridge",
+    }
+    with connected(emulator, "127.0.3.17", A, JEDIS):
+        told = "1 connection from 1 address predates the new token: 127.0.3.17 (jedis 5.1.2) x1"
+        held = rotate(emulator, require_reconnected="fail", **options)
+        assert held.failed, held.msg
+        assert looks(held) == [("before", 1, told)]
+        assert held.of(GROUP)["remaining_steps"][0] == "rotate_current"
+        assert emulator.group(GROUP)["user_group_ids"] == ["ug-1"]
+    ended = rotate(emulator, require_reconnected="fail", **options)
+    assert not ended.failed, ended.msg
+    assert looks(ended) == [("before", 0, "no connection predates the new token")]
+    assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]]
+
+
+def test_the_role_tells_of_them_in_its_report_with_hostile_names_as_text(emulator: Emulator) -> None:
+    due_fleet(emulator, [GROUP], A)
+    hostile = ("{{7*7}}<b>#jinja2:", "{%raw%}")
+    with connected(emulator, "127.0.3.17", A, hostile):
+        ran = run_role(emulator, "rotate_token", soak=0)
+    assert ran.succeeded, ran.output
+    report = ran.reports[GROUP]
+    told = "1 connection from 1 address predates the new token: 127.0.3.17 ({{7*7}}<b>#jinja2: {%raw%}) x1"
+    assert f"{told}{LATER}" in report["line"]
+    assert [look["predating"] for look in report["client_connections"]["looks"]] == [1, 1]
+    assert "{{7*7}}<b>#jinja2: {%raw%}" in ran.text
