@@ -244,6 +244,16 @@ class Clients:
         return self._client("ecs", "ecs", max_attempts=4)
 
     @property
+    def ssm(self) -> Any:
+        """Systems Manager."""
+        return self._client("ssm", "ssm", max_attempts=4)
+
+    @property
+    def ssm_once(self) -> Any:
+        """Systems Manager, for a command that must not be run twice: botocore does not repeat these calls."""
+        return self._client("ssm once", "ssm", max_attempts=1)
+
+    @property
     def sts(self) -> Any:
         """STS, for assuming roles."""
         return self._client("sts", "sts", max_attempts=4)

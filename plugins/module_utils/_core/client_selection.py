@@ -108,6 +108,17 @@ def texts(variable: str, given: Mapping[Any, Any]) -> dict[str, str]:
     return {str(key): str(value) for key, value in given.items()}
 
 
+def parameters_of(variable: str, given: Mapping[Any, Any]) -> dict[str, list[str]]:
+    """Return a document's parameters, each a list of texts. Raises :class:`AuthError` for anything else."""
+    found = {}
+    for key, value in given.items():
+        values = list(value) if isinstance(value, (list, tuple)) else [value]
+        if not all(isinstance(item, (str, int, float)) and not isinstance(item, bool) for item in values):
+            raise AuthError(f"{variable}: the value of {key} is not a text, nor a list of texts. Give one.")
+        found[str(key)] = [str(item) for item in values]
+    return found
+
+
 def having_tags(tags: Mapping[str, str], found: Iterable[tuple[str, Mapping[str, str]]]) -> list[str]:
     """Return those of ``found``, names with their tags, that have all of ``tags``; none where there are no tags."""
     return [name for name, own in found if tags and all(own.get(key) == value for key, value in tags.items())]

@@ -44,7 +44,7 @@ _PREFIXES = {"tagging": "tag", "monitoring": "cloudwatch"}
 _NAMES = (
     *("ReplicationGroupId", "CacheClusterId", "UserGroupId", "UserId", "ServerlessCacheName"),
     *("GlobalReplicationGroupId", "PrimaryReplicationGroupId", "CacheSubnetGroupName", "ResourceName"),
-    *("SecretId", "Name", "RoleArn", "service"),
+    *("SecretId", "Name", "RoleArn", "service", "DocumentName"),
 )
 
 

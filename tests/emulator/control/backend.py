@@ -13,7 +13,7 @@ import moto.resourcegroupstaggingapi.urls
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
 
-from . import ecs, metrics, secrets, speed, tags, urls
+from . import ecs, metrics, secrets, speed, ssm, tags, urls
 from .refusals import ElastiCacheError
 from .tagging_api import TaggingResponse
 from .world import Store, World
@@ -90,3 +90,4 @@ def install(world: World) -> None:
     metrics.install()
     secrets.install()
     speed.install()
+    ssm.install(world)
