@@ -320,6 +320,8 @@ def _write_down(clients: Clients, run: ChangeRun) -> None:
     entry = _entry(run, run.seen.belief, None)
     if entry is None:
         return
+    if run.called_at is not None:
+        entry = replace(entry, took=max(round(time.time() - run.called_at), 0))
     try:
         _record(clients, run, entry)
     except Exception as error:  # pylint: disable=broad-exception-caught
@@ -338,7 +340,8 @@ def _entry_of(seen: Observation, belief: Belief, call: Call | None) -> record.En
     state = belief.certain
     if state is None:
         return None
-    return record.Entry(state, call, seen.group.token_date, int(time.time()), assumed=belief.assumed)
+    took = seen.entry.took if seen.entry else None  # of the last change, whatever is written now
+    return record.Entry(state, call, seen.group.token_date, int(time.time()), assumed=belief.assumed, took=took)
 
 
 def _record(clients: Clients, run: ChangeRun, entry: record.Entry | None) -> record.Entry | None:

@@ -10,6 +10,7 @@ characters: letters, digits, white space and ``+ - = . _ : / @`` (AWS, "Tagging 
 is accepted, as of this AuthTokenLastModifiedDate; written at this time (seconds since 1970).
 ``v1 required:v.4f1b… rotate:v.9c0d… seen=… at=…`` reads: ROTATE is about to be, or has been, called.
 ``… until=1795360445``: clients have until then to move to the newer token, at the least (seconds since 1970).
+``… took=252``: the last change that this collection made of the group took so many seconds.
 ``v1 required:v.4f1b… seen=… at=… assumed`` reads: that was assumed, by the user's word for example, and not known.
 """
 
@@ -23,7 +24,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .evidence import UNKNOWN_TOKENS
 from .states import Call, CallKind, Mode, State
@@ -33,8 +34,11 @@ MAX_VALUE_LENGTH = 256
 _VERSION = "v1"
 _NO_DATE = "none"
 _UNTIL = "until="
+_TOOK = "took="
 #: Later than this (the year 2286) nothing can last.
 _LATEST = 10**10
+#: No change takes longer, seconds: a week.
+_LONGEST = 7 * 86400
 _ASSUMED = "assumed"
 #: In the place of a record that has proved wrong: it says nothing. (To take the tag away needs a permission more.)
 NOTHING = f"{_VERSION} nothing"
@@ -58,7 +62,8 @@ class Entry:
 
     ``seen``: AuthTokenLastModifiedDate as ISO text or ``None``; ``written_at``: seconds since 1970; ``cutover_until``:
     when the time is over that clients have to move to the newer token, likewise, where they were given one;
-    ``assumed``: the state was assumed, and not known.
+    ``assumed``: the state was assumed, and not known; ``took``: how long the last change took, seconds, where that is
+    known, which says nothing about the state.
     """
 
     state: State
@@ -67,14 +72,19 @@ class Entry:
     written_at: int
     cutover_until: int | None = None
     assumed: bool = False
+    took: int | None = field(default=None, compare=False)
 
 
 def encode(entry: Entry) -> str:
     """Return the tag's value. Raises :class:`RecordSyntaxError` where it would not fit into one.
 
-    User groups are left out where they are too many for a tag: unlike tokens, AWS shows them.
+    How long the last change took is left out where there is no room, and user groups where they are too many for a tag:
+    unlike tokens, AWS shows them.
     """
     value = _encode(translate(entry, _UNKNOWN))
+    if len(value) > MAX_VALUE_LENGTH:
+        entry = replace(entry, took=None)
+        value = _encode(translate(entry, _UNKNOWN))
     if len(value) > MAX_VALUE_LENGTH:
         value = _encode(translate(_without_user_groups(entry), _UNKNOWN))
     if len(value) > MAX_VALUE_LENGTH:
@@ -95,6 +105,8 @@ def _encode(entry: Entry) -> str:
     parts += [f"seen={entry.seen or _NO_DATE}", f"at={entry.written_at}"]
     if entry.cutover_until is not None:
         parts.append(f"{_UNTIL}{entry.cutover_until}")
+    if entry.took is not None:
+        parts.append(f"{_TOOK}{entry.took}")
     if entry.assumed:
         parts.append(_ASSUMED)
     return " ".join(parts)
@@ -105,6 +117,7 @@ def decode(value: str) -> Entry:
     version, *parts = value.split(" ")
     assumed = parts[-1:] == [_ASSUMED]
     parts = parts[:-1] if assumed else parts
+    duration = parts.pop() if parts and parts[-1].startswith(_TOOK) else ""
     last = parts.pop() if parts and parts[-1].startswith(_UNTIL) else ""
     if version != _VERSION or not 3 <= len(parts) <= 4:
         raise RecordSyntaxError("the tag is not a record of this release")
@@ -121,12 +134,15 @@ def decode(value: str) -> Entry:
             with_token = kind in (CallKind.ROTATE, CallKind.SET, CallKind.REMOVE_AND_ROTATE)
             call = Call(kind, inside[0]) if with_token else Call(kind, user_groups=inside)
         until = int(last.removeprefix(_UNTIL)) if last else None
+        took = int(duration.removeprefix(_TOOK)) if duration else None
         seen, written_at = parts[-2].removeprefix("seen="), int(parts[-1].removeprefix("at="))
     except (ValueError, IndexError) as error:
         raise RecordSyntaxError(f"the tag is not a record: {error}") from error
     if until is not None and not 0 <= until <= _LATEST:
         raise RecordSyntaxError("the tag is not a record: its cutover lasts too long")
-    entry = Entry(state, call, None if seen == _NO_DATE else seen, written_at, until, assumed)
+    if took is not None and not 0 <= took <= _LONGEST:
+        raise RecordSyntaxError("the tag is not a record: its last change took too long")
+    entry = Entry(state, call, None if seen == _NO_DATE else seen, written_at, until, assumed, took)
     # Whoever may tag the group may write anything; a name that is no reference could pass for a token at hand.
     names = (*state.tokens, *((call.token,) if call and call.token else ()))
     if not all(map(_REFERENCE.fullmatch, names)) or encode(entry) != value:

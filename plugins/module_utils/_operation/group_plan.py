@@ -154,7 +154,8 @@ def put_into_words(request: OperationRequest, group: Planned) -> None:
     soak, tasks = request.soak, request.client_tasks and request.made_cutover(group.id) is None
     group.lines = told(group.step_plan, group.planned_calls, cutover_time(soak, tasks=tasks))
     monitor = request.monitor.duration if request.monitor else 0.0
-    group.expected_time = expected_time(group.step_plan.steps, soak=soak, tasks=tasks, monitor=monitor)
+    last = group.seen.entry.took if group.seen and group.seen.entry else None
+    group.expected_time = expected_time(group.step_plan.steps, soak=soak, tasks=tasks, monitor=monitor, last=last)
     note = "".join(
         f" {words}" for words in (group.step_plan.note, group.staged, note_of(request, group.step_plan.steps)) if words
     )

@@ -6,6 +6,7 @@ the plan refuses the run refuses, with the same words and before any call.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -290,6 +291,23 @@ def test_the_calls_of_the_role(emulator: Emulator, name: str) -> None:
     assert made(ran.calls, calls, before) == planned(calls)
     again = operate(emulator, it.operation, check=True, **options)
     assert again.of(GROUP)["planned_calls"] == [], again.msg
+
+
+def test_the_time_that_a_plan_expects_is_that_of_the_last_change(emulator: Emulator) -> None:
+    """Without a record, or with one that does not tell, it is what others have measured."""
+    scene(emulator, "required")
+    put_token(emulator, A)
+    first = operate(emulator, "rotate_token", check=True, force=True)
+    assert (
+        "  expected time: 10 s to 16 min (2 token changes each of 5 s to 8 min). "
+        in (first.result["diff"][0]["prepared"])
+    )
+    done = operate(emulator, "rotate_token", check=False, force=True)
+    assert not done.failed, done.msg
+    then = operate(emulator, "rotate_token", check=True, force=True).result["diff"][0]["prepared"]
+    assert re.search(
+        r"expected time: .* \(2 token changes each of about \d+ s, as this group's last change took", then
+    ), then
 
 
 def test_what_check_mode_shows_of_users(emulator: Emulator) -> None:

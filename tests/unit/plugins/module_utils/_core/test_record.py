@@ -58,7 +58,8 @@ _calls = (
 )
 _dates = st.none() | st.datetimes(timezones=st.timezones()).map(lambda date: date.isoformat()) | st.just("creation")
 _untils = st.none() | st.integers(0, 10**10)
-_entries = st.builds(Entry, _states, _calls, _dates, st.integers(0, 2**33), _untils, st.booleans())
+_took = st.none() | st.integers(0, 7 * 86400)
+_entries = st.builds(Entry, _states, _calls, _dates, st.integers(0, 2**33), _untils, st.booleans(), _took)
 
 
 @given(_entries)
@@ -66,7 +67,10 @@ def test_what_is_written_is_read(entry: Entry) -> None:
     value = record.encode(entry)
     assert len(value) <= 256
     assert set(value) <= TAG_CHARACTERS
-    assert record.decode(value) == entry
+    read = record.decode(value)
+    assert read == entry
+    assert read.took in (entry.took, None)
+    assert read.took == entry.took or len(value) + len(f" took={entry.took}") > 256
 
 
 @pytest.mark.parametrize(
@@ -99,12 +103,15 @@ def test_what_is_written_is_read(entry: Entry) -> None:
             Entry(required(V1), Call(CallKind.ROTATE, V2), "d", 7, 9),
             "v1 required:v.one rotate:v.two seen=d at=7 until=9",
         ),
+        (Entry(required(V1), None, "d", 7, took=252), "v1 required:v.one seen=d at=7 took=252"),
+        (Entry(required(V1), None, "d", 7, 9, True, 0), "v1 required:v.one seen=d at=7 until=9 took=0 assumed"),
     ],
 )
 def test_the_text_is_fixed(entry: Entry, value: str) -> None:
     """A later release must read what this one wrote."""
     assert record.encode(entry) == value
     assert record.decode(value) == entry
+    assert record.decode(value).took == entry.took
 
 
 def test_tokens_that_were_not_at_hand_have_names_of_their_own() -> None:
@@ -140,6 +147,10 @@ def test_what_does_not_fit_is_said() -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        "v1 open seen=none at=7 took=-1",
+        "v1 open seen=none at=7 took=604801",
+        "v1 open seen=none at=7 took=long",
+        "v1 open seen=none at=7 took=1 until=9",
         "v1 open seen=none at=7 until=-1",
         "v1 open seen=none at=7 until=10000000001",
         "v1 open seen=none at=7 until=soon",

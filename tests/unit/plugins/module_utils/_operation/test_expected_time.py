@@ -67,6 +67,15 @@ def test_in_words(steps: tuple[Step, ...], soak: float | None, tasks: bool, moni
     assert expected_time(steps, soak=soak, tasks=tasks, monitor=monitor) == words
 
 
+def test_what_the_groups_last_change_took_is_the_better_guess() -> None:
+    about = "of about 4 min 12 s, as this group's last change took"
+    assert expected_time(ROTATION, soak=600, tasks=False, monitor=0, last=252) == (
+        f"18 min 24 s (2 token changes each {about}, client cutover 10 min). {RARE}"
+    )
+    tls = expected_time((Step.REQUIRE_TLS,), soak=None, tasks=False, monitor=0, last=252)
+    assert tls == "1 min to 9 min (1 change to TLS required of 1 min to 9 min)."
+
+
 @pytest.mark.parametrize(
     ("soak", "tasks", "words"),
     [
