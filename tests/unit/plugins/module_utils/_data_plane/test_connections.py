@@ -143,6 +143,13 @@ def test_only_connections_that_predate_the_moment_are_ended() -> None:
     assert (found.told, found.ended, found.tally.total.predating) == (Told.ANSWERED, 1, 2)
 
 
+def test_who_may_not_end_connections_is_told_what_allows_it_beside_what_there_is() -> None:
+    refused = b"-NOPERM User a has no permissions to run the 'client|kill' command\r\n"
+    found = told(bulk(line(2)), refused, wanted=Wanted(time.time() - 50, end=True))
+    assert (found.told, found.ended, found.tally.total.predating) == (Told.NOT_PERMITTED, 0, 1)
+    assert "may not run CLIENT KILL (NOPERM); append +client|kill to its access string" in found.error
+
+
 def test_a_credential_is_not_sent_without_tls() -> None:
     found = ask_node(Node("s-001", "0001", "127.0.0.1", 1), [Credential("secret")], Wanted(), Transport(tls=False))
     assert (found.told, found.error) == (Told.REFUSED, "no token is sent over a connection without TLS")
