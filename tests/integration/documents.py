@@ -60,7 +60,7 @@ def _commands(block: str) -> Iterator[str]:
         if line.startswith("$ "):
             command = line.removeprefix("$ ")
             while command.endswith("\\"):
-                command += "\n" + next(lines)
+                command += "\n" + next(lines, "")
             yield command
 
 
