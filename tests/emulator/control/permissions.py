@@ -98,6 +98,10 @@ def resources_of(
     partition, region, account = place.split(":")
     if service == "ecs":
         return list(_services(members, f"arn:{partition}:ecs:{region}:{account}")) or ["*"]
+    if action == "SendCommand":
+        document = f"arn:{partition}:ssm:{region}::document/{members.get('DocumentName', '')}"
+        instances = [value for name, value in members.items() if name.startswith("InstanceIds.")]
+        return [document, *(f"arn:{partition}:ec2:{region}:{account}:instance/{one}" for one in instances)]
     if _ON_ALL.fullmatch(action):
         return ["*"]
     if service == "elasticache":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from integration.cutover.test_ecs import create_services, tag
+from integration.cutover.test_ssm import create_instances
 from integration.direct import REPOSITORY, ModuleRun, run
 from integration.inventory_runs import take
 from integration.role_scenes import KEY, due_fleet, promote, put_token, secret_name, version_ids
@@ -243,6 +244,24 @@ def test_of_the_cutover_of_ecs(emulator: Emulator) -> None:
     calls = emulator.calls(since=begun)
     assert refused(calls) == []
     assert actions(calls) == {"tag:GetResources", "ecs:DescribeServices", "ecs:UpdateService"}
+
+
+def test_of_the_cutover_of_ssm(emulator: Emulator) -> None:
+    create_instances(emulator, cache=GROUP)
+    begun = time.time()
+    emulator.allow(LIMITED, policy_of("cutover_ssm", emulator.region))
+    args = {
+        "replication_group_ids": [GROUP],
+        "instance_tags": {"cache": "{replication_group_id}"},
+        "parameters": {"commands": ["systemctl restart web"]},
+        "variables_of": "cutover_ssm",
+        "wait_delay": 0.05,
+    }
+    ended = run(emulator, "ssm_command", args, environment={"AWS_ACCESS_KEY_ID": LIMITED})
+    assert not ended.failed, ended.msg
+    calls = emulator.calls(since=begun)
+    assert refused(calls) == []
+    assert actions(calls) == {"ssm:DescribeInstanceInformation", "ssm:ListCommands", "ssm:SendCommand"}
 
 
 def test_without_a_statement_it_is_denied(emulator: Emulator) -> None:

@@ -46,6 +46,12 @@ SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret"
         ("sts", "AssumeRole", {"RoleArn": "arn:aws:iam::1:role/r"}, ["arn:aws:iam::1:role/r"]),
         ("tagging", "GetResources", {}, ["*"]),
         (
+            "ssm",
+            "SendCommand",
+            {"DocumentName": "D", "InstanceIds.member.1": "i-1"},
+            ["arn:aws:ssm:eu-central-1::document/D", "arn:aws:ec2:eu-central-1:123456789012:instance/i-1"],
+        ),
+        (
             "ecs",
             "DescribeServices",
             {"cluster": "shop", "services.member.1": "web"},
