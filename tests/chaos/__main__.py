@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import interrupts
-from conftest import Emulator, start_emulator
+from conftest import Emulator, start_emulator, without_system_authorities
 from rich.console import Console
 from rich.markup import escape
 
@@ -92,6 +92,7 @@ def _start() -> None:
     interrupts.raise_once()
     _idle.enter_context(interrupts.deferred())
     signal.signal(signal.SIGTERM, _terminate)
+    without_system_authorities()
     _emulators.append(start_emulator("--data-plane", "light", "--create-seconds", "0.05"))
     multiprocessing.util.Finalize(None, _emulators[0].close, exitpriority=0)  # a worker does not come to atexit
 
