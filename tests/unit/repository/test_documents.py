@@ -19,6 +19,7 @@ README = REPOSITORY / "README.md"
 GUIDES = REPOSITORY / "docs" / "docsite" / "rst"
 NAMES = sorted(path.stem for path in GUIDES.glob("*.rst"))
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+FOLDERS = ("docs", "playbooks", "plugins", "roles", "tests", "tools")
 LABEL = "ansible_collections.elasticache.auth.docsite."
 
 
@@ -103,3 +104,14 @@ def test_warnings_of_the_site() -> None:
 /x/b.rst:9: ERROR: Malformed table.
 the rest of that message"""
     assert own_warnings(text) == text.splitlines()[1:3]
+
+
+def test_files_that_architecture_names() -> None:
+    """Each is a file or a folder of the repository, as it is called or from a folder of it on."""
+    text = (GUIDES / "guide_architecture.rst").read_text("utf-8")
+    named = set(re.findall(r"``((?:[\w.]+/)*[\w.]+\.(?:py|yml|md)|(?:plugins|tests|tools|docs)/[\w/]+)``", text))
+    files = [path.relative_to(REPOSITORY).as_posix() for top in FOLDERS for path in (REPOSITORY / top).rglob("*")]
+    named -= {"playbooks/NAME.yml"}
+    files += [path.name for path in REPOSITORY.iterdir()]
+    assert len(named) > 20
+    assert sorted(name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in files)) == []
