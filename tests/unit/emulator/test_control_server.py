@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: elasticache.auth contributors
-"""The emulator as a server: paging, tags, the other services, accounts and regions, admin API, faults, clean end."""
+"""The emulator as a server: paging, tags, the other services, accounts and regions, admin API."""
 
 from __future__ import annotations
 
 import functools
 import http.client
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +17,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError
 from unit.emulator.control_support import (
     GROUP,
     TOKEN_A,
@@ -305,109 +302,6 @@ def test_calls_are_logged_with_what_came_of_them(emulator: Any) -> None:
     ]
 
 
-def test_fault_throttle_at_a_rate_is_reproducible(emulator: Any) -> None:
-    client = emulator.client("elasticache")
-
-    def outcomes_of_30() -> list[str]:
-        emulator.clear_faults()
-        emulator.faults({"kind": "throttle", "rate": 0.5, "seed": 7, "action": "Describe*"})
-        outcomes = []
-        for dummy in range(30):
-            try:
-                client.describe_replication_groups()
-                outcomes.append("")
-            except ClientError as error:
-                outcomes.append("{Code}: {Message}".format(**error.response["Error"]))
-        return outcomes
-
-    first = outcomes_of_30()
-    assert first == outcomes_of_30()
-    assert set(first) == {"", "Throttling: Rate exceeded"}
-    assert 5 < first.count("") < 25
-    assert {call["fault"] for call in emulator.calls(code="Throttling")} == {"throttle"}
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("kind", ["error", "drop"])
-def test_fault_on_the_nth_call(emulator: Any, kind: str, when: str) -> None:
-    emulator.faults({"kind": kind, "action": "CreateReplicationGroup", "nth": 2, "when": when})
-    create(emulator, "one", wait=False)
-    expected = ClientError if kind == "error" else ConnectionClosedError
-    with pytest.raises(expected):
-        create(emulator, "two", wait=False)
-    create(emulator, "three", wait=False)
-    ids = [group["id"] for group in emulator.groups()]
-    assert ids == (["one", "two", "three"] if when == "after" else ["one", "three"])
-    assert emulator.faults()[0]["struck"] == 1
-    call = emulator.calls(id="two")[0]
-    assert (call["fault"], call["code"]) == (kind, "InternalFailure" if kind == "error" else "ConnectionDropped")
-
-
-def test_fault_error_in_a_json_service(emulator: Any) -> None:
-    emulator.faults({"kind": "error", "service": "secretsmanager", "code": "ThrottlingException", "message": "slow"})
-    found = refusal(lambda: emulator.client("secretsmanager").list_secrets())
-    assert found == ("ThrottlingException", "slow", 400)
-
-
-def test_fault_stale_describe(emulator: Any) -> None:
-    make_state(emulator, "required")
-    emulator.faults({"kind": "stale-describe", "seconds": 3600})
-    emulator.hold()
-    modify(emulator, wait=False, **ROTATE)
-    client = emulator.client("elasticache")
-
-    def status() -> str:
-        return client.describe_replication_groups()["ReplicationGroups"][0]["Status"]
-
-    assert (emulator.group(GROUP)["status"], status()) == ("modifying", "creating")  # nothing is shown from before it
-    emulator.clear_faults()
-    emulator.faults({"kind": "stale-describe", "seconds": 0.4})
-    wait_until(lambda: status() == "modifying", "what was 0.4 seconds ago is shown")
-    emulator.release()
-    emulator.wait_available(GROUP)
-    wait_until(lambda: status() == "available", "what was 0.4 seconds ago is shown")
-
-
-def test_fault_modify_response_is_stale(emulator: Any) -> None:
-    make_state(emulator, "required")
-    emulator.faults({"kind": "stale-modify-response"})
-    answer = modify(emulator, wait=False, **ROTATE)
-    assert (answer["Status"], answer["PendingModifiedValues"]) == ("available", {})
-    emulator.wait_until(GROUP, lambda group: group["mode"] == "rotating")
-
-
-def test_fault_a_change_that_never_ends(emulator: Any) -> None:
-    make_state(emulator, "required")
-    emulator.faults({"kind": "never-ends", "id": GROUP})
-    modify(emulator, wait=False, **ROTATE)
-    time.sleep(0.4)
-    truth = emulator.group(GROUP)
-    assert (truth["status"], truth["slots"], truth["pending"]) == (
-        "modifying",
-        [TOKEN_A],
-        {"AuthTokenStatus": "ROTATING"},
-    )
-
-
-def test_fault_create_failed(emulator: Any) -> None:
-    emulator.faults({"kind": "create-failed"})
-    create(emulator, wait=False)
-    emulator.wait_until(GROUP, lambda group: group["status"] == "create-failed")
-    client = emulator.client("elasticache")
-    assert client.describe_replication_groups()["ReplicationGroups"][0]["Status"] == "create-failed"
-    client.delete_replication_group(ReplicationGroupId=GROUP)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [{}, {"kind": "nope"}, {"kind": "error", "nth": 0}, {"kind": "drop", "wrong": 1}, {"kind": "drop", "id": 3}],
-)
-def test_a_wrong_fault_is_refused(emulator: Any, fault: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"must|no member"):
-        emulator.faults(fault)
-    assert emulator.faults() == []
-
-
 def test_variants_are_shown_and_checked(emulator: Any) -> None:
     shown = emulator.variants()
     assert {name: item["default"] for name, item in shown.items()} == {
@@ -502,87 +396,6 @@ def test_the_aws_cli_works_unchanged(emulator: Any) -> None:
     assert emulator.wait_available(GROUP)["slots"] == [None, TOKEN_A]
     shown = aws(emulator, "elasticache", "describe-replication-groups", *group)["ReplicationGroups"][0]
     assert shown["AuthTokenEnabled"] is True
-
-
-def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """Start an emulator of one's own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "emulator", "--data-plane", "none", *arguments],
-        cwd=TESTS,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_signal_ends_it_cleanly(number: int, tmp_path: Path) -> None:
-    process = start("--region", "eu-west-1", env={**os.environ, "TMPDIR": str(tmp_path), "AWS_PROFILE": "nope"})
-    try:
-        assert process.stdout is not None
-        line = json.loads(process.stdout.readline())
-        assert list(line) == ["endpoint_url", "region", "ca_bundle", "admin_url"]
-        assert line["region"] == "eu-west-1"
-        assert line["endpoint_url"].startswith("http://127.0.0.1:")
-        client = boto3.client(
-            "elasticache",
-            region_name="eu-west-1",
-            endpoint_url=line["endpoint_url"],
-            aws_access_key_id="a",
-            aws_secret_access_key="b",
-        )
-        client.create_replication_group(ReplicationGroupId=GROUP, ReplicationGroupDescription="d")
-        process.send_signal(number)
-        rest, errors = process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert (process.returncode, rest, errors) == (0, "", "")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_it_ends_with_its_standard_input() -> None:
-    process = start("--exit-with-stdin", stdin=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert process.returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        (["--variant", "nope=1"], "no variant 'nope'"),
-        (["--variant", "date-moves=x"], "can be: end, start"),
-        (["--variant", "date-moves"], "can be: end, start"),
-        (["--modify-seconds", "-1"], "must be between"),
-        (["--data-plane", "other"], "invalid choice"),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
-)
-def test_a_wrong_argument_is_refused(arguments: list[str], text: str) -> None:
-    process = start(*arguments)
-    output, errors = process.communicate(timeout=120)
-    assert (process.returncode, output) == (2, "")
-    assert text in errors
-
-
-def test_variants_can_be_chosen_at_the_start() -> None:
-    process = start("--variant", "date-moves=start")
-    try:
-        assert process.stdout is not None
-        line = json.loads(process.stdout.readline())
-        address = urllib.parse.urlsplit(line["admin_url"])
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
-        connection.request("GET", f"{address.path}/variants")
-        assert json.load(connection.getresponse())["date-moves"]["value"] == "start"
-        connection.close()
-    finally:
-        process.terminate()
-        process.communicate(timeout=120)
 
 
 def test_users_are_paged_and_filtered(emulator: Any) -> None:
