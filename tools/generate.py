@@ -134,11 +134,11 @@ def defaults(role: Role) -> str:
 def argument_specs(role: Role) -> str:
     """Return meta/argument_specs.yml."""
     lines = ["argument_specs:", "  main:", f"    short_description: {scalar(role.short_description)}"]
-    lines += ["    description:", *_paragraphs(role.description, "      ")]
+    lines += ["    description:", *_paragraphs(_named(role.description, role.name), "      ")]
     lines += [f"    author: {AUTHOR}", "    options:"]
     for short, variable in role.variables.items():
         lines += [f"      {role.name}_{short}:", "        description:"]
-        lines += _paragraphs(variable["description"], "          ")
+        lines += _paragraphs(_named(variable["description"], role.name), "          ")
         lines += [f"        {key}: {scalar(variable[key])}" for key in _SPECIFIED if key in variable]
     return _HEAD + _named("\n".join(lines), role.name) + "\n"
 
