@@ -83,13 +83,13 @@ class Reader:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self._replaced(file.text), encoding="utf-8")
 
-    def type(self, command: Command) -> str:
-        """Run a command and return what it printed; fails the test where it fails."""
+    def type(self, command: Command, *, refused: bool = False) -> str:
+        """Run a command and return what it printed; fails the test where it fails, or does not with ``refused``."""
         text = self._replaced(command.text)
         self.typed.append(command.text)
         arguments = self._split(text) if text.startswith(_WARM) else []
         done = self._warm(arguments) if arguments else self._shell(text)
-        assert done.returncode == 0, f"{text}\n{done.stdout}"
+        assert (done.returncode != 0) == refused, f"{text}\n{done.stdout}"
         return done.stdout
 
     def _replaced(self, text: str) -> str:

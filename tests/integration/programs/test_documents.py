@@ -119,6 +119,25 @@ def test_secrets(emulator: Emulator, tmp_path: Path) -> None:
     assert not [token for token in (old, new, current) if token in vault + parameters]
 
 
+@pytest.mark.emulator(data_plane="none", modify_seconds=0.05)
+def test_outside_the_vpc(emulator: Emulator, tmp_path: Path) -> None:
+    """The first rotation is refused until the state is named; the next one goes by the record."""
+    create(emulator, AuthToken=A)
+    put_token(emulator, A)
+    somebody = reader(emulator, tmp_path, {})
+    variables = {"rotate_token_replication_groups": [GROUP], "rotate_token_soak": 0, "rotate_token_force": True}
+    somebody.write(File("vars.yml", json.dumps(variables)))
+    command = "ansible-playbook elasticache.auth.rotate_token -e @vars.yml"
+    guide = GUIDES / "guide_where_to_run.rst"
+    refused = somebody.type(Command(command), refused=True)
+    assert "what the group accepts is not known, and AWS never tells" in re.sub(r"\s+", " ", refused)
+    assert slots(emulator) == [A]
+    (assumed,) = [output for dummy, output in follow(somebody, guide)]
+    assert "token rotated" in assumed
+    assert "token rotated" in somebody.type(Command(command))
+    assert len(slots(emulator)) == 1
+
+
 def test_nothing_is_left_out_unsaid() -> None:
     """Commands that are not typed here are few, and each is one of ELSEWHERE."""
     for document in (REPOSITORY / "README.md", GUIDES / "guide_getting_started.rst"):
