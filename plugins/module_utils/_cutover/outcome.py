@@ -18,8 +18,7 @@ SPEC: dict[str, dict[str, Any]] = {
     **options.ROLE_SPEC,
     **options.GROUPS_SPEC,
     "variables_of": {"type": "str", "required": True},
-    "wait_timeout": {"type": "float", "default": 1800.0},
-    "wait_delay": {"type": "float", "default": 10.0},
+    **options.WAIT_SPEC,
 }
 
 
