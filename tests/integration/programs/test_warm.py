@@ -38,7 +38,7 @@ PLAYS: dict[str, list[dict[str, Any]]] = {
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[0-9.]+ (min|s|days)\b|/\S*/|\d{4}-\d\d-\d\dT[\d:.+]+|\d+\.\d+", "...", text)
+    return re.sub(r"[0-9.]+ (?:min|s|days)\b(?: [0-9.]+ s\b)?|/\S*/|\d{4}-\d\d-\d\dT[\d:.+]+|\d+\.\d+", "...", text)
 
 
 def said(ran: PlaybookRun) -> tuple[int, str, dict[str, dict[str, int]], list[tuple[str, str, list[str], str]]]:
