@@ -233,9 +233,11 @@ class RoleOperation:
         noted = [hostvars.raw_get(host).get("_client_failures") or {} for host in self._file.hosts]
         for cutover in after:
             at = " ".join(str(part or "") for part in (self._role, *(cutover[name] for name in _NOTED)))
-            why = next(filter(None, (of.get(at, {}).get(cutover[PLACE[0]]) for of in noted)), "")
+            found = [of[at][cutover[PLACE[0]]] for of in noted if cutover[PLACE[0]] in of.get(at, {})]
             key = group_key_in(cutover)
-            if why and key in self._earlier:
+            if found and key in self._earlier:
+                # A role that gives no reason has named the group all the same.
+                why = next(filter(None, found), f"{key[0]}: its clients were not moved, as the role for them says.")
                 line = one_line(str(why), _MAX_LINE)
                 self._earlier[key] = {**self._earlier[key], "failed": True, "msg": line, "line": line}
                 self._file.put(*key, self._earlier[key])

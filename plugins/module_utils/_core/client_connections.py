@@ -114,9 +114,14 @@ class Tally:
     clients: dict[Client, Counted] = field(default_factory=dict)
     others: Counted = field(default_factory=Counted)
 
-    def add(self, connection: Connection, elapsed: float | None) -> bool:
-        """Count a connection; return whether it predates the moment that is ``elapsed`` seconds ago (if any)."""
-        early = elapsed is not None and predates(connection.age, elapsed)
+    def add(self, connection: Connection, elapsed: float | None, user: str = "") -> bool:
+        """Count a connection; return whether it predates the moment that is ``elapsed`` seconds ago (if any).
+
+        ``user``: those of every other user count as such, whatever their age, as they do not have its password.
+        """
+        early = elapsed is not None and (
+            predates(connection.age, elapsed) or (bool(user) and connection.client.user != user)
+        )
         self._of(connection.client).add(Counted(1, connection.age or 0, int(early)))
         return early
 

@@ -59,11 +59,13 @@ class NodeConnections:
 class Wanted:
     """What nodes are asked for.
 
-    ``before``: the moment, seconds since 1970, that connections may predate. ``connections``, ``refused``: who is
-    connected, and whom the node has refused. ``end``: connections that predate the moment are ended.
+    ``before``: the moment, seconds since 1970, that connections may predate; ``user``: those of every other user count
+    as if they did. ``connections``, ``refused``: who is connected, and whom the node has refused. ``end``: connections
+    that predate the moment are ended.
     """
 
     before: float | None = None
+    user: str = ""
     connections: bool = True
     refused: bool = False
     end: bool = False
@@ -154,7 +156,12 @@ def _list(node: Node, exchange: Exchange, wanted: Wanted, own: int) -> tuple[Nod
     elapsed = None if wanted.before is None else time.time() - wanted.before
     for line, cut in Reply(exchange, "CLIENT", "LIST").lines():
         connection = parse_connection(line, cut=cut)
-        if connection is not None and connection.id != own and tally.add(connection, elapsed) and wanted.end:
+        if (
+            connection is not None
+            and connection.id != own
+            and tally.add(connection, elapsed, wanted.user)
+            and wanted.end
+        ):
             early.append(connection.id)
     return NodeConnections(node, Told.ANSWERED, tally=tally), early
 

@@ -20,6 +20,7 @@ from .._auth.observe import Probing
 from .._auth.tokens import Token
 from .._aws.clients import Clients
 from .._aws.groups import Group, require_all
+from .._aws.users import DEFAULT_NAME
 from .._core.client_connections import predating_in_words
 from .._core.errors import AuthError
 from .._core.operations import Operation, Step
@@ -31,8 +32,12 @@ from .group_run import GroupRun
 from .reconnect import LOOKING
 from .request import OperationRequest, Reconnect
 
+#: The steps by which a group without user groups comes to accept the new token.
+_ACCEPTING = (Step.ROTATE, Step.ROTATE_CURRENT)
 #: The steps from which on clients can have the new token.
-_OFFERING = (Step.PROMOTE_PENDING, Step.PROMOTE_OLDER, Step.PROMOTE, Step.ROTATE, Step.ROTATE_CURRENT)
+_OFFERING = (Step.PROMOTE_PENDING, Step.PROMOTE_OLDER, Step.PROMOTE, Step.BRIDGE_USER, *_ACCEPTING)
+#: What is said where connections of other users are among those that have not moved.
+_OF_OTHERS = " (counting all of users other than default)"
 #: The least time between two looks during a client cutover, seconds, and the share of the cutover.
 _LEAST_PAUSE, _SHARE = 60.0, 0.05
 
@@ -125,7 +130,7 @@ class ClientConnections:
     def _ends_cutover(self, step: Step) -> bool:
         """Whether ``step`` is the change that comes after the client cutover."""
         made = self.group.completed_steps
-        at = max((number for number, done in enumerate(made) if done in _OFFERING[-2:]), default=-1)
+        at = max((number for number, done in enumerate(made) if done in _ACCEPTING), default=-1)
         if step is Step.SET:
             return at < 0 or Step.CLIENT_CUTOVER in made[at:]  # not where it follows ROTATE at once
         return step is Step.ROTATE_CURRENT and self._is_rbac
@@ -134,6 +139,11 @@ class ClientConnections:
     def _is_rbac(self) -> bool:
         seen = self.group.seen
         return seen is not None and all(state.mode is Mode.RBAC for state in seen.belief.states)
+
+    @property
+    def _user(self) -> str:
+        """The only user that has the token, while user groups decide: who is another one has not moved."""
+        return DEFAULT_NAME if self._is_rbac else ""
 
     def _can_wait(self, step: Step) -> bool:
         """Whether the change may be put off: not where unauthenticated access is allowed that was not before."""
@@ -161,7 +171,7 @@ class ClientConnections:
             look = Look(time.time(), when, 0, 0, "", "its nodes can't be reached from here")
         else:
             try:
-                look = _look_of(self._ask(since, end=end), when)
+                look = _look_of(self._ask(since, end=end), when, user=self._user)
             except AuthError as error:
                 look = Look(time.time(), when, 0, 0, "", str(error).removeprefix(f"{self.group.id}: ").rstrip("."))
         look = replace(look, line=_line(look))
@@ -172,12 +182,13 @@ class ClientConnections:
     def _ask(self, since: float, *, end: bool) -> Seen:
         token, found = self.token(), self._described()
         credentials = [Credential(token.value)] if token else []
-        wanted = Wanted(since, end=end)
+        wanted = Wanted(since, user=self._user, end=end)
         key = found.id
         return ask_groups(self.clients, [found], {key: credentials}, {key: wanted}, self._probing, one_by_one=end)[key]
 
     def _described(self) -> Group:
-        if self.group.seen:
+        # A node that came during the cutover has clients, too, that SET may have to wait for.
+        if self.group.seen and self.request.require_reconnected is Reconnect.REPORT:
             return self.group.seen.group
         found = require_all(self.clients, [self.group.id])[self.group.id]
         if isinstance(found, AuthError):
@@ -199,12 +210,15 @@ def _is_left(look: Look) -> bool:
     return bool(look.predating or look.unheard)
 
 
-def _look_of(seen: Seen, when: When) -> Look:
+def _look_of(seen: Seen, when: When, *, user: str = "") -> Look:
     tally = seen.tally
     total = tally.total
-    words = predating_in_words(tally)
+    of_others = user and any(client.user != user for client in tally.clients)
+    than = f"the new token{_OF_OTHERS}" if of_others else "the new token"
+    words = predating_in_words(tally, than)
     clients = [row for row in tally.told() if row["predating"]]
-    return Look(time.time(), when, total.connections, total.predating, words, seen.unheard, seen.ended, clients)
+    unheard = seen.unheard if seen.nodes else "it has no node to ask"
+    return Look(time.time(), when, total.connections, total.predating, words, unheard, seen.ended, clients)
 
 
 def _line(look: Look) -> str:

@@ -46,6 +46,12 @@ def note_of(request: OperationRequest, steps: Sequence[Step]) -> str:
     if Step.SET not in steps or request.operation not in LOOKING:
         return ""
     said = []
+    # Before user groups are removed SET can be held; after that everyone is served until SET, which waits for nobody.
+    is_direct = request.operation is Operation.MIGRATE_RBAC_TO_AUTH and (
+        Step.ROTATE_CURRENT not in steps or Step.CLIENT_CUTOVER in steps
+    )
+    if is_direct and request.require_reconnected is not Reconnect.REPORT:
+        return "SET waits for no connection here: unauthenticated access is allowed until then."
     if request.disconnect_stale:
         said.append("Before SET, connections that predate the new token are ended, node by node (CLIENT KILL).")
     if request.require_reconnected is Reconnect.WAIT:

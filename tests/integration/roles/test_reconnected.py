@@ -16,7 +16,8 @@ from integration.client_wires import connected
 from integration.cut_off import rotation
 from integration.direct import ModuleRun, run
 from integration.role_scenes import due_fleet, labelled, put_token, run_role
-from integration.scenes import GROUP, A, create, create_user_group, slots
+from integration.roles.test_bridge import TO_AUTH, operate, with_accounts
+from integration.scenes import GROUP, USERS, A, B, create, create_user_group, slots
 from unit.emulator.data_plane_support import Wire
 from waiting import wait_until
 
@@ -287,6 +288,39 @@ def test_a_migration_from_user_groups_looks_while_these_decide(emulator: Emulato
     assert not ended.failed, ended.msg
     assert looks(ended) == [("before", 0, "no connection predates the new token")]
     assert slots(emulator) == [labelled(emulator)["AWSCURRENT"]]
+
+
+@pytest.mark.parametrize("by_tasks", [False, True])
+def test_a_client_of_another_user_has_not_moved_however_old_the_secret_is(emulator: Emulator, by_tasks: bool) -> None:
+    """The token was in AWSCURRENT before the client came, and nobody could use it before the bridge user."""
+    with_accounts(emulator, "app", "reports")
+    put_token(emulator, A)
+    at = time.time()
+    wait_until(lambda: time.time() > at + 2.1, "two seconds are over")
+    with connected(emulator, "127.0.3.17", B, JEDIS, user="app"):
+        begun = {"after_cutover": operate_cutovers(emulator), "soak": None} if by_tasks else {}
+        held = operate(emulator, require_reconnected="fail", **begun)
+        assert held["failed"], held["msg"]
+        assert (
+            "(require_reconnected: fail): 1 connection from 1 address predates the new token (counting all of users "
+            "other than default): 127.0.3.17 (jedis 5.1.2) x1."
+        ) in held["msg"]
+        assert emulator.group(GROUP)["mode"] == "rbac"
+    assert not operate(emulator, require_reconnected="fail")["failed"]
+    assert slots(emulator) == [A]
+
+
+def operate_cutovers(emulator: Emulator) -> list[dict[str, Any]]:
+    """The client cutovers at which a migration from user groups stops."""
+    ended = run(emulator, "auth_operation", rotation(emulator, **{**TO_AUTH, "soak": None}))
+    return list(ended.result["cutovers"])
+
+
+def test_the_direct_way_waits_for_nobody_and_its_plan_says_so(emulator: Emulator) -> None:
+    with_accounts(emulator, "app", "default")
+    create(emulator, "carts", UserGroupIds=[USERS])
+    planned = operate(emulator, allow_direct=True, require_reconnected="wait", plan_only=True)
+    assert planned["msg"].endswith("SET waits for no connection here: unauthenticated access is allowed until then.")
 
 
 def test_the_role_tells_of_them_in_its_report_with_hostile_names_as_text(emulator: Emulator) -> None:

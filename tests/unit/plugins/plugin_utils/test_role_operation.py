@@ -272,6 +272,21 @@ def test_groups_whose_clients_a_role_could_not_move(tmp_path: Path) -> None:
     assert (reports["a"]["failed"], reports["b"]["failed"]) == (True, False)
 
 
+@pytest.mark.parametrize("reason", ["", None])
+def test_a_group_that_a_role_names_without_a_reason_does_not_go_on(tmp_path: Path, reason: str | None) -> None:
+    play = Playing(tmp_path, "localhost", replication_groups=["a", "b"], client_role=role_of_clients(tmp_path))
+    after = begun(play)
+    notes = {"rotate_token client_cutover  ": {"a": reason}}
+    play.manager.set_nonpersistent_facts("localhost", {"_client_failures": notes})
+    went_on = play.go_on(after)
+    assert ids(went_on) == ["b"]
+    reports = {
+        group["replication_group_id"]: group
+        for group in RunFile.read(went_on.ended(result(went_on, "set"))["run_file"]).groups
+    }
+    assert reports["a"]["line"] == "a: its clients were not moved, as the role for them says."
+
+
 def test_check_mode_tells_what_a_role_would_restart(tmp_path: Path) -> None:
     """The groups that would stop at a cutover are passed to the role; none of them goes on."""
     cases: list[tuple[dict[str, Any], list[str]]] = [
