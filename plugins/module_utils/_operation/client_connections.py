@@ -133,7 +133,9 @@ class ClientConnections:
         at = max((number for number, done in enumerate(made) if done in _ACCEPTING), default=-1)
         if step is Step.SET:
             return at < 0 or Step.CLIENT_CUTOVER in made[at:]  # not where it follows ROTATE at once
-        return step is Step.ROTATE_CURRENT and self._is_rbac
+        # On the direct way clients can move only after it.
+        moves_later = Step.CLIENT_CUTOVER in self.group.remaining_steps
+        return step is Step.ROTATE_CURRENT and self._is_rbac and not moves_later
 
     @property
     def _is_rbac(self) -> bool:

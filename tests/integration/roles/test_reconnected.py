@@ -17,7 +17,7 @@ from integration.cut_off import rotation
 from integration.direct import ModuleRun, run
 from integration.role_scenes import due_fleet, labelled, put_token, run_role
 from integration.roles.test_bridge import TO_AUTH, operate, with_accounts
-from integration.scenes import GROUP, USERS, A, B, create, create_user_group, slots
+from integration.scenes import GROUP, USERS, A, B, C, create, create_user_group, slots
 from unit.emulator.data_plane_support import Wire
 from waiting import wait_until
 
@@ -321,6 +321,11 @@ def test_the_direct_way_waits_for_nobody_and_its_plan_says_so(emulator: Emulator
     create(emulator, "carts", UserGroupIds=[USERS])
     planned = operate(emulator, allow_direct=True, require_reconnected="wait", plan_only=True)
     assert planned["msg"].endswith("SET waits for no connection here: unauthenticated access is allowed until then.")
+    put_token(emulator, C)  # is rotated in as it is, and there is nobody to wait for before
+    with connected(emulator, "127.0.3.17", B, JEDIS, user="app"):
+        ended = operate(emulator, allow_direct=True, require_reconnected="fail")
+    assert not ended["failed"], ended["msg"]
+    assert slots(emulator) == [C]
 
 
 def test_the_role_tells_of_them_in_its_report_with_hostile_names_as_text(emulator: Emulator) -> None:
