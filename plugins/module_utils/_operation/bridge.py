@@ -98,7 +98,8 @@ def _left(user: User | None, found: Bridge | None, access_string: str, others: O
         return Bridging()
     user_group = others.user_groups.get(found.user_group)
     engine = user_group.engine if user_group else user.engine
-    is_member = found.user_group in user.user_group_ids
+    # Both are asked, as AWS may tell of the one before the other; taken for new it would take its own place.
+    is_member = found.user_group in user.user_group_ids or bool(user_group and user.id in user_group.user_ids)
     order = BridgeOrder(user.id, found, engine, access_string, is_member=is_member)
     words = shared_user(user, [found.user_group], others.user_groups)
     spared = f"the bridge user {user.id} is also in {words}" if words else ""

@@ -348,6 +348,8 @@ def _plan(request: OperationRequest, planned: Planned, seen: Observation, kept: 
     check_shared(request.operation, planned.step_plan, group.id, shared)
     check_bridge(group.id, planned.step_plan, bridging)
     planned.step_plan = with_spared(planned.step_plan, bridging)
+    if bridging.spared and bridging.exists:
+        planned.warnings.append(f"{planned.id}: not restored: {bridging.spared}.")
     planned.refused = refused
     if request.operation is not Operation.MIGRATE_AUTH_TO_RBAC:
         planned.step_plan = _staying(planned.step_plan, shared)

@@ -169,3 +169,12 @@ class TestWhatThereIs:
 def test_the_tag(value: str, bridge: Bridge | None) -> None:
     assert bridge_in({TAG_KEY: value}) == bridge
     assert bridge is None or bridge.text == value
+
+
+def test_whose_place_it_took_is_kept_where_the_user_does_not_say_yet_that_it_is_a_member() -> None:
+    """Taken for the user group's own default it would have its own place to give back."""
+    bridge = Bridge("sessions", USERS, "u-default")
+    bridging = seen(user_group("u-app", BRIDGE), APP, user(BRIDGE, "default"), bridge=bridge)
+    assert bridging.bridged
+    assert bridging.order is not None
+    assert bridging.order.bridge == bridge
