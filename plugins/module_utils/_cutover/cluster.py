@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +21,8 @@ except ImportError:
     HAS_KUBERNETES_CORE = False
 else:
     HAS_KUBERNETES_CORE = True
-try:
-    import kubernetes  # noqa: F401 - what kubernetes.core needs
-except ImportError:
-    HAS_KUBERNETES = False
-else:
-    HAS_KUBERNETES = True
+#: The library that kubernetes.core needs.
+HAS_KUBERNETES = importlib.util.find_spec("kubernetes") is not None
 
 _APPS = "/apis/apps/v1"
 #: The versions of the API of External Secrets, the newest first.

@@ -388,7 +388,7 @@ def _bridge_user(world: World, operation: Operation, keep: tuple[str, ...]) -> I
         raise StepFailedError("there is no token for the bridge user")
     world = replace(world, bridge=frozenset(filter(None, tokens)))
     yield world
-    yield replace(world, bridged=next(iter(world.group.user_groups)))
+    yield replace(world, bridged=min(world.group.user_groups))
 
 
 def _verify_bridge_user(world: World, operation: Operation, keep: tuple[str, ...]) -> Iterator[World]:
