@@ -206,9 +206,6 @@ class Access:
 
     def _commands(self, token: str) -> None:
         """The commands by which clients can be told apart."""
-        if not self.scene.knows_commands:
-            self.answers.not_asked("connection-commands", "the data plane light has none of them")
-            return
         with self.answers.asking("connection-commands"):
             line = self.scene.nodes.open(self.group.address())
             line.authenticate(token)

@@ -47,7 +47,7 @@ def emulated_run(emulator: Emulator, data_plane: str) -> Run:
     made = Made(endpoint, new_run(), datetime.now(UTC) + timedelta(seconds=_SECONDS), lambda line: None)
     why_not = "the data plane none has no nodes" if data_plane == "none" else ""
     nodes = Nodes(ca_bundle=emulator.ca_bundle, why_not=why_not)
-    return Run(Scene(endpoint, made, Answers(hidden), nodes, knows_commands=data_plane == "valkey"), emulated=True)
+    return Run(Scene(endpoint, made, Answers(hidden), nodes), emulated=True)
 
 
 def chosen(emulator: Emulator) -> Mapping[str, str]:

@@ -29,7 +29,6 @@ class Scene:
     answers: Answers
     nodes: Nodes
     places: Mapping[str, Any] = field(default_factory=dict)
-    knows_commands: bool = True  #: the nodes have a whole engine
 
 
 @dataclass(frozen=True)

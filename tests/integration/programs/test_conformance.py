@@ -74,7 +74,7 @@ def test_the_answers_are_exactly_the_variants(emulator: Emulator, variants: Mapp
     report = run_on(emulator, "light")
     verdicts = {name: report.verdict(name) for name in ROWS}
     not_asked = {name for name, verdict in verdicts.items() if verdict is Verdict.NOT_ASKED}
-    assert not_asked == {*NEVER, "connection-commands"}
+    assert not_asked == NEVER
     assert {name: report.answers.seen[name] for name in report.differing()} == {}
     assert {name: report.answers.seen[name].value for name in variants} == variants
     assert nothing_left(emulator)
@@ -289,9 +289,9 @@ def test_as_on_aws(emulator: Emulator, program: Any) -> None:
     rows = {row["row"]: row for row in written["rows"]}
     assert rows["rotate-live-token"]["verdict"] == "as expected"
     assert rows["rotate-live-token"]["message"]
-    # The emulator's host names don't change, and the data plane light has no CLIENT LIST: as on AWS, it is told.
+    # The emulator's host names don't change: as on AWS, it is told.
     differing = {name for name, row in rows.items() if row["verdict"] == "differs"}
-    assert differing == {"endpoint-name", "connection-commands"}
+    assert differing == {"endpoint-name"}
     assert status == 1
     assert any("? becomes O (conformance" in line for line in written["changes"])
     assert written["left_behind"] == []
