@@ -211,7 +211,7 @@ def number(cell: str) -> int:
 def test_a_token_is_rotated_under_live_clients() -> None:
     # -vvvv: no token is shown at any verbosity. A change lasts until it is ended, once progress was shown.
     with demo("-vvvv", "--modify-seconds", "3600") as running:
-        running.wait_for(r"Wait until AWS has done it: 0 of 1 available; .*ROTATING")
+        running.wait_for(r"Rotate: 0 of 1 available; .*ROTATING")
         running.end_change("ROTATING")
         running.end_change("SETTING")
         assert running.finish() == 0, running.output
@@ -258,7 +258,7 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 )
 def test_it_cleans_up_when_it_is_interrupted(end: Callable[[subprocess.Popen[str]], None], forks: bool) -> None:
     with demo("--modify-seconds", "3600", forks=forks) as running:
-        running.wait_for(r"Rotate \| Wait until AWS has done it: 0 of 1 available")
+        running.wait_for(r"Rotate: 0 of 1 available")
         end(running.process)
         assert running.finish() == 130, running.output
         assert not any(token in running.output for token in running.tokens)
