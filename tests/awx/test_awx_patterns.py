@@ -391,7 +391,7 @@ def test_the_readmes_tell_every_setting() -> None:
         assert f"`{setting}`" in readmes["rotate_fleet"], setting
     own = yaml.safe_load((PATTERNS / "audit_fleet" / "vars" / "settings.yml").read_text("utf-8"))
     for setting in own:
-        assert f"`{setting}`" in readmes["audit_fleet"], setting
+        assert setting.startswith("_") or f"`{setting}`" in readmes["audit_fleet"], setting
 
 
 @pytest.mark.parametrize(("pattern", "role"), [("rotate_fleet", "rotate_token"), ("audit_fleet", "audit")])
