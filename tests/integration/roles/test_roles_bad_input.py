@@ -452,7 +452,7 @@ class TestPlays:
             emulator,
             "migrate_rbac_to_auth",
             f"{GROUP}: migrate_rbac_to_auth is refused",
-            "default (on ~* +@all)",
+            "default (on ~* +@all, as soon as the bridge user takes its place)",
             "migrate_rbac_to_auth_accept_open_window: true",
             create_secret=True,
         )
