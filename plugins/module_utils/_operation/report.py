@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._core.client_connections import Client, Refused, refused_in_words
 from .._core.operations import CUTOVERS, REMOVING_USER_GROUPS
 from .._core.role_words import for_role
 
@@ -99,11 +100,23 @@ def _connect(report: Report, told: Mapping[str, Any] | None) -> None:
 
 
 def _left(report: Report) -> str:
-    """Return a sentence about the connections that predate the new token by the last look; empty where none is told."""
+    """Return sentences about the connections that were ended because they predate the new token, and about those that
+    do by the last look; empty where there are none."""
     looks = (report.get("client_connections") or {}).get("looks") or ()
+    ended = sum(look.get("ended") or 0 for look in looks)
+    said = f" {ended} connection{' was' if ended == 1 else 's were'} ended before SET." if ended else ""
     last = looks[-1] if looks else {}
     told = last.get("predating") or (last.get("unheard") and last.get("connections"))
-    return f" {last['line'][0].upper()}{last['line'][1:]}." if told else ""
+    return said + (f" {last['line'][0].upper()}{last['line'][1:]}." if told else "")
+
+
+def _refused(report: Report) -> str:
+    """Return a sentence about whom the nodes refused while they were monitored; empty where that is nobody."""
+    told = [client for result in report["step_results"] for client in result.get("refused_clients") or ()]
+    names = ("address", "user", "library", "library_version")
+    clients = {Client(*(client.get(name) or "" for name in names)): client["refused"] for client in told}
+    words = refused_in_words(Refused(clients))
+    return f" {words}" if words else ""
 
 
 def _expose(report: Report, change: Mapping[str, Any]) -> None:
@@ -126,7 +139,7 @@ def _line(key: str, report: Report, operation: str) -> str:
         return (report["msg"] or f"{key}: nothing to do.") + more
     if report["users"] and set(REMOVING_USER_GROUPS) & set(report["completed_steps"]):
         more += f" These users have stopped working: {', '.join(report['users'])}."
-    more += _left(report)
+    more += _left(report) + _refused(report)
     achieved, accepted = _ACHIEVED[operation]
     seen = f"current state: {report['current_state'] or report['initial_state']}"
     if report["cutover_stage"]:

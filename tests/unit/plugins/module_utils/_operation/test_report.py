@@ -411,6 +411,8 @@ def test_looks_of_all_calls_are_told_and_the_last_one_in_the_line() -> None:
         (seen("before", 0, "no connection predates the new token"), ""),
         (seen("before", 0, "who knows", unheard="its nodes can't be reached", connections=0), ""),
         (seen("before", 0, "who knows; 1 of 2 nodes", unheard="1 of 2 nodes"), " Who knows; 1 of 2 nodes."),
+        (seen("before", 0, "no connection predates", ended=1), " 1 connection was ended before SET."),
+        (seen("before", 2, "2 predate", ended=3), " 3 connections were ended before SET. 2 predate."),
     ],
 )
 def test_where_nothing_is_left_the_line_says_nothing(look: dict[str, Any], words: str) -> None:
@@ -423,3 +425,13 @@ def test_whom_nodes_refused_is_told_of_the_monitors_step() -> None:
     report = told(outcome("monitor", changes=(change("monitor", refused_clients=refused, nodes_unheard=None),)))
     assert report["step_results"][0]["refused_clients"] == refused
     assert "nodes_unheard" not in report["step_results"][0]
+
+
+def test_whom_nodes_refused_is_told_in_the_line_also_below_the_limit() -> None:
+    """It is who stays refused, and nothing else tells of it."""
+    refused = [
+        {"address": "10.0.3.17", "user": "default", "library": "jedis", "library_version": "5.1.2", "refused": 3}
+    ]
+    changes = (change("set"), change("monitor", refused_clients=refused))
+    report = told(outcome("set", "monitor", verified_nodes=2, changes=changes))
+    assert report["line"].endswith(" Its nodes refused 10.0.3.17 (jedis 5.1.2) x3.")
