@@ -62,8 +62,8 @@ def test_a_call_that_may_have_been_carried_out_is_not_made_twice(
         emulator.wait_available(group)
         emulator.faults({**FAULTS[fault], "action": "ModifyReplicationGroup", "id": group})
         if group.endswith("-stale"):
-            emulator.faults({"kind": "stale-describe", "id": group, "seconds": GRACE / 2})
-    time.sleep(GRACE / 2)  # so that what is stale is not from before the creation
+            emulator.faults({"kind": "stale-describe", "id": group, "seconds": GRACE / 4})
+    time.sleep(GRACE / 4)  # so that what is stale is not from before the creation
     ended = auth(
         emulator, "rotate", B, group=list(groups), known_auth_tokens=[A], record=with_record, assume_state="required"
     )
