@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .._core.ecs_rollout import EcsService, primary_of
 from .._core.errors import AuthError
 from .clients import Clients
 from .errors import explain
+from .sweeps import sweep_tags
 
 #: Services that one DescribeServices call takes.
 _DESCRIBED = 10
@@ -59,28 +60,9 @@ def force_new_deployment(clients: Clients, service: EcsService) -> str:
     return str(primary_of(answer["service"]).get("id") or "")
 
 
-def tagged(clients: Clients, kind: str, keys: Iterable[str]) -> list[tuple[str, Mapping[str, str]]]:
-    """Return the ARNs, with their tags, of the resources of a kind, such as C(ecs:service), that have all these keys.
-
-    Raises :class:`AuthError`.
-    """
-    filters = [{"Key": key} for key in keys]
-    found: list[tuple[str, Mapping[str, str]]] = []
-    token = ""
-    while True:
-        more = {"PaginationToken": token} if token else {}
-        try:
-            answer = clients.patiently(
-                lambda more=more: clients.tagging.get_resources(  # type: ignore[misc]
-                    ResourceTypeFilters=[kind], TagFilters=filters, **more
-                )
-            )
-        except Exception as error:
-            raise AuthError(explain(error, "tag:GetResources", clients.region)) from error
-        found += [
-            (entry["ResourceARN"], {tag["Key"]: tag["Value"] for tag in entry["Tags"]})
-            for entry in answer["ResourceTagMappingList"]
-        ]
-        token = answer.get("PaginationToken") or ""
-        if not token:
-            return found
+def tagged(clients: Clients, keys: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the tags of the services that have all these keys, by the services' ARNs. Raises :class:`AuthError`."""
+    try:
+        return sweep_tags(clients, ["ecs:service"], keys=keys)
+    except Exception as error:
+        raise AuthError(explain(error, "tag:GetResources", clients.region)) from error

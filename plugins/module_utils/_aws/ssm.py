@@ -11,6 +11,7 @@ from typing import Any
 from .._core.errors import AuthError
 from .clients import Clients
 from .errors import explain
+from .paging import pages_of
 
 Target = Mapping[str, Any]
 
@@ -59,14 +60,7 @@ def invocations(clients: Clients, command_id: str) -> list[dict[str, Any]]:
 
 
 def _pages(clients: Clients, method: str, action: str, **members: Any) -> Iterator[dict[str, Any]]:
-    token = ""
-    while True:
-        given = {**members, "NextToken": token} if token else members
-        try:
-            answer = clients.patiently(lambda given=given: getattr(clients.ssm, method)(**given))  # type: ignore[misc]
-        except Exception as error:
-            raise AuthError(explain(error, action, clients.region)) from error
-        yield answer
-        token = answer.get("NextToken") or ""
-        if not token:
-            return
+    try:
+        yield from pages_of(clients, getattr(clients.ssm, method), "NextToken", **members)
+    except Exception as error:
+        raise AuthError(explain(error, action, clients.region)) from error

@@ -9,12 +9,12 @@ The groups themselves: :func:`.groups.sweep_groups`.
 from __future__ import annotations
 
 import datetime
-import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .clients import Clients
+from .paging import pages_of
 from .tags import by_key
 
 _PAGE = 100
@@ -40,7 +40,7 @@ class ServerlessCache:
 
 def sweep_serverless(clients: Clients) -> list[ServerlessCache]:
     """Return every serverless cache of the region. Raises botocore's exceptions."""
-    found = _pages(clients, clients.repeatable.describe_serverless_caches, "NextToken")
+    found = pages_of(clients, clients.repeatable.describe_serverless_caches, "NextToken")
     return [_serverless(raw) for page in found for raw in page.get("ServerlessCaches") or ()]
 
 
@@ -63,7 +63,7 @@ def _serverless(raw: dict[str, Any]) -> ServerlessCache:
 
 def sweep_versions(clients: Clients) -> dict[str, str]:
     """Return the engine version of every cache cluster of the region, by its id. Raises botocore's exceptions."""
-    found = _pages(clients, clients.repeatable.describe_cache_clusters, "Marker", MaxRecords=_PAGE)
+    found = pages_of(clients, clients.repeatable.describe_cache_clusters, "Marker", MaxRecords=_PAGE)
     return {
         cluster["CacheClusterId"]: cluster["EngineVersion"]
         for page in found
@@ -72,17 +72,20 @@ def sweep_versions(clients: Clients) -> dict[str, str]:
     }
 
 
-def sweep_tags(clients: Clients, kinds: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the tags of all resources of these kinds by ARN, those that were never tagged left out.
+def sweep_tags(clients: Clients, kinds: Iterable[str], *, keys: Iterable[str] = ()) -> dict[str, dict[str, str]]:
+    """Return the tags of all resources of these kinds by ARN, those that were never tagged left out, and those that
+    lack one of the ``keys``.
 
     The Resource Groups Tagging API knows them while a group is being modified too, but may be behind.
     Raises botocore's exceptions.
     """
-    found = _pages(
+    filters = [{"Key": key} for key in keys]
+    found = pages_of(
         clients,
         clients.tagging.get_resources,
         "PaginationToken",
         ResourceTypeFilters=list(kinds),
+        **({"TagFilters": filters} if filters else {}),
         ResourcesPerPage=_PAGE,
     )
     return {
@@ -90,13 +93,3 @@ def sweep_tags(clients: Clients, kinds: Iterable[str]) -> dict[str, dict[str, st
         for page in found
         for resource in page["ResourceTagMappingList"]
     }
-
-
-def _pages(clients: Clients, call: Any, token: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-    following: dict[str, str] = {}
-    while True:
-        page: dict[str, Any] = clients.patiently(functools.partial(call, **parameters, **following))
-        yield page
-        if not page.get(token):
-            return
-        following = {token: page[token]}

@@ -82,10 +82,10 @@ def _wanted(clients: Clients, groups: Sequence[GroupCutover], request: EcsReques
         except AuthError as error:
             group.error = str(error)
     with_tags = any(own.tags for _group, own in of_groups)
-    tagged = ecs.tagged(clients, "ecs:service", selection.tags) if with_tags else []
+    tagged = ecs.tagged(clients, selection.tags) if with_tags else {}
     for group, own in of_groups:
         cluster = expanded(request.cluster, group.id)
-        names = [*own.names, *having_tags(own.tags, tagged)]
+        names = [*own.names, *having_tags(own.tags, tagged.items())]
         wanted[group.id] = list(dict.fromkeys(service_of(name, cluster) for name in names))
         group.clients = list(map(str, wanted[group.id]))
         if not names:

@@ -79,7 +79,7 @@ def _find(clients: Clients, group: _Group, request: SsmRequest) -> None:
     wanted = selection.of(told.id)
     found: dict[str, str] = {}
     for targets in _targets(wanted):
-        found |= ssm.managed_instances(clients, _filters(targets))
+        found |= ssm.managed_instances(clients, targets)
         group.targets.append(targets)
     missing = [name for name in wanted.names if name not in found]
     offline = [name for name, status in found.items() if status != "Online"]
@@ -103,10 +103,6 @@ def _targets(wanted: GroupClients) -> Iterator[list[dict[str, Any]]]:
         yield [{"Key": "InstanceIds", "Values": list(wanted.names[first : first + _VALUES])}]
     if wanted.tags:
         yield [{"Key": f"tag:{key}", "Values": [value]} for key, value in wanted.tags.items()]
-
-
-def _filters(targets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [dict(target) for target in targets]
 
 
 def _send(clients: Clients, group: _Group, request: SsmRequest) -> None:
