@@ -117,9 +117,6 @@ failures:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_outcomes
 from ansible_collections.elasticache.auth.plugins.module_utils._core.client_selection import (
     ClientSelection,
     names_by_group,
@@ -130,9 +127,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._cutover.cluster 
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.kubernetes import KubernetesRequest, restart
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.outcome import (
     SPEC,
-    GroupCutover,
     check_waiting,
-    failures,
+    move_clients,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._stop import stop_of_process
 
@@ -176,16 +172,8 @@ def main() -> None:
     )
     params, stop = module.params, stop_of_process()
     try:
-        ids, request = options.group_ids(params["replication_group_ids"]), request_of(module)
         auth = {name: params[name] for name in ("kubeconfig", "context") if params[name]}
-        groups = for_each(
-            params,
-            ids,
-            lambda key, error: GroupCutover(key, error=error),
-            lambda: restart(Cluster(auth, stop), ids, request, stop),
-        )
-        verb = "would have their clients restarted" if module.check_mode else "had their clients restarted"
-        exit_with_outcomes(module, groups, verb=verb, diff=[], failures=failures(groups))
+        move_clients(module, request_of, lambda ids, request: restart(Cluster(auth, stop), ids, request, stop))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -109,8 +109,6 @@ failures:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.common_errors import for_each
-from ansible_collections.elasticache.auth.plugins.module_utils._auth.outcome import exit_with_outcomes
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.client_selection import (
     ClientSelection,
@@ -121,9 +119,8 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.client_sele
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.outcome import (
     SPEC,
-    GroupCutover,
     check_waiting,
-    failures,
+    move_clients,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.ssm import SsmRequest, run_command
 
@@ -165,17 +162,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
     try:
-        ids, request = options.group_ids(params["replication_group_ids"]), request_of(module)
-        groups = for_each(
-            params,
-            ids,
-            lambda key, error: GroupCutover(key, error=error),
-            lambda: run_command(clients_of(module), ids, request),
-        )
-        verb = "would have their clients restarted" if module.check_mode else "had their clients restarted"
-        exit_with_outcomes(module, groups, verb=verb, diff=[], failures=failures(groups))
+        move_clients(module, request_of, lambda ids, request: run_command(clients_of(module), ids, request))
     except AuthError as error:
         module.fail_json(msg=str(error))
 

@@ -80,7 +80,7 @@ def _wanted(clients: Clients, groups: Sequence[GroupCutover], request: EcsReques
         try:
             of_groups.append((group, selection.of(group.id)))
         except AuthError as error:
-            group.error = str(error)
+            group.fail(error)
     with_tags = any(own.tags for _group, own in of_groups)
     tagged = ecs.tagged(clients, selection.tags) if with_tags else {}
     for group, own in of_groups:

@@ -46,7 +46,7 @@ class KubernetesRequest:
 
 @dataclass
 class _Group:
-    """A group on its way: its objects."""
+    """A group, and its objects."""
 
     told: GroupCutover
     secrets: list[ObjectName] = field(default_factory=list)
@@ -58,7 +58,10 @@ def restart(cluster: Cluster, ids: Sequence[str], request: KubernetesRequest, st
     groups = [_Group(GroupCutover(key)) for key in ids]
     before: dict[ObjectName, str] = {}
     for group in groups:
-        _guarded(group, lambda group=group: _find(cluster, group, request, before))  # type: ignore[misc]
+        try:
+            _find(cluster, group, request, before)
+        except AuthError as error:
+            group.told.fail(error)
     if request.check_mode:
         for group in _going(groups):
             synced = f"would have {_listed(group.secrets)} synced, and " if group.secrets else "would have "
@@ -95,14 +98,6 @@ def restart(cluster: Cluster, ids: Sequence[str], request: KubernetesRequest, st
 
 def _going(groups: Iterable[_Group]) -> list[_Group]:
     return [group for group in groups if not group.told.error]
-
-
-def _guarded(group: _Group, work: Callable[[], None]) -> None:
-    try:
-        work()
-    except AuthError as error:
-        text, key = str(error), group.told.id
-        group.told.error = text if text.startswith(f"{key}: ") else f"{key}: {text}"
 
 
 def _find(cluster: Cluster, group: _Group, request: KubernetesRequest, before: dict[ObjectName, str]) -> None:

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from .._auth import options
-from .._auth.outcome import Outcome, Progress
+from .._auth.common_errors import for_each
+from .._auth.outcome import Outcome, Progress, exit_with_outcomes
 from .._core.errors import AuthError
+
+R = TypeVar("R")
 
 #: Options of all modules of a cutover. ``variables_of``: the role whose variables messages name.
 SPEC: dict[str, dict[str, Any]] = {
@@ -24,9 +27,14 @@ SPEC: dict[str, dict[str, Any]] = {
 
 @dataclass
 class GroupCutover(Progress):
-    """The clients of one group on their way. ``clients``: their names, as the result has them."""
+    """What becomes of the clients of one group. ``clients``: their names, as the result has them."""
 
     clients: list[str] = field(default_factory=list)
+
+    def fail(self, error: AuthError) -> None:
+        """Take note of why its clients may not have been moved, by its id."""
+        text = str(error)
+        self.error = text if text.startswith(f"{self.id}: ") else f"{self.id}: {text}"
 
     def outcome(self) -> Outcome:
         """Return the entry of RV(outcomes) for this group."""
@@ -39,9 +47,19 @@ class GroupCutover(Progress):
         }
 
 
-def failures(groups: Iterable[GroupCutover]) -> dict[str, str]:
-    """Return why clients were not moved, by the id of the group; a role passes it on to its operation."""
-    return {group.id: group.error for group in groups if group.error}
+def move_clients(
+    module: Any, request_of: Callable[[Any], R], work: Callable[[Sequence[str], R], list[GroupCutover]]
+) -> None:
+    """End the module with what ``work`` did for its groups, as the request says, and with C(failures) for a role.
+
+    Raises :class:`AuthError` for what concerns no single group.
+    """
+    params, ids = module.params, options.group_ids(module.params["replication_group_ids"])
+    request = request_of(module)
+    groups = for_each(params, ids, lambda key, error: GroupCutover(key, error=error), lambda: work(ids, request))
+    failures = {group.id: group.error for group in groups if group.error}
+    verb = "would have their clients restarted" if module.check_mode else "had their clients restarted"
+    exit_with_outcomes(module, groups, verb=verb, diff=[], failures=failures)
 
 
 def check_waiting(params: Mapping[str, Any]) -> None:

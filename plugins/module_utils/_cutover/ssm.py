@@ -37,7 +37,7 @@ class SsmRequest:
 
 @dataclass
 class _Group:
-    """A group on its way: its targets, and the ids of the commands that are waited for and that have ended."""
+    """A group: its targets, and the ids of the commands that are waited for and that have ended."""
 
     cutover: GroupCutover
     targets: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -51,7 +51,7 @@ def run_command(clients: Clients, ids: Sequence[str], request: SsmRequest) -> li
         try:
             _find(clients, group, request)
         except AuthError as error:
-            group.cutover.error = _of_group(group, error)
+            group.cutover.fail(error)
     going = [group for group in groups if not group.cutover.error]
     begun = time.monotonic()
     for group in going:
@@ -66,11 +66,6 @@ def run_command(clients: Clients, ids: Sequence[str], request: SsmRequest) -> li
         for group in going:
             group.cutover.duration = time.monotonic() - begun
     return [group.cutover for group in groups]
-
-
-def _of_group(group: _Group, error: AuthError) -> str:
-    text, key = str(error), group.cutover.id
-    return text if text.startswith(f"{key}: ") else f"{key}: {text}"
 
 
 def _find(clients: Clients, group: _Group, request: SsmRequest) -> None:
@@ -139,8 +134,8 @@ def _wait(clients: Clients, groups: Sequence[_Group], request: SsmRequest) -> No
                 try:
                     _look(clients, group, command_id, request)
                 except AuthError as error:
-                    if last:
-                        told.error = told.error or _of_group(group, error)
+                    if last and not told.error:
+                        told.fail(error)
             if last and group.under_way and not told.error:
                 told.error = (
                     f"{told.id}: the command {group.under_way[0]} has not ended after {prefix}_wait_timeout "
