@@ -18,16 +18,15 @@ from typing import Any
 from .._aws import user_groups, users
 from .._aws.clients import Clients
 from .._aws.tags import RESERVED, tags_of
-from .._aws.users import ACTIVE, DEFAULT_NAME, User
+from .._aws.users import ACTIVE, User
 from .._core import record
 from .._fan_out import fan_out
 from .reconcile import Manner
 from .user_groups import UserGroupSpec, WantedUserGroup
 from .user_passwords import TAG_KEY as PASSWORDS_KEY
 from .user_passwords import references
-from .user_wanted import ALWAYS, wanted_user
 from .users import UserSpec
-from .users_ahead import planned, shown_in_plan
+from .users_ahead import planned, shown_in_plan, wanted_default_user
 
 #: The tag of a bridge user: the replication group and the user group that it is for, and the user whose place it takes.
 TAG_KEY = f"{RESERVED}bridge"
@@ -103,21 +102,8 @@ class BridgeOrder:
 
 def bridge_user_of(clients: Clients, manner: Manner, order: BridgeOrder) -> UserSpec:
     """Return the bridge user as it is to be made. Raises :class:`AuthError` for one that can't be."""
-    given: dict[str, Any] = {
-        "user_id": order.user_id,
-        "user_name": DEFAULT_NAME,
-        "engine": order.engine,
-        "access_string": order.access_string,
-        "authentication": None,
-        "no_password_required": False,
-        "passwords": list(order.passwords),
-        "password_secrets": None,
-        "update_password": ALWAYS,
-        "probe_replication_group_id": None,
-        "tags": None,
-        "purge_tags": False,
-    }
-    wanted = replace(wanted_user(given, order.passwords), tags={TAG_KEY: order.bridge.text})
+    wanted = wanted_default_user(order.user_id, order.engine, order.access_string, order.passwords, purge_tags=False)
+    wanted = replace(wanted, tags={TAG_KEY: order.bridge.text})
     return UserSpec(clients, wanted, manner, exclusive_to=[order.bridge.user_group])
 
 

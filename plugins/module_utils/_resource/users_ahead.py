@@ -19,7 +19,7 @@ from .._aws.users import ACTIVE, AWS_USER, DEFAULT_NAME, User
 from .._core.errors import AuthError
 from .reconcile import Manner, Reconciled, Spec, reconcile
 from .user_groups import REDIS, UserGroupSpec, wanted_user_group
-from .user_wanted import ALWAYS, wanted_user
+from .user_wanted import ALWAYS, WantedUser, wanted_user
 from .users import UserSpec
 
 
@@ -39,23 +39,31 @@ class UsersOrder:
     passwords: tuple[str, ...] = field(default=(), repr=False)
 
 
-def user_of(clients: Clients, manner: Manner, order: UsersOrder) -> UserSpec:
-    """Return the user as it is to be made. Raises :class:`AuthError` for one that can't be."""
+def wanted_default_user(
+    user_id: str, engine: str, access_string: str, passwords: Sequence[str], *, purge_tags: bool
+) -> WantedUser:
+    """Return a user named default that has these passwords, and no others. Raises :class:`AuthError` for none."""
     given: dict[str, Any] = {
-        "user_id": order.user_id,
+        "user_id": user_id,
         "user_name": DEFAULT_NAME,
-        "engine": order.engine,
-        "access_string": order.access_string,
+        "engine": engine,
+        "access_string": access_string,
         "authentication": None,
         "no_password_required": False,
-        "passwords": list(order.passwords),
+        "passwords": list(passwords),
         "password_secrets": None,
         "update_password": ALWAYS,
         "probe_replication_group_id": None,
         "tags": None,
-        "purge_tags": True,
+        "purge_tags": purge_tags,
     }
-    return UserSpec(clients, wanted_user(given, order.passwords), manner, exclusive_to=[order.user_group_id])
+    return wanted_user(given, passwords)
+
+
+def user_of(clients: Clients, manner: Manner, order: UsersOrder) -> UserSpec:
+    """Return the user as it is to be made. Raises :class:`AuthError` for one that can't be."""
+    wanted = wanted_default_user(order.user_id, order.engine, order.access_string, order.passwords, purge_tags=True)
+    return UserSpec(clients, wanted, manner, exclusive_to=[order.user_group_id])
 
 
 def user_group_of(
