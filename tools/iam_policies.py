@@ -84,7 +84,9 @@ def section(role: str, source: Mapping[str, Any]) -> str:
         "[iam-policy.json](iam-policy.json) allows what the role calls and nothing else; a test runs it so.",
         "Put your region, account and ids in.",
     ]
-    cases = [f"{' and '.join(f'`{one}`' for one in actions)} {case}" for case, actions in needed(role, source).items()]
+    cases = [
+        f"{' and '.join(f'`{action}`' for action in actions)} {case}" for case, actions in needed(role, source).items()
+    ]
     if cases:
         said.append(f"Needed only in some cases: {'; '.join(cases)}.")
     if "ReadSecrets" in sids:

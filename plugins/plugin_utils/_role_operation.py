@@ -50,8 +50,8 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import (
     groups_of_hosts,
     key_of_host,
     keys_in,
+    keys_of_hosts,
     reports_of_host,
-    spoken_for,
     targets_at,
     targets_of,
     without_host,
@@ -211,7 +211,7 @@ class RoleOperation:
         if found is None:
             raise AuthError(f"{self._role}: the run file is gone: {self._path or self._temporary}. Run this again.")
         self._file, self._earlier = found, found.of_wave()
-        stopped = spoken_for(map(group_key_in, self._file.groups), self._unmoved(), self._known["hostvars"])
+        stopped = keys_of_hosts(map(group_key_in, self._file.groups), self._unmoved(), self._known["hostvars"])
         stopped = {*stopped, *self._report_failures(after)}
         going = [] if self._is_check else [cutover for cutover in after if group_key_in(cutover) not in stopped]
         self._targets = targets_at(tuple(cutover[name] for name in PLACE) for cutover in going)

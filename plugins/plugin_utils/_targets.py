@@ -139,10 +139,10 @@ def _where(given: Mapping[str, Any]) -> str:
 def without_host(targets: Iterable[Target], hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     """Return the ids of those groups that no host speaks for, as :func:`reports_of_host` has it."""
     keys = [key for target in targets for key in keys_in(target)]
-    return sorted({key[0] for key in set(keys) - spoken_for(keys, hosts, hostvars)})
+    return sorted({key[0] for key in set(keys) - keys_of_hosts(keys, hosts, hostvars)})
 
 
-def spoken_for(keys: Iterable[Key], hosts: Iterable[str], hostvars: HostVars) -> set[Key]:
+def keys_of_hosts(keys: Iterable[Key], hosts: Iterable[str], hostvars: HostVars) -> set[Key]:
     """Return those ``keys`` of groups that one of ``hosts`` speaks for, as :func:`reports_of_host` has it."""
     by_id: dict[str, set[Key]] = {}
     for key in keys:

@@ -110,7 +110,7 @@ class Reader:
         folder, dummy, variables = after.read_text("utf-8").partition("\n")
         after.unlink()
         self.folder = Path(folder)
-        self.settings = dict(one.partition("=")[::2] for one in variables.split("\0") if one)
+        self.settings = dict(setting.partition("=")[::2] for setting in variables.split("\0") if setting)
         return done
 
     def _bash(self, text: str) -> subprocess.CompletedProcess[str]:
@@ -129,7 +129,9 @@ class Reader:
     def _warm(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         """ansible-playbook or ansible-inventory, forked off (:mod:`integration.warm`)."""
         program = next(
-            Path(one, arguments[0]) for one in self.settings["PATH"].split(":") if Path(one, arguments[0]).exists()
+            Path(folder, arguments[0])
+            for folder in self.settings["PATH"].split(":")
+            if Path(folder, arguments[0]).exists()
         )
         output = self.folder / ".output"
         with output.open("wb") as file:

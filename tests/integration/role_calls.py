@@ -100,4 +100,4 @@ def _options(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flat(values: Sequence[Any]) -> list[Any]:
-    return [one for value in values for one in (value if isinstance(value, list) else [value])]
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]

@@ -37,7 +37,10 @@ def run(emulator: Emulator, *, check: bool = False, user_id: str = "reader-1", *
 
 def told(ended: direct.ModuleRun) -> list[str]:
     """The warnings' words."""
-    return [str(one["event"]["msg"]) if isinstance(one, dict) else str(one) for one in ended.result.get("warnings", [])]
+    return [
+        str(warning["event"]["msg"]) if isinstance(warning, dict) else str(warning)
+        for warning in ended.result.get("warnings", [])
+    ]
 
 
 def changed(emulator: Emulator, **args: Any) -> dict[str, Any]:
@@ -104,7 +107,7 @@ def active(emulator: Emulator) -> None:
         found = (
             client.describe_users(MaxRecords=100)["Users"] + client.describe_user_groups(MaxRecords=100)["UserGroups"]
         )
-        return all(one["Status"] == "active" for one in found)
+        return all(resource["Status"] == "active" for resource in found)
 
     wait_until(settled, "users and user groups are active")
 

@@ -17,7 +17,7 @@ from .one_line import one_line
 
 #: How much of a name is told, in characters.
 MAX_NAME = 64
-#: So many different clients of a group are kept apart, and so many are told of; the rest is counted.
+#: So many different clients of a group are kept apart, and so many are listed; the rest is counted.
 MAX_KEPT, MAX_TOLD = 500, 50
 #: So many are named in a line.
 MAX_IN_LINE = 5

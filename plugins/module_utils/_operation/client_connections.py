@@ -46,7 +46,7 @@ _LEAST_PAUSE, _SHARE = 60.0, 0.05
 class ClientConnections:
     """The client connections of one group in its operation.
 
-    ``token``: returns the token that its nodes accept now and after SET. ``told``: is told of each look.
+    ``token``: returns the token that its nodes accept now and after SET. ``told``: receives each look.
     """
 
     clients: Clients

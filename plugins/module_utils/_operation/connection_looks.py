@@ -75,7 +75,7 @@ class ConnectionLooks:
         return self.looks[-1] if self.looks else None
 
     def outcome(self) -> dict[str, Any] | None:
-        """Return what is told of them in a result; ``None``: there was none."""
+        """Return what a result has of them; ``None``: there was none."""
         if self.last is None:
             return None
         return {"looks": [look.outcome() for look in self.looks], "clients": self.last.clients}

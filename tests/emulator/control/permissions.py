@@ -46,8 +46,8 @@ class Policies:
         """Give an access key a policy: ``access_key``, ``policy``. Returns the number of statements by key."""
         try:
             key, statements = described["access_key"], described["policy"]["Statement"]
-            allowed = [(_listed(one["Action"]), _listed(one["Resource"])) for one in statements]
-            if not isinstance(key, str) or any(one["Effect"] != "Allow" for one in statements):
+            allowed = [(_listed(statement["Action"]), _listed(statement["Resource"])) for statement in statements]
+            if not isinstance(key, str) or any(statement["Effect"] != "Allow" for statement in statements):
                 raise BadPolicyError("access_key is a text, and each Effect is Allow")
         except (KeyError, TypeError) as error:
             raise BadPolicyError(f"a policy is access_key, and policy with Statement: {error!r}") from error
@@ -77,12 +77,14 @@ class Policies:
             if any(fnmatch.fnmatchcase(action, name) for name in actions)
             for pattern in on
         ]
-        return next((one for one in resources if not any(fnmatch.fnmatchcase(one, on) for on in patterns)), "")
+        return next(
+            (resource for resource in resources if not any(fnmatch.fnmatchcase(resource, on) for on in patterns)), ""
+        )
 
 
 def _listed(value: Any) -> list[str]:
     listed = [value] if isinstance(value, str) else value
-    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+    if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):
         raise BadPolicyError("Action and Resource are a text or a list of texts")
     return listed
 
@@ -101,7 +103,7 @@ def resources_of(
     if action == "SendCommand":
         document = f"arn:{partition}:ssm:{region}::document/{members.get('DocumentName', '')}"
         instances = [value for name, value in members.items() if name.startswith("InstanceIds.")]
-        return [document, *(f"arn:{partition}:ec2:{region}:{account}:instance/{one}" for one in instances)]
+        return [document, *(f"arn:{partition}:ec2:{region}:{account}:instance/{instance}" for instance in instances)]
     if _ON_ALL.fullmatch(action):
         return ["*"]
     if service == "elasticache":

@@ -41,7 +41,7 @@ def command(emulator: Emulator, *groups: str, check: bool = False, **more: Any) 
 def sent(emulator: Emulator) -> list[tuple[list[str], list[str]]]:
     """Each command: its instances, and what it ran."""
     found = emulator.client("ssm").list_commands()["Commands"]
-    return [(sorted(one["InstanceIds"]), one["Parameters"].get("commands", [])) for one in found]
+    return [(sorted(command["InstanceIds"]), command["Parameters"].get("commands", [])) for command in found]
 
 
 def test_by_tag_by_id_and_by_group(emulator: Emulator) -> None:

@@ -327,6 +327,8 @@ def test_where_the_page_goes_by_default(emulator: Emulator, tmp_path: Path) -> N
     assert ran.succeeded, ran.output
     assert sorted(path.name for path in tmp_path.iterdir()) == [*sorted(paths.values()), "elasticache-audit.html"]
     arn = "arn:aws:elasticache:us-east-1:123456789012:replicationgroup:sessions"
-    assert f"{arn}/elasticache.auth/open" in [one["Id"] for one in json.loads((tmp_path / "a.asff.json").read_text())]
+    assert f"{arn}/elasticache.auth/open" in [
+        finding["Id"] for finding in json.loads((tmp_path / "a.asff.json").read_text())
+    ]
     (log,) = json.loads((tmp_path / "a.sarif").read_text())["runs"]
     assert "open" in [result["ruleId"] for result in log["results"]]

@@ -172,7 +172,7 @@ class TestPartialFailure:
         reported = take(emulator, tmp_path, **roles, on_failure="report")
         assert reported.ids == ["here", "theirs"]
         failures = reported.hosts[f"here.us-east-1.{OWN}"]["elasticache_inventory_failures"]
-        assert [(one["region"], one["account_id"], one["assume_role_arn"]) for one in failures] == [
+        assert [(failure["region"], failure["account_id"], failure["assume_role_arn"]) for failure in failures] == [
             (None, "321098765432", refused)
         ]
 

@@ -203,7 +203,7 @@ class TestFaults:
         make(emulator, Passwords=[B, C])
         emulator.faults({"kind": "error", "action": "DescribeUsers", "code": "UserNotFound", "message": "not found"})
         result = changed(emulator, **NEW)
-        assert [one["action"] for one in result["api_calls"]] == ["ModifyUser"]
+        assert [call["action"] for call in result["api_calls"]] == ["ModifyUser"]
 
     def test_a_refusal_of_awss_own(self, emulator: Emulator) -> None:
         result = run(emulator, **{**NEW, "access_string": "on ~* +get a=rule-to-come"})

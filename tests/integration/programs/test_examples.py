@@ -37,7 +37,7 @@ def test_examples(emulator: Emulator, tmp_path: Path) -> None:
     settings["ANSIBLE_CONFIG"] = str(folder / "ansible.cfg")
     somebody = Reader(folder, settings, {"3600": "1"})
     told = list(read(EXAMPLES / "README.md"))
-    printed = [re.sub(r"\s+", " ", somebody.type(one)) for one in told if isinstance(one, Command)]
+    printed = [re.sub(r"\s+", " ", somebody.type(command)) for command in told if isinstance(command, Command)]
     created, rotating, required, role, listed, fleet = printed
     assert "sessions: required" in created
     assert "sessions: rotating" in rotating

@@ -97,7 +97,7 @@ def test_an_inventory_by_a_fork_is_as_good_as_one_by_a_start(emulator: Emulator,
     file = tmp_path / "fleet.elasticache.yml"
     file.write_text(f"plugin: elasticache.auth.replication_groups\n{options}\n", encoding="utf-8")
     listed = [run_inventory(emulator, tmp_path, ["-i", str(file), "--list"], cold=cold) for cold in (False, True)]
-    warm, cold = ((one.returncode, _plain(one.stdout), _plain(one.stderr)) for one in listed)
+    warm, cold = ((ran.returncode, _plain(ran.stdout), _plain(ran.stderr)) for ran in listed)
     assert warm == cold
     assert (GROUP in listed[0].stdout) is (options == "")
     assert ("regins" in listed[0].stderr) is (options == "regins: []")

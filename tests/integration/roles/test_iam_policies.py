@@ -175,7 +175,10 @@ def refused(calls: Sequence[Mapping[str, Any]]) -> list[str]:
 @pytest.mark.parametrize("operation", WAYS)
 def test_the_policy_is_enough_and_not_more(emulator: Emulator, operation: str) -> None:
     policy = policy_of(operation, emulator.region)
-    reading = {**policy, "Statement": [one for one in policy["Statement"] if one["Sid"].startswith("Read")]}
+    reading = {
+        **policy,
+        "Statement": [statement for statement in policy["Statement"] if statement["Sid"].startswith("Read")],
+    }
     used: set[str] = set()
     for way in WAYS[operation]:
         emulator.reset()
@@ -268,7 +271,9 @@ def test_without_a_statement_it_is_denied(emulator: Emulator) -> None:
     """The emulator does deny, and it is told which permission is missing."""
     required(emulator)
     policy = policy_of("rotate_token", emulator.region)
-    emulator.allow(LIMITED, {"Statement": [one for one in policy["Statement"] if one["Sid"] != "ChangeGroups"]})
+    emulator.allow(
+        LIMITED, {"Statement": [statement for statement in policy["Statement"] if statement["Sid"] != "ChangeGroups"]}
+    )
     ended = operate(emulator, "rotate_token", Way(required, {"force": True}), check=False)
     assert ended.failed
     assert "elasticache:AddTagsToResource" in ended.msg or "elasticache:ModifyReplicationGroup" in ended.msg

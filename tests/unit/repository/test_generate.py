@@ -113,7 +113,7 @@ def test_a_variable_that_is_not_described() -> None:
 def test_a_readme_points_to_what_all_roles_share(role: str) -> None:
     """And every variable is in it, or in the guide."""
     readme, guide = FILES[Path(f"roles/{role}/README.md")], FILES[generate.GUIDE]
-    of_role = next(one for one in generate.roles_of(SOURCE) if one.name == role)
+    of_role = next(role_ for role_ in generate.roles_of(SOURCE) if role_.name == role)
     for short, variable in of_role.variables.items():
         if f"| `{role}_{short}` |" not in readme:
             assert variable["shared"], short

@@ -39,7 +39,7 @@ def seen(
 ) -> Bridging:
     request = OperationRequest(Operation.MIGRATE_RBAC_TO_AUTH, access_string="on ~* &* +@all")
     bridges: Mapping[str, tuple[Bridge | None, tuple[str, ...]]] = {BRIDGE: (bridge, ())} if bridge else {}
-    others = Others({USERS: found} if found else {}, {one.id: one for one in users}, bridges)
+    others = Others({USERS: found} if found else {}, {user.id: user for user in users}, bridges)
     return bridging_of(request, group(*attached), Ids(user=BRIDGE), others)
 
 
@@ -60,14 +60,14 @@ MANY = tuple(user(f"u-{number}", f"name-{number}", USERS) for number in range(10
             id="shared",
         ),
         pytest.param(
-            user_group(*(one.id for one in MANY), engine="valkey"),
+            user_group(*(user.id for user in MANY), engine="valkey"),
             MANY,
             (USERS,),
             "the user group session-users has 100 users, and takes no further one",
             id="full",
         ),
         pytest.param(
-            user_group(*(one.id for one in MANY[1:]), "u-default"), (*MANY[1:], THEIRS), (USERS,), "", id="one-leaves"
+            user_group(*(user.id for user in MANY[1:]), "u-default"), (*MANY[1:], THEIRS), (USERS,), "", id="one-leaves"
         ),
         pytest.param(
             user_group("u-default", engine="valkey"),
