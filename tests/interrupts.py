@@ -15,12 +15,17 @@ plain variables and writes to a pipe, nothing else.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 USUAL = (signal.SIGINT, signal.SIGTERM)
+
+_c_signal = ctypes.CDLL(None).signal
+_c_signal.argtypes, _c_signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+_C_SIG_IGN = 1  # <signal.h> of Linux and macOS
 
 
 class Ending:
@@ -97,6 +102,10 @@ def ignore(numbers: Sequence[int] = USUAL) -> None:
     """Ignore the signals: the last that a program does, so that none changes its exit status.
 
     What is started afterwards would ignore them, too.
+
+    The system is told first, and Python when no more of them can come: one that comes while Python is being told is an
+    error that it prints ("ignored due to race condition").
     """
     for number in numbers:
+        _c_signal(number, _C_SIG_IGN)
         signal.signal(number, signal.SIG_IGN)
