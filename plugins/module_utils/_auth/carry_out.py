@@ -65,6 +65,7 @@ def _act_on(clients: Clients, order: Order, run: ChangeRun) -> bool:
     group, call, expected = run.seen.group, run.plan.calls[0], run.plan.after
     # First the queue, then the record: it says when the call was announced, and until when clients have time.
     turn = clients.turn(modify.ACTION)
+    earlier, earlier_entry = run.sent, run.entry
     before = _entry(run, run.belief, None)
     run.entry = _entry(run, run.belief, call)
     if before and call.kind is CallKind.SET and run.seen.cutover_until:
@@ -82,14 +83,17 @@ def _act_on(clients: Clients, order: Order, run: ChangeRun) -> bool:
             ahead = _record(clients, run, announced)
         except Exception as error:
             if isinstance(error, ChangedSince) or classify(error) is Kind.BUSY:
-                _overtaken(run, before, error)
+                if earlier:
+                    run.entry = earlier_entry  # its call may be what has changed the group
+                else:
+                    _overtaken(run, before, error)
                 return True
             text = explain(error, "elasticache:AddTagsToResource", clients.region)
             raise AuthError(
                 f"{group.id}: the record could not be written ahead of {call.kind.name}, so that is not called. {text} "
                 "Without the record (record: false) a run that is cut off can't be told from one that never was."
             ) from error
-    earlier, called_at, as_seen = run.sent, run.called_at, run.progress.after
+    called_at, as_seen = run.called_at, run.progress.after
     unknown = shown_states(run.seen.belief.states | expected, group)
     attempted = float("-inf")
 

@@ -8,6 +8,7 @@ What counts is the server's history: a change is carried out once, or not at all
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,10 +18,14 @@ from integration.meanwhile import Once, meanwhile
 from integration.scenes import GROUP, USERS, A, B, create, create_user_group, scene, slots
 from waiting import PATIENCE
 
+from ansible_collections.elasticache.auth.plugins.module_utils._auth import carry_out, observe_groups, staleness
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 
 if TYPE_CHECKING:
     from conftest import Emulator
+
+    from ansible_collections.elasticache.auth.plugins.module_utils._aws.groups import Group
+    from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +85,35 @@ def test_a_call_that_may_have_been_carried_out_is_not_made_twice(
         again = auth(emulator, "rotate", B, group=list(groups), known_auth_tokens=[A], record=with_record)
         assert not again.failed, again.msg
         assert not again.changed
+
+
+@pytest.mark.emulator(data_plane="none", variants={"rotate-same-twice": "slot-lost"})
+def test_a_description_that_lags_behind_for_longer_than_the_grace(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to ROTATE gets lost, and the look after it still shows the group as it was: the last look before the
+    next call shows that it has moved, and that it was moved by us.
+    """
+    looks: list[Mapping[str, Group | AuthError]] = []
+    look = observe_groups.require_all
+
+    def lagging(*args: Any, **kwargs: Any) -> Mapping[str, Group | AuthError]:
+        looks.append(looks[0] if len(looks) == 1 else look(*args, **kwargs))
+        return looks[-1]
+
+    monkeypatch.setattr(staleness, "GRACE", 0.0)
+    monkeypatch.setattr(carry_out, "_NODES_GRACE", 0.0)
+    monkeypatch.setattr(observe_groups, "require_all", lagging)
+    scene(emulator, "required")
+    emulator.faults({"kind": "drop", "action": "ModifyReplicationGroup", "when": "after"})
+    ended = auth(emulator, "rotate", B, known_auth_tokens=[A], assume_state="required")
+    assert not ended.failed, ended.msg
+    assert len(looks) == 3
+    assert ended.of(GROUP)["after"]["mode"] == "rotating"
+    assert modifies(emulator) == carried_out(emulator) == 1
+    assert slots(emulator) == [A, B]
+    again = auth(emulator, "rotate", B, known_auth_tokens=[A])
+    assert not again.changed, again.msg
 
 
 @pytest.mark.emulator(data_plane="none", variants={"rotate-same-twice": "slot-lost"})
