@@ -252,10 +252,13 @@ def _end(process: subprocess.Popen[str]) -> None:
 def _ansible_environment(emulator: Emulator, folder: Path, events: Path) -> dict[str, str]:
     """What a user would set to reach the emulator, and nothing of the user's own settings of Ansible and AWS."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PYTHON"))}
-    configuration = folder / "ansible.cfg"
+    configuration, temporary = folder / "ansible.cfg", folder / "tmp"
     configuration.touch()
+    temporary.mkdir(exist_ok=True)
     return {
         **kept,
+        # A module that is killed while it is unpacked, or cleans up, leaves its folder: it goes with ours.
+        "TMPDIR": str(temporary),
         "AWS_ENDPOINT_URL": emulator.endpoint_url,
         # AWS's examples: Ansible masks the secret key wherever it stands, and a word would go from all output.
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
