@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import shown_line
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import lines_of, sum_of
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import failure_of, lines_of, sum_of
 from ansible_collections.elasticache.auth.plugins.plugin_utils._targets import reports_in_file
 from ansible_collections.elasticache.auth.plugins.plugin_utils._untrusted import untrusted
 
@@ -46,11 +46,11 @@ class ActionModule(ActionBase):
             return result | {"changed": False, "skipped": True, "msg": "There is no replication group."}
         lines = lines_of(reports)
         if len(known.get("ansible_play_batch") or ()) < 2:  # of many hosts the sum is told once, and not by each
-            lines += filter(None, [sum_of(reports)])
+            lines += filter(None, [sum_of(reports, planned=bool(self._task.check_mode))])
         for line in lines:
             Display().display(shown_line(line, _MAX_LINE))
         return result | {
             "changed": any(report["changed"] for report in reports),
             "failed": any(report["failed"] for report in reports),
-            "msg": untrusted([report["line"] for report in reports]),
+            "msg": untrusted(failure_of(reports) or [report["line"] for report in reports]),
         }

@@ -46,10 +46,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: A line for each group; a text where there is none.
+  description:
+    - A list with a line for each group. A text where there is no group.
+    - Where a group failed, a text with the reasons of up to five groups. The lines of all are printed in any case.
   returned: always
-  type: list
-  elements: str
+  type: raw
   sample:
     - "sessions: token rotated; 2 of 2 nodes accept only the new token (4 min 12 s)."
 """

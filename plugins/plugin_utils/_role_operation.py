@@ -31,6 +31,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.operations 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import (
     Report,
+    diff_for_role,
     planned_cutover,
     report_of,
     unended,
@@ -313,6 +314,8 @@ class RoleOperation:
             trouble = "" if is_ended_early and not self._file.groups else self._write()
         kept = ("failed", "diff", "warnings", "deprecations", "exception")
         result: Result = {name: module_result[name] for name in kept if name in module_result}
+        if "diff" in result:
+            result["diff"] = [diff_for_role(entry, operation) for entry in result["diff"]]
         changed = bool(module_result.get("changed"))
         if "targets" in module_result:
             msg = self._file.summary()

@@ -29,6 +29,7 @@ from .bridge import Bridging
 from .expected_time import cutover_time, expected_time
 from .planned_calls import told
 from .reconnect import note_of
+from .report import REFUSED
 from .request import OperationRequest
 from .token_store import Kept
 
@@ -171,6 +172,17 @@ def put_into_words(request: OperationRequest, group: Planned) -> None:
     group.changed = request.check_mode and bool(group.planned_calls)
 
 
+def _what_is_known(group: Planned) -> list[str]:
+    """Return lines on the state that it is planned from; none where it was refused before it was looked at."""
+    if group.error and not (group.current_state or group.evidence_summary):
+        return []
+    age = f", token {group.age:.1f} days old" if group.age else ""
+    return [
+        f"  current state: {group.current_state or 'unknown'}{age}",
+        f"  evidence:      {group.evidence_summary or 'none'}",
+    ]
+
+
 def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str, Any]]:
     """Return Ansible's diff: of each group its current state, the evidence, and what is to be called, in order.
 
@@ -181,10 +193,8 @@ def diff_of_plans(planned: Iterable[Planned], place: str = "") -> list[dict[str,
             "prepared": "\n".join(
                 (
                     group.id + (f" ({place})" if place else ""),
-                    f"  current state: {group.current_state or '?'}"
-                    + (f", token {group.age:.1f} days old" if group.age else ""),
-                    f"  evidence:      {group.evidence_summary or '-'}",
-                    *((f"  refused:       {group.error}",) if group.error else ()),
+                    *_what_is_known(group),
+                    *((f"{REFUSED}{group.error.removeprefix(f'{group.id}: ')}",) if group.error else ()),
                     *((f"  expected time: {group.expected_time}",) if group.expected_time and group.lines else ()),
                     *(f"  {line}" for line in group.lines),
                     *(("  nothing to do",) if not group.lines and not group.error else ()),

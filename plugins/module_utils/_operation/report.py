@@ -19,6 +19,10 @@ Report = dict[str, Any]
 _OF_STEP = ("step", "changed", "failed", "duration", "called_at", "done_at", "refused_clients", "nodes_unheard")
 #: The operations that may serve everyone for a while: for how long is reported.
 _EXPOSING = ("migrate_rbac_to_auth", "rollback_token")
+#: How the line of a plan's diff begins that says why a group is refused.
+REFUSED = "  refused:       "
+#: Of so many groups of a host a failure tells the reasons; each group has its line besides.
+_FAILURES_TOLD = 5
 
 
 #: What an operation has come to once no step remains, and what the nodes then accept alone.
@@ -152,6 +156,13 @@ def _line(key: str, report: Report, operation: str) -> str:
     return f"{key}: {achieved}; {seen} ({time_in_words(report['duration'])}).{more}"
 
 
+def diff_for_role(entry: Mapping[str, Any], role: str) -> dict[str, Any]:
+    """Return an entry of the module's diff as a role shows it: refusals name the role's variables, not options."""
+    lines = str(entry["prepared"]).split("\n")
+    told = "\n".join(for_role(line, role) if line.startswith(REFUSED) else line for line in lines)
+    return {**entry, "prepared": told}
+
+
 def lines_of(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the line of each report, what follows the group's id one below the other."""
     widest = max((len(report["replication_group_id"]) for report in reports), default=0) + 2
@@ -163,13 +174,29 @@ def lines_of(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def sum_of(reports: Sequence[Mapping[str, Any]]) -> str:
-    """Return how many groups came to what, and which took longest; empty for a single one."""
+def sum_of(reports: Sequence[Mapping[str, Any]], planned: bool = False) -> str:
+    """Return how many groups came to what, and which took longest; empty for a single one.
+
+    ``planned``: in check mode, where nothing has been changed, and a plan's duration says nothing.
+    """
     if len(reports) < 2:
         return ""
     outcomes = Counter(report["outcome"] for report in reports)
-    counted = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.most_common())
-    return f"{len(reports)} groups: {counted}.{slowest_of(reports)}"
+    counted = ", ".join(
+        f"{number} {'to change' if planned and outcome == 'changed' else outcome}"
+        for outcome, number in outcomes.most_common()
+    )
+    return f"{len(reports)} groups: {counted}.{'' if planned else slowest_of(reports)}"
+
+
+def failure_of(reports: Sequence[Mapping[str, Any]]) -> str:
+    """Return why a host fails, in one text: Ansible shows a list as JSON. Empty where none of its groups failed."""
+    lines = [str(report["line"]) for report in reports if report["failed"]]
+    if not lines or len(reports) == 1:
+        return "".join(lines)
+    rest = len(lines) - _FAILURES_TOLD
+    more = f" And {rest} more, in the lines above." if rest > 0 else ""
+    return f"{len(lines)} of {len(reports)} groups failed. {' '.join(lines[:_FAILURES_TOLD])}{more}"
 
 
 def slowest_of(reports: Sequence[Mapping[str, Any]]) -> str:

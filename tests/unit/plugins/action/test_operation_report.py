@@ -18,6 +18,8 @@ from ansible.template import Templar
 from ansible_collections.elasticache.auth.plugins.action.operation_report import ActionModule
 from ansible_collections.elasticache.auth.plugins.module_utils._operation.run_file import RunFile, write_whole
 
+UNTRUSTED = "{{ 6 * 7 }}"
+
 
 def report(host: str, variables: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
     """Run the action for a host."""
@@ -30,7 +32,7 @@ def report(host: str, variables: dict[str, Any] | None = None, **arguments: Any)
 
 
 def _told(key: str, changed: bool, failed: bool) -> dict[str, Any]:
-    return {"changed": changed, "failed": failed, "msg": "said.", "line": f"{key}: {{{{ 6 * 7 }}}}"}
+    return {"changed": changed, "failed": failed, "msg": "said.", "line": f"{key}: {UNTRUSTED}"}
 
 
 @pytest.fixture(name="path")
@@ -47,21 +49,21 @@ def _path(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("host", "variables", "changed", "failed", "groups"),
+    ("host", "variables", "changed", "failed", "msg"),
     [
-        ("one", {}, True, False, ["one"]),
-        ("h", {"replication_group_id": "TWO"}, False, True, ["two"]),
-        ("three", {}, False, False, ["three"]),
+        ("one", {}, True, False, [f"one: {UNTRUSTED}"]),
+        ("h", {"replication_group_id": "TWO"}, False, True, f"two: {UNTRUSTED}"),
+        ("three", {}, False, False, [f"three: {UNTRUSTED}"]),
         # One that stands for none of this wave tells of all of them, and of no other wave.
-        ("bastion", {}, True, True, ["one", "two", "three"]),
+        ("bastion", {}, True, True, f"1 of 3 groups failed. two: {UNTRUSTED}"),
     ],
 )
 def test_what_a_host_reports(
-    path: str, host: str, variables: dict[str, Any], changed: bool, failed: bool, groups: list[str]
+    path: str, host: str, variables: dict[str, Any], changed: bool, failed: bool, msg: list[str] | str
 ) -> None:
     told = report(host, variables, run_file=path)
     assert (told["changed"], told["failed"]) == (changed, failed)
-    assert told["msg"] == [f"{key}: {{{{ 6 * 7 }}}}" for key in groups]
+    assert told["msg"] == msg
 
 
 def test_a_run_without_groups(tmp_path: Path) -> None:

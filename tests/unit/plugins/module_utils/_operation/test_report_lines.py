@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.elasticache.auth.plugins.module_utils._core.one_line import shown_line
-from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import lines_of, sum_of
+from ansible_collections.elasticache.auth.plugins.module_utils._operation.report import (
+    diff_for_role,
+    failure_of,
+    lines_of,
+    sum_of,
+)
 
 
 def report(key: str, outcome: str = "changed", duration: float = 5.0, line: str = "") -> dict[str, Any]:
@@ -53,6 +58,40 @@ def test_lines_are_aligned(reports: list[dict[str, Any]], lines: list[str]) -> N
 )
 def test_the_sum(reports: list[dict[str, Any]], told: str) -> None:
     assert sum_of(reports) == told
+
+
+def test_the_sum_of_plans() -> None:
+    """Nothing has been changed, and how long it was planned for says nothing."""
+    reports = [report("a"), report("b", "failed"), report("c"), report("d", "unchanged")]
+    assert sum_of(reports, planned=True) == "4 groups: 2 to change, 1 failed, 1 unchanged."
+
+
+def failed(key: str) -> dict[str, Any]:
+    return {**report(key, "failed", line=f"{key}: no secret."), "failed": True}
+
+
+@pytest.mark.parametrize(
+    ("reports", "told"),
+    [
+        ([], ""),
+        ([{**report("a"), "failed": False}], ""),
+        ([failed("a")], "a: no secret."),
+        ([{**report("a"), "failed": False}, failed("b")], "1 of 2 groups failed. b: no secret."),
+        (
+            [failed(key) for key in "abcdefg"],
+            f"7 of 7 groups failed. {' '.join(f'{k}: no secret.' for k in 'abcde')} And 2 more, in the lines above.",
+        ),
+    ],
+)
+def test_why_a_host_fails(reports: list[dict[str, Any]], told: str) -> None:
+    assert failure_of(reports) == told
+
+
+def test_the_diff_of_a_role_names_its_variables_in_refusals_only() -> None:
+    shown = "sessions\n  refused:       check auth_token_secret.name.\n   1. secretsmanager:Get(auth_token_secret.name)"
+    assert diff_for_role({"prepared": shown}, "rotate_token") == {
+        "prepared": shown.replace("check auth_token_secret.name", "check rotate_token_secret_name")
+    }
 
 
 def test_a_printed_line_keeps_its_columns_and_moves_no_cursor() -> None:
