@@ -99,7 +99,9 @@ setup: .venv/.installed $(BIN)/redis-cli $(COLLECTIONS)/.installed
 demo: setup
 	@PYTHONPATH=tests exec $(BIN)/python -m demo $(ARGS)
 
-emulator: setup
+# Its standard output is the line of JSON that it begins with, and nothing of what had to be installed before.
+emulator:
+	@$(MAKE) --no-print-directory setup >&2
 	@PYTHONPATH=tests exec $(BIN)/python -m emulator $(ARGS)
 
 # Last on PATH, for redis-cli: one of the machine's own is preferred, since it may be built with TLS.

@@ -72,7 +72,7 @@ def test_getting_started(emulator: Emulator, tmp_path: Path) -> None:
     somebody.replace = {**somebody.replace, "mkdir elasticache &&": "mkdir -p elasticache &&"}
     printed = [output for dummy, output in follow(somebody, GUIDES / "guide_getting_started.rst")]
     shown, planned, rotated, again, back = printed[-5:]
-    assert "required, evidence: " in shown
+    assert "required; evidence: 2 of 2 nodes answered" in shown
     assert "AuthTokenUpdateStrategy=ROTATE" in planned
     assert "sessions: token rotated; 2 of 2 nodes accept only the new token" in rotated
     assert "sessions: nothing to do. Current state: required (the token in AWSCURRENT)." in again
