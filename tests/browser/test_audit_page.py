@@ -486,6 +486,19 @@ def test_a_card_without_content_is_a_line(show: Show) -> None:
     assert max(heights) < 60
 
 
+def test_a_card_is_as_high_as_what_it_shows(show: Show) -> None:
+    """Not as the highest of its row: little is shown of drift beside many open groups."""
+    tab = show(many(120), width=1360).page
+    boxes = [tab.locator(".card", has_text=title).bounding_box() for title in ("Unauthenticated access", "(drift)")]
+    high, low = [box for box in boxes if box]
+    assert low["y"] == high["y"]
+    empty = tab.locator(".card", has_text="(drift)").evaluate(
+        "card => card.getBoundingClientRect().bottom - card.lastElementChild.getBoundingClientRect().bottom"
+    )
+    assert empty < 30
+    assert low["height"] < high["height"]
+
+
 @pytest.mark.parametrize(
     ("facts", "hint"),
     [

@@ -236,6 +236,8 @@ button.tile:hover {
 .cards {
   display: flex;
   flex-wrap: wrap;
+  /* Each as high as what it shows, not as the highest of its row. */
+  align-items: flex-start;
   gap: 12px;
   margin-bottom: 12px;
 }
