@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.cut_off import ends_soon, kill_at, points, rotation
-from integration.direct import ModuleRun, run, start
+from integration.direct import ModuleRun, fork, run
 from integration.meanwhile import Once, meanwhile
 from integration.role_scenes import due_fleet, labelled, secret_name, secret_text
 from integration.scenes import A, B, slots
@@ -180,7 +180,7 @@ def test_the_client_cutover_is_each_group_s_own(fleet: Emulator) -> None:
 
 def test_no_group_waits_for_the_clients_of_another(fleet: Emulator) -> None:
     """All come to their client cutover, which none of them ends."""
-    process = start(fleet, "auth_operation", options(fleet, soak=86400))
+    process = fork(fleet, "auth_operation", options(fleet, soak=86400))
     try:
         for group in FLEET:
             fleet.wait_until(group, lambda found: found["mode"] == "rotating", PATIENCE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from integration.direct import assert_no_token, auth, mutating, start
+from integration.direct import assert_no_token, auth, fork, mutating
 from integration.meanwhile import Once, called, meanwhile
 from integration.run import run_playbook
 from integration.scenes import GROUP, USERS, A, B, create_user_group, put_secret, scene, slots
@@ -82,7 +82,7 @@ def test_nothing_shows_with_the_calls_logged(emulator: Emulator) -> None:
         "debug_botocore_endpoint_logs": True,
     }
     # In a process of its own: the log stays on.
-    output = start(emulator, "replication_group_auth", args).communicate(timeout=PATIENCE)[0]
+    output = fork(emulator, "replication_group_auth", args).communicate(timeout=PATIENCE)[0]
     assert '"resource_actions"' in output
     assert slots(emulator) == [A, B]
     assert_no_token(output, [A, B])

@@ -598,14 +598,12 @@ def test_killed_for_real(emulator: Emulator, operation: str) -> None:
     state, options, calls = OPERATIONS[operation][1:]
     emulator.faults({"kind": "pause", "action": calls[1], "nth": 1 + (calls[0] == calls[1])})
     args = {"replication_group_ids": [GROUP], "name": NAME, "state": state, **options}
-    process = direct.start(emulator, "auth_secret", args)
+    process = direct.fork(emulator, "auth_secret", args)
     try:
         emulator.wait_struck()
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        if process.stdout:
-            process.stdout.close()
     sent = called(emulator, calls[1])
     emulator.clear_faults()
     wait_until(sent, "the call that was on its way was carried out")

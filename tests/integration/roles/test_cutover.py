@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.cut_off import rotation
-from integration.direct import ModuleRun, run, start
+from integration.direct import ModuleRun, fork, run, start
 from integration.role_scenes import due_fleet, labelled, secret_name, version_ids
 from integration.scenes import A, slots
 
@@ -42,7 +42,7 @@ def rotate(emulator: Emulator, *, check: bool = False, **more: Any) -> ModuleRun
 def cut_off(emulator: Emulator, soak: float) -> int:
     """Have a rotation cut off while it gives clients so many seconds; return until when they have time."""
     due_fleet(emulator, [GROUP], A)
-    process = start(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, soak=soak))
+    process = fork(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, soak=soak))
     deadline = time.monotonic() + PATIENCE
     try:
         while (entry := entry_of(emulator)) is None or entry.call or not entry.cutover_until:
@@ -68,7 +68,7 @@ def test_it_is_on_record_before_the_change_and_when_it_begins(emulator: Emulator
     due_fleet(emulator, [GROUP], A)
     begun = int(time.time())
     emulator.faults({"kind": "halt", "action": "ModifyReplicationGroup", "nth": 1, "when": "before"})
-    process = start(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, soak=LONG))
+    process = fork(emulator, "auth_operation", rotation(emulator, replication_group_id=GROUP, soak=LONG))
     try:
         deadline = time.monotonic() + PATIENCE
         while (entry := entry_of(emulator)) is None:

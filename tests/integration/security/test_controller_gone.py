@@ -20,6 +20,7 @@ import yaml
 from integration import cores
 from integration.cut_off import rotation
 from integration.direct import run, start
+from integration.forked import forked
 from integration.role_scenes import KEY, due_fleet, labelled, role_variables, secret_name
 from integration.scenes import A, B, create, slots
 from integration.ssh_server import ssh_machine
@@ -94,7 +95,7 @@ def role_play(emulator: Emulator, folder: Path, **variables: Any) -> list[str]:
 def finishes(emulator: Emulator, folder: Path) -> None:
     """See that the next run finishes; it is told not to wait for the rest of the soak, which is on record."""
     assert slots(emulator)[0] == A  # it has not been taken away
-    with started(
+    with forked(
         role_play(emulator, folder, soak=0, take_over=True), folder, ansible_environment(emulator, folder)
     ) as command:
         assert command.wait(PATIENCE) == 0, command.output
