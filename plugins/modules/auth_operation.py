@@ -99,6 +99,14 @@ options:
       secret_version_id:
         description: The version in C(AWSCURRENT) that clients moved to. Without it, that is not compared.
         type: str
+      offered_at:
+        description: From when on clients could move, in seconds since 1970. Connections that are older predate the new
+          token. Without it, that is when the secret and the token were changed last.
+        type: float
+      connection_marks:
+        description: By node, the id of a connection that was made right after O(after_cutover[].offered_at). Those with
+          greater ids came later, though ages in whole seconds do not tell that.
+        type: dict
   plan_only:
     description:
       - Plan, and make no step. Unlike in check mode, nothing counts as changed then.
@@ -807,8 +815,18 @@ def cutovers_of(module: AnsibleAWSModule, target: Target) -> dict[str, Cutover]:
                 f"after_cutover[{number}].stage: {given['stage']} is no client cutover. There are: {names}."
             )
         if key in target.ids and there.is_at(target):
-            found[key] = Cutover(Step(given["stage"]), given["secret_version_id"] or "")
+            found[key] = Cutover(
+                Step(given["stage"]), given["secret_version_id"] or "", given["offered_at"], _marks(given, number)
+            )
     return found
+
+
+def _marks(given: Mapping[str, Any], number: int) -> dict[str, int]:
+    """Return ids of connections by node. Raises AuthError for what is no number."""
+    try:
+        return {str(node): int(mark) for node, mark in (given["connection_marks"] or {}).items()}
+    except (TypeError, ValueError) as error:
+        raise AuthError(f"after_cutover[{number}].connection_marks: each node has the id of a connection.") from error
 
 
 def stopped_at(given: Mapping[str, Any], groups: list[GroupRun]) -> list[dict[str, Any]]:
@@ -823,6 +841,8 @@ def stopped_at(given: Mapping[str, Any], groups: list[GroupRun]) -> list[dict[st
             "assume_role_arn": given["assume_role_arn"] or None,
             "stage": group.cutover.value,
             "secret_version_id": group.kept.current or None,
+            "offered_at": group.looks.since,
+            "connection_marks": dict(group.looks.marks),
         }
         for group in groups
         if group.cutover
@@ -922,6 +942,8 @@ def main() -> None:
                     "assume_role_arn": {"type": "str"},
                     "stage": {"type": "str", "required": True},
                     "secret_version_id": {"type": "str", "no_log": False},
+                    "offered_at": {"type": "float"},
+                    "connection_marks": {"type": "dict"},
                 },
             },
             "monitor": {"type": "dict", "options": MONITOR_SPEC},

@@ -25,6 +25,8 @@ MAX_IN_LINE = 5
 _NOT_CLIENTS = frozenset("SMU")
 #: By how much CLIENT LIST may tell of an age less than it is, in seconds: it is the difference of two whole seconds.
 _AGE_UNIT = 1.0
+#: A connection that is older than the moment by more than this is, whatever its id: the node may be another one by now.
+_MARK_UNIT = 2.0
 
 
 class Client(NamedTuple):
@@ -83,13 +85,18 @@ def _number(value: bytes | None) -> int | None:
     return int(value) if value is not None and value.isdigit() and len(value) <= 19 else None
 
 
-def predates(age: int | None, elapsed: float) -> bool:
+def predates(connection: Connection, elapsed: float, mark: int | None = None) -> bool:
     """Whether a connection may have been there before a moment, ``elapsed`` seconds ago.
 
     Ages are differences of whole seconds: one that began within two seconds after the moment may count, too, and one of
-    unknown age does.
+    unknown age does. ``mark``: the id of a connection to this node that was made after the moment. A node numbers its
+    connections in order, so that those with greater ids came later still, and do not count.
     """
-    return age is None or age + _AGE_UNIT > elapsed
+    if connection.age is None:
+        return True
+    if mark is not None and connection.id > mark and connection.age < elapsed + _MARK_UNIT:
+        return False
+    return connection.age + _AGE_UNIT > elapsed
 
 
 @dataclass
@@ -114,13 +121,14 @@ class Tally:
     clients: dict[Client, Counted] = field(default_factory=dict)
     others: Counted = field(default_factory=Counted)
 
-    def add(self, connection: Connection, elapsed: float | None, user: str = "") -> bool:
+    def add(self, connection: Connection, elapsed: float | None, user: str = "", mark: int | None = None) -> bool:
         """Count a connection; return whether it predates the moment that is ``elapsed`` seconds ago (if any).
 
-        ``user``: those of every other user count as such, whatever their age, as they do not have its password.
+        ``mark``: as for :func:`predates`. ``user``: those of every other user count as such, whatever their age, as
+        they do not have its password.
         """
         early = elapsed is not None and (
-            predates(connection.age, elapsed) or (bool(user) and connection.client.user != user)
+            predates(connection, elapsed, mark) or (bool(user) and connection.client.user != user)
         )
         self._of(connection.client).add(Counted(1, connection.age or 0, int(early)))
         return early

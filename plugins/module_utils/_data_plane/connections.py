@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .._core.client_connections import RefusedEntry, Tally, parse_acl_log, parse_connection
@@ -43,7 +43,8 @@ class Told(str, enum.Enum):
 class NodeConnections:
     """What one node told; ``tally`` and ``refused`` count only where it answered.
 
-    ``ended``: how many connections it ended. ``own``: the host that our connection came from.
+    ``ended``: how many connections it ended. ``own``: the host that our connection came from. ``own_id``: what the node
+    numbered it.
     """
 
     node: Node
@@ -53,6 +54,7 @@ class NodeConnections:
     ended: int = 0
     refused: tuple[RefusedEntry, ...] = ()
     own: str = ""
+    own_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,14 @@ class Wanted:
     """What nodes are asked for.
 
     ``before``: the moment, seconds since 1970, that connections may predate; ``user``: those of every other user count
-    as if they did. ``connections``, ``refused``: who is connected, and whom the node has refused. ``end``: connections
-    that predate the moment are ended.
+    as if they did. ``marks``: by node, the id of a connection to it that was made after the moment. ``connections``,
+    ``refused``: who is connected, and whom the node has refused; neither: only the id of our own connection. ``end``:
+    connections that predate the moment are ended.
     """
 
     before: float | None = None
     user: str = ""
+    marks: Mapping[str, int] = field(default_factory=dict)
     connections: bool = True
     refused: bool = False
     end: bool = False
@@ -118,11 +122,12 @@ def _ask(node: Node, exchange: Exchange, wanted: Wanted) -> NodeConnections:
     answer = NodeConnections(node, Told.ANSWERED)
     command = ""
     try:
-        if wanted.connections or wanted.end:
+        if wanted.connections or not wanted.refused:
             command = "CLIENT ID"
-            own = Reply(exchange, "CLIENT", "ID").number()
+            answer = replace(answer, own_id=Reply(exchange, "CLIENT", "ID").number())
+        if wanted.connections:
             command = "CLIENT LIST"
-            answer, early = _list(node, exchange, wanted, own)
+            answer, early = _list(answer, exchange, wanted)
             if wanted.end and early:
                 command = "CLIENT KILL"
                 answer = replace(answer, ended=_end(exchange, early))
@@ -149,21 +154,22 @@ def not_permitted(command: str) -> str:
     )
 
 
-def _list(node: Node, exchange: Exchange, wanted: Wanted, own: int) -> tuple[NodeConnections, list[int]]:
+def _list(answer: NodeConnections, exchange: Exchange, wanted: Wanted) -> tuple[NodeConnections, list[int]]:
     """Sum up CLIENT LIST without our own connection; return the ids of those that predate the moment, too."""
     tally, early = Tally(), list[int]()
+    mark = wanted.marks.get(str(answer.node))
     # Before the command is sent: what the answer takes makes no connection younger than it is.
     elapsed = None if wanted.before is None else time.time() - wanted.before
     for line, cut in Reply(exchange, "CLIENT", "LIST").lines():
         connection = parse_connection(line, cut=cut)
         if (
             connection is not None
-            and connection.id != own
-            and tally.add(connection, elapsed, wanted.user)
+            and connection.id != answer.own_id
+            and tally.add(connection, elapsed, wanted.user, mark)
             and wanted.end
         ):
             early.append(connection.id)
-    return NodeConnections(node, Told.ANSWERED, tally=tally), early
+    return replace(answer, tally=tally), early
 
 
 def _end(exchange: Exchange, ids: Sequence[int]) -> int:

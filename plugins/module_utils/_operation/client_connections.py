@@ -9,6 +9,7 @@ refused only at its next reconnect. Its connection predates the new token; that 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 from collections.abc import Callable
@@ -58,9 +59,15 @@ class ClientConnections:
     # --- Steps of the script ----------------------------------------------------------------------------------------
 
     def offered(self, step: Step) -> None:
-        """Take note, after a step, of when clients can have the new token."""
-        if step in _OFFERING and not self.group.error:
-            self.group.looks.since = time.time()
+        """Take note, after a step, of when clients can have the new token, and mark that moment on the nodes."""
+        if step not in _OFFERING or self.group.error:
+            return
+        looks = self.group.looks
+        looks.since, looks.marks = time.time(), {}
+        if self._looks and self.group.heard and not set(_OFFERING) & set(self.group.remaining_steps):
+            with contextlib.suppress(AuthError):  # then ages alone tell
+                nodes = self._ask(Wanted(connections=False)).nodes
+                looks.marks = {str(node.node): node.own_id for node in nodes if node.own_id is not None}
 
     def soak(self, step: Step, seconds: float) -> None:
         """Give clients their time, and look at them now and then."""
@@ -158,6 +165,10 @@ class ClientConnections:
         """Return from when on clients could have the new token: once it is in AWSCURRENT, and accepted."""
         if self.group.looks.since is not None:
             return self.group.looks.since
+        made = self.request.cutovers.get(self.group.id)
+        if made is not None and made.offered_at is not None:
+            self.group.looks.since, self.group.looks.marks = made.offered_at, made.marks
+            return made.offered_at
         secret, seen = self.group.kept.secret, self.group.seen
         moments = [secret.changed_at] if secret and secret.changed_at else []
         if seen is not None and seen.group.token_date and not self._is_rbac:
@@ -173,7 +184,8 @@ class ClientConnections:
             look = Look(time.time(), when, 0, 0, "", "its nodes can't be reached from here")
         else:
             try:
-                look = _look_of(self._ask(since, end=end), when, user=self._user)
+                wanted = Wanted(since, self._user, self.group.looks.marks, end=end)
+                look = _look_of(self._ask(wanted, self._described()), when, user=self._user)
             except AuthError as error:
                 look = Look(time.time(), when, 0, 0, "", str(error).removeprefix(f"{self.group.id}: ").rstrip("."))
         look = replace(look, line=_line(look))
@@ -181,11 +193,13 @@ class ClientConnections:
         self.told(look)
         return look
 
-    def _ask(self, since: float, *, end: bool) -> Seen:
-        token, found = self.token(), self._described()
+    def _ask(self, wanted: Wanted, found: Group | None = None) -> Seen:
+        """Ask the nodes; ``found``: as they are now, else those that were seen. Raises :class:`AuthError`."""
+        found = found or (self.group.seen.group if self.group.seen else None)
+        if found is None:
+            return Seen()
+        token, key, end = self.token(), found.id, wanted.end
         credentials = [Credential(token.value)] if token else []
-        wanted = Wanted(since, user=self._user, end=end)
-        key = found.id
         return ask_groups(self.clients, [found], {key: credentials}, {key: wanted}, self._probing, one_by_one=end)[key]
 
     def _described(self) -> Group:

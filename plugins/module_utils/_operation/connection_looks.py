@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,10 +57,12 @@ _MAX_LOOKS = 40
 @dataclass
 class ConnectionLooks:
     """The looks at one group. ``since``: from when on clients could have the new token, seconds since 1970; ``None``:
-    no step of this run says so. ``set_at``: when SET was about to be called, of ``time.monotonic()``.
+    no step of this run says so. ``marks``: by node, the id of a connection that was made right after that. ``set_at``:
+    when SET was about to be called, of ``time.monotonic()``.
     """
 
     since: float | None = None
+    marks: Mapping[str, int] = field(default_factory=dict)
     set_at: float | None = None
     looks: list[Look] = field(default_factory=list)
 

@@ -33,10 +33,16 @@ class Reconnect(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Cutover:
-    """A client cutover: the step, and the id of the secret's version in AWSCURRENT, to which clients moved; or none."""
+    """A client cutover: the step, and the id of the secret's version in AWSCURRENT, to which clients moved; or none.
+
+    ``offered_at``: from when on they could, seconds since 1970, and ``marks``: by node, the id of a connection that was
+    made right after that.
+    """
 
     stage: Step
     version: str = ""
+    offered_at: float | None = None
+    marks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from waiting import PATIENCE
 
 from ansible_collections.elasticache.auth.plugins.module_utils._auth import carry_out, observe_groups, staleness
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
+from ansible_collections.elasticache.auth.plugins.module_utils._aws.groups import require_all
 
 if TYPE_CHECKING:
     from conftest import Emulator
@@ -95,10 +96,9 @@ def test_a_description_that_lags_behind_for_longer_than_the_grace(
     next call shows that it has moved, and that it was moved by us.
     """
     looks: list[Mapping[str, Group | AuthError]] = []
-    look = observe_groups.require_all
 
     def lagging(*args: Any, **kwargs: Any) -> Mapping[str, Group | AuthError]:
-        looks.append(looks[0] if len(looks) == 1 else look(*args, **kwargs))
+        looks.append(looks[0] if len(looks) == 1 else require_all(*args, **kwargs))
         return looks[-1]
 
     monkeypatch.setattr(staleness, "GRACE", 0.0)

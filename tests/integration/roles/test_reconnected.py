@@ -210,16 +210,17 @@ def test_the_monitor_names_who_is_refused_and_the_token_before_is_accepted_again
     assert A in slots(emulator)
 
 
-def test_after_a_cutover_by_tasks_the_secrets_last_change_says_since_when(emulator: Emulator) -> None:
-    """The call that goes on after the tasks has promoted nothing itself."""
+@pytest.mark.parametrize("data_plane", ["light", "valkey"])
+def test_a_client_that_moves_at_once_has_moved(request: pytest.FixtureRequest, data_plane: str) -> None:
+    """The call that goes on after the tasks has promoted nothing itself: where that was, the first one has marked."""
+    request.node.add_marker(pytest.mark.emulator(data_plane=data_plane, modify_seconds=0.1))
+    emulator: Emulator = request.getfixturevalue("emulator")
     with laggards(emulator) as wires:
         begun = rotate(emulator, soak=None)
         assert begun.result["cutovers"][0]["stage"] == "client_cutover"
         assert begun.of(GROUP)["client_connections"] is None
         for wire in wires[:2]:
             wire.close()
-        at = time.time()
-        wait_until(lambda: time.time() > at + 2.1, "two seconds are over")
         with connected(emulator, "127.0.3.17", A, JEDIS):  # has moved: its connection is younger
             after = {"after_cutover": begun.result["cutovers"], "require_reconnected": "fail"}
             ended = rotate(emulator, soak=None, **after)
@@ -229,6 +230,30 @@ def test_after_a_cutover_by_tasks_the_secrets_last_change_says_since_when(emulat
             ended = rotate(emulator, soak=None, **after)
     assert not ended.failed, ended.msg
     assert looks(ended) == [("before", 0, "no connection predates the new token")]
+
+
+def test_without_a_mark_the_secrets_last_change_says_since_when(emulator: Emulator) -> None:
+    """As in a run that goes on where another one was cut off."""
+    with laggards(emulator) as wires:
+        (cutover,) = rotate(emulator, soak=None).result["cutovers"]
+        del cutover["offered_at"], cutover["connection_marks"]
+        for wire in wires:
+            wire.close()
+        at = time.time()
+        wait_until(lambda: time.time() > at + 2.1, "two seconds are over")
+        with connected(emulator, "127.0.3.17", A, JEDIS):
+            ended = rotate(emulator, soak=None, after_cutover=[cutover], require_reconnected="fail")
+    assert not ended.failed, ended.msg
+    assert looks(ended) == [("before", 0, "no connection predates the new token")]
+
+
+@pytest.mark.parametrize("marks", [{"sessions-001": "many"}, {"sessions-001": None}])
+def test_a_mark_that_is_none_is_refused(emulator: Emulator, marks: dict[str, Any]) -> None:
+    due_fleet(emulator, [GROUP], A)
+    (cutover,) = rotate(emulator, soak=None).result["cutovers"]
+    ended = rotate(emulator, soak=None, after_cutover=[{**cutover, "connection_marks": marks}])
+    assert ended.failed
+    assert "after_cutover[0].connection_marks: each node has the id of a connection." in ended.msg
 
 
 def test_during_a_long_cutover_they_are_looked_at_now_and_then(

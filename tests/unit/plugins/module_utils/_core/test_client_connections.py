@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,15 +83,30 @@ def test_no_line_is_too_strange(line: bytes, cut: bool) -> None:
     assert connection is None or all(part.isprintable() for part in connection.client)
 
 
-@given(began=st.floats(0, 1000), moment=st.floats(0, 1000), later=st.floats(0, 1000))
-def test_no_connection_from_before_the_moment_is_missed(began: float, moment: float, later: float) -> None:
-    """Ages are differences of whole seconds; of those after it only some within two seconds are counted."""
-    now = max(began, moment) + later
-    told = predates(int(now) - int(began), now - moment)
+@given(
+    began=st.floats(0, 1000), moment=st.floats(0, 1000), later=st.floats(0, 1000), marked=st.none() | st.floats(0, 5)
+)
+def test_no_connection_from_before_the_moment_is_missed(
+    began: float, moment: float, later: float, marked: float | None
+) -> None:
+    """Ages are differences of whole seconds; of those after it only some within two seconds are counted, and with a
+    mark none that came after it.
+    """
+    mark = None if marked is None else moment + 1e-3 + marked
+    now = max(began, moment, mark or 0) + later
+    ids = {time: number for number, time in enumerate(sorted({began, mark or began}), 1)}
+    connection = Connection(ids[began], JEDIS, int(now) - int(began))
+    told = predates(connection, now - moment, None if mark is None else ids[mark])
     if began < moment - 1e-6:
         assert told
-    if began > moment + 2 + 1e-6:
+    if began > min(moment + 2, mark or math.inf) + 1e-6:
         assert not told
+
+
+def test_another_node_in_its_place_may_have_numbered_otherwise() -> None:
+    """One that is much older than the moment predates it, whatever its id."""
+    assert predates(Connection(9000, JEDIS, 60), 50.0, mark=7)
+    assert not predates(Connection(9000, JEDIS, 51), 50.0, mark=7)
 
 
 def tally(*rows: tuple[Client, int, int]) -> Tally:
