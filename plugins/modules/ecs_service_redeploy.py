@@ -96,7 +96,6 @@ failures:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.client_selection import (
     ClientSelection,
@@ -107,7 +106,6 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.ecs import EcsRequest, redeploy
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.outcome import (
     SPEC,
-    check_waiting,
     move_clients,
 )
 
@@ -115,8 +113,6 @@ from ansible_collections.elasticache.auth.plugins.module_utils._cutover.outcome 
 def request_of(module: AnsibleAWSModule) -> EcsRequest:
     """Return what is wanted. Raises AuthError for what can't be meant so."""
     params, prefix = module.params, module.params["variables_of"]
-    options.check_lists(module)
-    check_waiting(params)
     selection = ClientSelection(
         prefix=prefix,
         what="service of ECS",

@@ -127,7 +127,6 @@ from ansible_collections.elasticache.auth.plugins.module_utils._cutover.cluster 
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.kubernetes import KubernetesRequest, restart
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.outcome import (
     SPEC,
-    check_waiting,
     move_clients,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._stop import stop_of_process
@@ -138,7 +137,6 @@ _SELECTIONS = (("workloads", "workload_labels", "workload"), ("external_secrets"
 def request_of(module: AnsibleModule) -> KubernetesRequest:
     """Return what is wanted. Raises AuthError for what can't be meant so."""
     params, prefix = module.params, module.params["variables_of"]
-    check_waiting(params)
     workloads, secrets = (
         ClientSelection(
             prefix=prefix,

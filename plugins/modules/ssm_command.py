@@ -108,7 +108,6 @@ failures:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.elasticache.auth.plugins.module_utils._auth import options
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.accounts import clients_of
 from ansible_collections.elasticache.auth.plugins.module_utils._core.client_selection import (
     ClientSelection,
@@ -119,7 +118,6 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.client_sele
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.outcome import (
     SPEC,
-    check_waiting,
     move_clients,
 )
 from ansible_collections.elasticache.auth.plugins.module_utils._cutover.ssm import SsmRequest, run_command
@@ -128,8 +126,6 @@ from ansible_collections.elasticache.auth.plugins.module_utils._cutover.ssm impo
 def request_of(module: AnsibleAWSModule) -> SsmRequest:
     """Return what is wanted. Raises AuthError for what can't be meant so."""
     params, prefix = module.params, module.params["variables_of"]
-    options.check_lists(module)
-    check_waiting(params)
     selection = ClientSelection(
         prefix=prefix,
         what="instance",

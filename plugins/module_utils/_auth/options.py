@@ -72,11 +72,15 @@ WAIT_SPEC: dict[str, dict[str, Any]] = {
 _ID = re.compile(r"(?!.*--)[a-z][a-z0-9-]{0,39}(?<!-)")
 
 
-def check_lists(module: AnsibleAWSModule) -> None:
-    """Raise :class:`AuthError` where a text with several items was given for a list, which Ansible has split."""
-    wrong = texts_for_lists(module._module.argument_spec, basic._load_params())
+def check_lists(module: AnsibleAWSModule | basic.AnsibleModule, prefix: str = "") -> None:
+    """Raise :class:`AuthError` where a text with several items was given for a list, which Ansible has split.
+
+    ``prefix``: what messages put before an option's name, where that makes it a role's variable.
+    """
+    plain = getattr(module, "_module", module)
+    wrong = texts_for_lists(plain.argument_spec, basic._load_params(), prefix)
     for text in wrong:
-        module.no_log_values.update(filter(None, text.secrets))
+        plain.no_log_values.update(filter(None, text.secrets))
     if wrong:
         raise AuthError(" ".join(text.message for text in wrong))
 
@@ -105,9 +109,9 @@ def probing(params: Mapping[str, Any]) -> Probing:
     return Probing(params.get("probe", "always"), params["data_plane_ca_path"], params["data_plane_timeout"])
 
 
-def check_waiting(params: Mapping[str, Any]) -> None:
-    """Raise :class:`AuthError` for waiting times that make no sense."""
-    if params["wait_delay"] <= 0:
-        raise AuthError(f"wait_delay: {params['wait_delay']} would never pause; give seconds above 0.")
-    if params["wait_timeout"] < 0:
-        raise AuthError(f"wait_timeout: {params['wait_timeout']} lies in the past; give seconds from 0 on.")
+def check_waiting(params: Mapping[str, Any], prefix: str = "") -> None:
+    """Raise :class:`AuthError` for waiting times that make no sense; ``prefix`` as for :func:`check_lists`."""
+    if not params["wait_delay"] > 0:
+        raise AuthError(f"{prefix}wait_delay: {params['wait_delay']} would never pause; give seconds above 0.")
+    if not params["wait_timeout"] >= 0:
+        raise AuthError(f"{prefix}wait_timeout: {params['wait_timeout']} lies in the past; give seconds from 0 on.")

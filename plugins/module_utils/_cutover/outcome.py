@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -54,18 +54,12 @@ def move_clients(
 
     Raises :class:`AuthError` for what concerns no single group.
     """
-    params, ids = module.params, options.group_ids(module.params["replication_group_ids"])
+    params, prefix = module.params, f"{module.params['variables_of']}_"
+    options.check_lists(module, prefix)
+    options.check_waiting(params, prefix)
+    ids = options.group_ids(params["replication_group_ids"])
     request = request_of(module)
     groups = for_each(params, ids, lambda key, error: GroupCutover(key, error=error), lambda: work(ids, request))
     failures = {group.id: group.error for group in groups if group.error}
     verb = "would have their clients restarted" if module.check_mode else "had their clients restarted"
     exit_with_outcomes(module, groups, verb=verb, diff=[], failures=failures)
-
-
-def check_waiting(params: Mapping[str, Any]) -> None:
-    """Raise :class:`AuthError` for waiting times that make no sense, by the role's variables."""
-    prefix = params["variables_of"]
-    if not params["wait_delay"] > 0:
-        raise AuthError(f"{prefix}_wait_delay: {params['wait_delay']} is not possible. Give seconds above 0.")
-    if not params["wait_timeout"] >= 0:
-        raise AuthError(f"{prefix}_wait_timeout: {params['wait_timeout']} is not possible. Give seconds from 0 on.")

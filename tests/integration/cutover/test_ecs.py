@@ -124,7 +124,10 @@ def test_a_service_that_never_gets_stable(emulator: Emulator) -> None:
         ({"services_by_group": {"sessions": []}}, "its entry in cutover_ecs_services_by_group names no service of EC"),
         ({"services_by_group": {"sessions": 3}}, "cutover_ecs_services_by_group: the entry of sessions is the number"),
         ({"service_tags": {"cache": "{replication_group_id}"}}, "has the tags of cutover_ecs_service_tags (cache=ses"),
-        ({"services": ["web"], "wait_delay": 0}, "cutover_ecs_wait_delay: 0.0 is not possible."),
+        (
+            {"services": ["web"], "wait_delay": 0},
+            "cutover_ecs_wait_delay: 0.0 would never pause; give",
+        ),
     ],
 )
 def test_what_names_no_service(emulator: Emulator, given: dict[str, Any], words: str) -> None:

@@ -51,6 +51,23 @@ def test_refused(emulator: Emulator, module: str, options: dict[str, Any], name:
     assert emulator.calls() == []
 
 
+@pytest.mark.parametrize(
+    ("module", "role", "option"),
+    [
+        ("ecs_service_redeploy", "cutover_ecs", "services"),
+        ("ssm_command", "cutover_ssm", "instances"),
+        ("k8s_rollout_restart", "cutover_kubernetes", "workloads"),
+        ("k8s_rollout_restart", "cutover_kubernetes", "external_secrets"),
+    ],
+)
+def test_refused_by_the_variable_of_a_cutover_role(emulator: Emulator, module: str, role: str, option: str) -> None:
+    given = {"replication_group_id": "carts", "variables_of": role, option: "carts,sessions"}
+    ended = run(emulator, module, given)
+    assert ended.failed
+    assert ended.msg == f"{role}_{option}: 'carts,sessions' is not a list. Pass a list: [carts, sessions]."
+    assert emulator.calls() == []
+
+
 USER = {"user_id": "app", "user_name": "app", "engine": "valkey", "access_string": "on ~* +@all"}
 AUTH = {"replication_group_id": "carts", "auth_token_update_strategy": "rotate", "auth_token": C}
 
