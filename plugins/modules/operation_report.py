@@ -48,7 +48,7 @@ RETURN = r"""
 msg:
   description:
     - A list with a line for each group. A text where there is no group.
-    - Where a group failed, a text with the reasons of up to five groups. The lines of all are printed in any case.
+    - Where one group failed, a text that says why; where several did, which. The lines of all are printed in any case.
   returned: always
   type: raw
   sample:

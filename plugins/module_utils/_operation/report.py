@@ -21,8 +21,8 @@ _OF_STEP = ("step", "changed", "failed", "duration", "called_at", "done_at", "re
 _EXPOSING = ("migrate_rbac_to_auth", "rollback_token")
 #: How the line of a plan's diff begins that says why a group is refused.
 REFUSED = "  refused:       "
-#: Of so many groups of a host a failure tells the reasons; each group has its line besides.
-_FAILURES_TOLD = 5
+#: So many groups of a host a failure names; why they failed is in their lines, as Ansible shows this text twice.
+_FAILURES_NAMED = 5
 
 
 #: What an operation has come to once no step remains, and what the nodes then accept alone.
@@ -191,12 +191,14 @@ def sum_of(reports: Sequence[Mapping[str, Any]], planned: bool = False) -> str:
 
 def failure_of(reports: Sequence[Mapping[str, Any]]) -> str:
     """Return why a host fails, in one text: Ansible shows a list as JSON. Empty where none of its groups failed."""
-    lines = [str(report["line"]) for report in reports if report["failed"]]
-    if not lines or len(reports) == 1:
-        return "".join(lines)
-    rest = len(lines) - _FAILURES_TOLD
-    more = f" And {rest} more, in the lines above." if rest > 0 else ""
-    return f"{len(lines)} of {len(reports)} groups failed. {' '.join(lines[:_FAILURES_TOLD])}{more}"
+    failed = [report for report in reports if report["failed"]]
+    if len(failed) < 2:
+        begin = f"1 of {len(reports)} groups failed. " if len(reports) > 1 else ""
+        return "".join(f"{begin}{report['line']}" for report in failed)
+    names = ", ".join(report["replication_group_id"] for report in failed[:_FAILURES_NAMED])
+    rest = len(failed) - _FAILURES_NAMED
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"{len(failed)} of {len(reports)} groups failed: {names}{more}. The lines above say why."
 
 
 def slowest_of(reports: Sequence[Mapping[str, Any]]) -> str:

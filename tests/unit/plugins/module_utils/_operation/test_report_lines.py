@@ -77,9 +77,10 @@ def failed(key: str) -> dict[str, Any]:
         ([{**report("a"), "failed": False}], ""),
         ([failed("a")], "a: no secret."),
         ([{**report("a"), "failed": False}, failed("b")], "1 of 2 groups failed. b: no secret."),
+        ([failed("b"), failed("a")], "2 of 2 groups failed: b, a. The lines above say why."),
         (
             [failed(key) for key in "abcdefg"],
-            f"7 of 7 groups failed. {' '.join(f'{k}: no secret.' for k in 'abcde')} And 2 more, in the lines above.",
+            "7 of 7 groups failed: a, b, c, d, e and 2 more. The lines above say why.",
         ),
     ],
 )
