@@ -323,11 +323,22 @@ def without_system_authorities() -> None:
     os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
 
 
+def keep_bytecode() -> None:
+    """Where Python is told to leave no bytecode beside the sources, have this process keep it in a folder of ours.
+
+    Without it each worker compiles all tests again, and pytest rewrites their assertions: two thirds of a collection.
+    """
+    if sys.dont_write_bytecode and not sys.pycache_prefix:
+        sys.pycache_prefix = str(TESTS.parent / ".cache" / "pycache")
+        sys.dont_write_bytecode = False
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and start programs as from a terminal, also below nohup or behind an ``&``.
 
     There hangups or interrupts are ignored, and what is started inherits that; a handler it does not.
     """
+    keep_bytecode()
     without_system_authorities()
     config.addinivalue_line("markers", f"emulator({', '.join(MARKER_MEMBERS)}): what the fixture emulator is to be")
     for number in (signal.SIGHUP, signal.SIGINT):
