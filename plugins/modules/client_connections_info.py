@@ -156,6 +156,8 @@ outcomes:
       description:
         - The clients, at most 50, those with most connections that predate the moment first, then those with most
           connections.
+        - Of more than 500 different clients the first 500 are told apart, node by node in the order in which a node
+          lists their connections, the oldest first; the connections of the others are counted only.
       type: list
       elements: dict
       returned: always

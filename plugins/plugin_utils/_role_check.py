@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.playbook.role.include import RoleInclude
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
@@ -18,6 +19,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._core.errors impo
 from ansible_collections.elasticache.auth.plugins.module_utils._core.lists import shown
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _role_files as files
 from ansible_collections.elasticache.auth.plugins.plugin_utils import _sources as inventory
+from ansible_collections.elasticache.auth.plugins.plugin_utils._client_role import arguments_of, wrong_variables
 from ansible_collections.elasticache.auth.plugins.plugin_utils._role_variables import CHECKED, check_variables
 from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import keeps_in_step, refusal, strategy_of
 
@@ -26,7 +28,8 @@ from ansible_collections.elasticache.auth.plugins.plugin_utils._strategy import 
 _ONE_FOR_ALL = (*files.WRITTEN, "phase", "soak", "max_fail_percentage")
 #: So much is shown of two values, whose difference may be at their end, as with paths.
 _MAX_PATH = 500
-_NONE = object()
+#: What stands for a variable that is not defined, and for one that can't be evaluated yet.
+_NONE, _LATER = object(), object()
 #: The role that takes the whole inventory also where its play is on localhost.
 _TAKES_ALL = "audit"
 
@@ -40,6 +43,16 @@ class Checked:
     files: Mapping[str, str]
     client_tasks: bool
     client_role: bool
+
+
+def _evaluated(templar: Any, value: Any) -> Any:
+    """Return a variable's value, or that it has none yet."""
+    if value is _NONE:
+        return _NONE
+    try:
+        return templar.template(value)
+    except AnsibleError:
+        return _LATER
 
 
 class RoleCheck:
@@ -127,6 +140,8 @@ class RoleCheck:
             )
         self._check_each(files.TASKS, of, lambda name, path: files.check_tasks(name, path, self._load, self._parse))
         self._check_each(files.ROLE, roles, lambda name, wanted: files.check_role(name, wanted, self._load_role))
+        for client_role in dict.fromkeys(filter(None, roles.values())):
+            self._check_variables_of(client_role, [host for host in roles if roles[host] == client_role])
         without = [host for host, path in of.items() if not (path or roles[host])]
         is_needed = self.value("soak") in (None, "") and self.value("phase") == "all"
         if is_needed and 0 < len(without) < len(of):
@@ -144,7 +159,26 @@ class RoleCheck:
             name = f"{self._role}_{short}"
             check(name if len(set(of_hosts.values())) == 1 else f"{host}: {name}", value)
 
-    def _of_hosts(self, shorts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def _check_variables_of(self, client_role: str, hosts: Sequence[str]) -> None:
+        """Raise where a host has not the variables that the role for its clients takes, by its argument_specs.
+
+        A variable that can't be evaluated yet is left to the client cutover.
+        """
+        spec = arguments_of(self._load_role(client_role).get_role_path(), self._load)
+        of_hosts = self._of_hosts(list(spec), prefix="", evaluated=_evaluated)
+        for host in hosts:
+            given = {option: of_hosts[option][host] for option in spec if of_hosts[option][host] is not _NONE}
+            later = {option for option, value in given.items() if value is _LATER}
+            why = wrong_variables(client_role, spec, given, later)
+            if why:
+                raise AuthError(
+                    f"{self._role}_{files.ROLE}: the role {client_role} can't be run for {host}: {why} Nothing was "
+                    "looked at. Mend these variables, and run this again."
+                )
+
+    def _of_hosts(
+        self, shorts: Sequence[str], prefix: str | None = None, evaluated: Callable[[Any, Any], Any] | None = None
+    ) -> dict[str, dict[str, Any]]:
         """Return for each of these variables its value for each host of the batch; ``None`` where it is not defined.
 
         A value that is no template is the same for all hosts but those whose inventory has another one. To ask for all
@@ -155,9 +189,11 @@ class RoleCheck:
         own = known["inventory_hostname"]
         batch = list(known.get("ansible_play_batch") or [own])
         first = [host for host in list(known.get("ansible_play_hosts_all") or ())[:1] if host not in batch]
-        names = {short: f"{self._role}_{short}" for short in shorts}
+        names = {short: f"{self._role}_{short}" if prefix is None else f"{prefix}{short}" for short in shorts}
+        evaluated = evaluated or (lambda templar, value: templar.template(None if value is _NONE else value))
+        of_this = {short: evaluated(self._action._templar, known.get(name, _NONE)) for short, name in names.items()}
         found = {
-            short: dict.fromkeys([*batch, *(first if short in files.WRITTEN else ())], self.value(short))
+            short: dict.fromkeys([*batch, *(first if short in files.WRITTEN else ())], of_this[short])
             for short in shorts
         }
         templates = {short for short, name in names.items() if "{" in str(known.get(name))}
@@ -177,7 +213,7 @@ class RoleCheck:
                     available_variables={**variables, "hostvars": hostvars}
                 )
                 for short in asked:
-                    found[short][host] = templar.template(variables.get(names[short]))
+                    found[short][host] = evaluated(templar, variables.get(names[short], _NONE))
         return found
 
     def _load_role(self, name: str) -> Any:

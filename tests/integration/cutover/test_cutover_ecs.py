@@ -34,6 +34,35 @@ def finished(emulator: Emulator, group: str) -> bool:
     return slots(emulator, group) == [labelled(emulator, group)["AWSCURRENT"]] != [A]
 
 
+@pytest.mark.parametrize(
+    ("variables", "why"),
+    [
+        ({"cutover_ecs_wait_delay": "soon"}, "argument 'cutover_ecs_wait_delay' is of type"),
+        ({"cutover_ecs_services": "a,b"}, "cutover_ecs_services: 'a,b' is not a list. Pass a list: [a, b]."),
+        ({"cutover_ecs_service_tags": ["a"]}, "cutover_ecs_service_tags"),
+    ],
+)
+def test_its_variables_are_checked_before_anything_is_looked_at(
+    emulator: Emulator, variables: dict[str, Any], why: str
+) -> None:
+    due_fleet(emulator, GROUPS, A)
+    before = len(emulator.calls())
+    ran = rotate(emulator, extra_vars={**ROLE, **variables})
+    assert not ran.succeeded
+    told = " ".join(ran.output.replace('\\"', '"').split())
+    assert "rotate_token_client_role: the role elasticache.auth.cutover_ecs can't be run for localhost: " in told
+    assert why in told
+    assert len(emulator.calls()) == before
+
+
+def test_a_variable_that_can_not_be_told_yet_is_left_to_the_cutover(emulator: Emulator) -> None:
+    due_fleet(emulator, GROUPS, A)
+    ran = rotate(emulator, extra_vars={**ROLE, "cutover_ecs_wait_delay": "{{ comes_later }}"})
+    assert not ran.succeeded
+    assert "comes_later" in ran.output
+    assert slots(emulator, "sessions") == [A, labelled(emulator, "sessions")["AWSCURRENT"]]
+
+
 def test_a_rotation_twice(emulator: Emulator) -> None:
     """Check mode lists the services; one group's fails, and goes on in the next run; then nothing is left to do."""
     due_fleet(emulator, GROUPS, A)
