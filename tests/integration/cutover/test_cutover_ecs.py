@@ -78,7 +78,7 @@ def test_a_rotation_twice(emulator: Emulator) -> None:
     ran = rotate(emulator)
     assert not ran.succeeded
     assert "carts: the deployment of the service shop/carts-web failed: FAILED: ECS deployment circuit" in ran.told()
-    assert "sessions: token rotated; 2 of 2 nodes accept only the new token" in ran.told()
+    assert "sessions: token rotated; 2 of 2 nodes accept only the new token" in ran.reports["sessions"]["line"]
     assert finished(emulator, "sessions")
     assert slots(emulator, "carts") == [A, labelled(emulator, "carts")["AWSCURRENT"]]
     assert (ran.reports["carts"]["outcome"], ran.reports["sessions"]["outcome"]) == ("failed", "changed")
