@@ -50,6 +50,17 @@ options:
       users:
         description: Whether to list the users. Without it, if a group that is found has user groups.
         type: bool
+  secret_name:
+    description:
+      - The secret in AWS Secrets Manager that holds the group's token, by name or ARN. C({replication_group_id}) in it
+        stands for the group's id. With it, the nodes of groups whose rotation is half-way are asked which connections
+        predate the new token.
+    type: str
+    default: ""
+  secret_key:
+    description: The key of the token in the secret's JSON object. Empty where the secret is the bare token.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -70,7 +81,8 @@ attributes:
 notes:
   - "Needs, for what is looked at, C(elasticache:DescribeReplicationGroups), C(elasticache:DescribeCacheClusters),
     C(elasticache:DescribeServerlessCaches), C(tag:GetResources), C(elasticache:ListTagsForResource),
-    C(elasticache:DescribeUsers) and C(sts:AssumeRole)."
+    C(elasticache:DescribeUsers) and C(sts:AssumeRole), and with O(secret_name) C(secretsmanager:DescribeSecret) and
+    C(secretsmanager:GetSecretValue)."
 seealso:
   - module: elasticache.auth.audit_report
 """
@@ -119,7 +131,7 @@ from ansible_collections.elasticache.auth.plugins.module_utils._auth import opti
 from ansible_collections.elasticache.auth.plugins.module_utils._aws.clients import Clients
 from ansible_collections.elasticache.auth.plugins.module_utils._core.errors import AuthError
 from ansible_collections.elasticache.auth.plugins.module_utils._core.role_words import for_role
-from ansible_collections.elasticache.auth.plugins.module_utils._fleet.audit import AuditTarget, look_at_targets
+from ansible_collections.elasticache.auth.plugins.module_utils._fleet.audit import AuditTarget, Secrets, look_at_targets
 
 #: The role that this module is part of.
 ROLE = "audit"
@@ -137,6 +149,8 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "targets": {"type": "list", "elements": "dict", "required": True, "options": PLACE},
+            "secret_name": {"type": "str", "default": ""},
+            "secret_key": {"type": "str", "default": "", "no_log": False},
             **options.PROBE_SPEC,
         },
         supports_check_mode=True,
@@ -154,10 +168,16 @@ def main() -> None:
     ]
     try:
         options.check_lists(module)
-        seen = look_at_targets(Clients(module), targets, options.probing(module.params))
+        params = module.params
+        name, key = params["secret_name"], params["secret_key"]
+        secrets = Secrets(name, key, module.no_log_values.add) if name else None
+        seen = look_at_targets(Clients(module), targets, options.probing(params), secrets)
     except AuthError as error:
         module.fail_json(msg=for_role(str(error), ROLE))
     incomplete = [for_role(text, ROLE) for text in seen.incomplete]
+    for group in seen.groups:
+        if (told := group.get("client_connections")) and told["error"]:
+            told["error"] = for_role(told["error"], ROLE)
     module.exit_json(changed=False, replication_groups=seen.groups, users=seen.users, incomplete=incomplete)
 
 

@@ -242,6 +242,10 @@ report:
         - Every group in the order of account, region and id. What is not known is null.
         - "C(findings) are the worst first, each with C(finding), C(severity), C(text), C(next_step), C(controls), and
           with C(since) and C(days) where it is known since when. C(days) and C(auth_token_age_days) are whole days."
+        - "C(client_connections) of a rotation half-way whose nodes were asked has C(connections), C(predating) (those
+          that predate the new token), C(clients) (at most 50 of those), C(clients_omitted), C(nodes),
+          C(nodes_answered), C(summary) in words, and C(error) where not all is known. What is not known
+          is null and never 0."
       type: list
       elements: dict
       returned: always
@@ -274,6 +278,7 @@ report:
           recorded_at: null
           user_group_ids: []
           no_password_users: null
+          client_connections: null
           severity: critical
           findings:
             - finding: optional
@@ -498,15 +503,29 @@ def main() -> None:
         many = f"{len(report.audited)} group{'s' * (len(report.audited) != 1)}"
         told = "; ".join(condition["msg"] for condition in failed)
         module.fail_json(msg=f"The audit of {many} fails on {told}.{written}", **result)
-    module.exit_json(msg=summary(report.counts), **result)
+    module.exit_json(msg=summary(report), **result)
 
 
-def summary(found: posture.Counts) -> str:
-    """Return the result in one sentence."""
+def summary(report: document.Report) -> str:
+    """Return the result in a sentence, and another where nodes of rotations half-way were asked who is connected."""
+    found = report.counts
     if not found.groups:
         return "There is no group."
     said = ", ".join(f"{number} {name}" for name, number in found.by_mode.items() if number)
-    return f"{found.groups} group{'s' * (found.groups != 1)}: {said}; {found.by_severity['critical']} critical."
+    groups = f"{found.groups} group{'s' * (found.groups != 1)}"
+    return f"{groups}: {said}; {found.by_severity['critical']} critical.{predating(report)}"
+
+
+def predating(report: document.Report) -> str:
+    """Return how many connections predate the new token in the rotations that are half-way; empty: none was asked."""
+    asked = [group.facts.half_way for group in report.audited if group.facts.half_way]
+    if not asked:
+        return ""
+    number = sum(half_way.predating or 0 for half_way in asked)
+    words = f" {number} connection{'s' * (number != 1)} of {len(asked)} half-way rotation{'s' * (len(asked) != 1)}"
+    words += f" predate{'s' * (number == 1)} the new token"
+    unknown = sum(bool(half_way.error) or half_way.predating is None for half_way in asked)
+    return words + (f"; of {unknown} of them not all is known." if unknown else ".")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import Any
 from . import record
 from .access_strings import canonical
 from .errors import AuthError
+from .half_way import HINT, HalfWay, read_half_way
 from .states import Mode
 
 PREFIX = "elasticache_"
@@ -113,6 +114,7 @@ class Facts:
     description: str = ""
     global_role: str = ""
     serverless: bool = False
+    half_way: HalfWay | None = None
 
     @property
     def place(self) -> tuple[str, str]:
@@ -214,6 +216,7 @@ def _read(key: str, facts: Mapping[str, Any]) -> Facts:
         description=_text(facts.get("description")),
         global_role=_text(facts.get("global_role")).lower(),
         serverless=serverless,
+        half_way=read_half_way(facts.get("client_connections")),
     )
 
 
@@ -454,10 +457,12 @@ def _access(facts: Facts, now: datetime.datetime, without: Sequence[str] | None)
         case Mode.ROTATING:
             yield Finding(
                 Kind.ROTATING,
-                f"A rotation is half-way, {_duration(days)}: the old token and the new one are both accepted.",
+                f"A rotation is half-way, {_duration(days)}: the old token and the new one are both accepted."
+                + (f" {facts.half_way.text}" if facts.half_way else ""),
                 _inherited(facts)
                 or "elasticache.auth.rotate_token finishes it (rotate_token_phase: finish), once every client has the "
-                "new token.",
+                "new token."
+                + ("" if facts.half_way else f" {HINT}"),
                 since,
                 days,
             )

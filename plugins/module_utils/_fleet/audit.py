@@ -5,21 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 
 from .._auth import options
+from .._auth.client_connections import GroupConnections, connections_all
 from .._auth.common_errors import with_role
 from .._auth.observe import Probing
 from .._aws.accounts import assume_role
 from .._aws.clients import Clients
 from .._aws.errors import explain
 from .._aws.users import sweep_users
+from .._core.client_connections import predating_in_words
 from .._core.errors import AuthError
+from .._core.half_way import HalfWay
 from .._core.posture import PREFIX
+from .._core.states import Mode
+from .._data_plane.connections import Told
 from .._fan_out import fan_out
 from .facts import gather
 from .survey import Scope, survey
@@ -42,6 +47,18 @@ class AuditTarget:
     users: bool | None = None
 
 
+@dataclass(frozen=True)
+class Secrets:
+    """Where the tokens of groups are: a secret's name, with ``{replication_group_id}`` in it, and the key in it.
+
+    ``hide`` is called with each token that is read, so that no result can show it.
+    """
+
+    name: str
+    key: str
+    hide: Callable[[str], None]
+
+
 @dataclass
 class Seen:
     """What was seen. ``groups`` are facts of either form that the audit reads, later ones of the same group on top."""
@@ -51,8 +68,13 @@ class Seen:
     incomplete: list[str] = field(default_factory=list)
 
 
-def look_at_targets(home: Clients, targets: Sequence[AuditTarget], probing: Probing) -> Seen:
-    """Look at every target. What can't be looked at is in ``incomplete``, and stops nothing else."""
+def look_at_targets(
+    home: Clients, targets: Sequence[AuditTarget], probing: Probing, secrets: Secrets | None = None
+) -> Seen:
+    """Look at every target. What can't be looked at is in ``incomplete``, and stops nothing else.
+
+    With ``secrets``, the nodes of groups whose rotation is half-way are asked who is connected.
+    """
     roles = list(dict.fromkeys(target.role for target in targets if target.role))
     assumed = fan_out(roles, lambda role: assume_role(home, role))
 
@@ -60,7 +82,7 @@ def look_at_targets(home: Clients, targets: Sequence[AuditTarget], probing: Prob
         credentials = assumed.get(target.role)
         if isinstance(credentials, Exception):
             raise credentials
-        return _look_at(home.elsewhere(region=target.region or None, credentials=credentials), target, probing)
+        return _look_at(home.elsewhere(region=target.region or None, credentials=credentials), target, probing, secrets)
 
     seen = Seen()
     for target, found in fan_out(targets, look_at).items():
@@ -74,7 +96,7 @@ def look_at_targets(home: Clients, targets: Sequence[AuditTarget], probing: Prob
     return seen
 
 
-def _look_at(clients: Clients, target: AuditTarget, probing: Probing) -> Seen:
+def _look_at(clients: Clients, target: AuditTarget, probing: Probing, secrets: Secrets | None) -> Seen:
     seen = Seen()
     known = list(target.known)
     if target.find:
@@ -90,6 +112,8 @@ def _look_at(clients: Clients, target: AuditTarget, probing: Probing) -> Seen:
         except AuthError as error:
             seen.incomplete.append(str(error))  # what was found so far is told all the same
         else:
+            if secrets:
+                seen.incomplete += _ask_half_way(clients, facts, probing, secrets)
             seen.groups += facts
             seen.incomplete += [f"{clients.region}: {look_at.error}" for look_at in progress if look_at.error]
     has_rbac = any(look_at.get(f"{PREFIX}user_group_ids") for look_at in seen.groups)
@@ -99,6 +123,56 @@ def _look_at(clients: Clients, target: AuditTarget, probing: Probing) -> Seen:
         except Exception as error:
             seen.incomplete.append(explain(error, "elasticache:DescribeUsers", clients.region))
     return seen
+
+
+def _ask_half_way(clients: Clients, facts: Sequence[dict[str, Any]], probing: Probing, secrets: Secrets) -> list[str]:
+    """Put into the facts of groups whose rotation is half-way who is connected to them; return what went wrong."""
+    half_way = {look_at["replication_group_id"]: look_at for look_at in facts if look_at["mode"] == Mode.ROTATING.value}
+    if not half_way:
+        return []
+    source = {"name": secrets.name, "stage": "AWSCURRENT", "key": secrets.key or None}
+    params = {"auth_token_secret": source}
+    try:
+        told = connections_all(clients, list(half_way), params, probing, before=None, hide=secrets.hide)
+    except Exception as error:  # of all groups of the target at once
+        for look_at in half_way.values():
+            look_at["client_connections"] = HalfWay(error=_why(error)).told()
+        return [f"{clients.region}: who is connected to groups whose rotation is half-way: {_why(error)}"]
+    wrong = []
+    for group in told:
+        half_way[group.id]["client_connections"] = _half_way(group).told()
+        # As for the question of access: with auto, nodes that the network does not lead to are no fault of the audit.
+        silent = {node.told for node in group.seen.nodes} - {Told.ANSWERED}
+        if group.error and not (silent == {Told.UNREACHABLE} and probing.mode == "auto"):
+            wrong.append(f"{clients.region}: who is connected: {group.error}")
+    return wrong
+
+
+def _half_way(group: GroupConnections) -> HalfWay:
+    seen, tally = group.seen, group.seen.tally
+    answered = sum(node.told is Told.ANSWERED for node in seen.nodes)
+    error = (seen.unheard if seen.nodes else group.error or "it has no node").removeprefix(f"{group.id}: ")
+    if not answered:
+        return HalfWay(error=error, nodes=len(seen.nodes))
+    if group.established_before is None:
+        summary = f"{tally.total.connections} connections; when the new token could be read is not known"
+        return HalfWay(summary, error, tally.total.connections, nodes=len(seen.nodes), nodes_answered=answered)
+    # Without ages: a report says something new when the facts do.
+    clients = tuple(
+        {name: row[name] for name in ("address", "user", "library", "library_version", "predating")}
+        for row in tally.told()
+        if row["predating"]
+    )
+    return HalfWay(
+        predating_in_words(tally),
+        error,
+        tally.total.connections,
+        tally.total.predating,
+        clients,
+        tally.total.predating - sum(int(str(client["predating"])) for client in clients),
+        len(seen.nodes),
+        answered,
+    )
 
 
 def _as_host(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -149,6 +149,7 @@ def _group(group: Audited) -> dict[str, Any]:
         "recorded_at": stamp(facts.recorded_at) if facts.recorded_at else None,
         "user_group_ids": None if facts.user_group_ids is None else list(facts.user_group_ids),
         "no_password_users": None if group.no_password_users is None else list(group.no_password_users),
+        "client_connections": facts.half_way.told() if facts.half_way else None,
         "severity": group.severity.value if group.severity else None,
         "findings": [_finding(finding, facts) for finding in group.findings],
     }
@@ -192,6 +193,9 @@ COLUMNS = (
     "next_step",
     "console_url",
     "controls",
+    "connections",
+    "predating_connections",
+    "client_connections",
 )
 #: What makes a spreadsheet take a text for a formula (OWASP, "CSV Injection"), full-width forms too.
 _FORMULA = re.compile("[\\s\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
@@ -206,6 +210,10 @@ def csv_text(report: Report) -> str:
         row = _group(group)
         row["next_step"] = group.findings[0].next_step if group.findings else None
         row["controls"] = list(dict.fromkeys(name for finding in row["findings"] for name in finding["controls"]))
+        half_way = group.facts.half_way
+        row["connections"] = half_way.connections if half_way else None
+        row["predating_connections"] = half_way.predating if half_way else None
+        row["client_connections"] = half_way.text if half_way else None
         row["findings"] = [finding["finding"] for finding in row["findings"]]
         writer.writerow([cell(row[name]) for name in COLUMNS])
     return out.getvalue()

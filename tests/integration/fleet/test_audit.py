@@ -13,7 +13,7 @@ import yaml
 from browser.fleets import HOSTILE, group
 from integration import direct
 from integration.role_scenes import RoleRun, run_role
-from integration.scenes import A, create, create_user_group, rotate, scene
+from integration.scenes import A, B, create, create_user_group, rotate, scene
 from waiting import wait_until
 
 from ansible_collections.elasticache.auth.plugins.module_utils._report import page
@@ -33,7 +33,7 @@ def audit(emulator: Emulator, folder: Path, **options: Any) -> RoleRun:
     ran = run_role(emulator, "audit", groups=groups, **{**common, **paths, **options})
     # Assuming a role leaves a trace in STS, and nothing else.
     assert set(ran.mutating) <= {"sts:AssumeRole"}, ran.mutating
-    tokens = direct.tokens_in_force(emulator) | {A}
+    tokens = direct.tokens_in_force(emulator) | {A, B}
     direct.assert_no_token(ran.output, tokens)
     for path in paths.values():
         if Path(path).exists():
