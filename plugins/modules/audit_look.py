@@ -50,17 +50,24 @@ options:
       users:
         description: Whether to list the users. Without it, if a group that is found has user groups.
         type: bool
-  secret_name:
+  auth_token_secret:
     description:
-      - The secret in AWS Secrets Manager that holds the group's token, by name or ARN. C({replication_group_id}) in it
-        stands for the group's id. With it, the nodes of groups whose rotation is half-way are asked which connections
-        predate the new token.
-    type: str
-    default: ""
-  secret_key:
-    description: The key of the token in the secret's JSON object. Empty where the secret is the bare token.
-    type: str
-    default: ""
+      - The secret in AWS Secrets Manager that holds a group's token. With it, the nodes of groups whose rotation is
+        half-way are asked which connections predate the new token.
+    type: dict
+    suboptions:
+      name:
+        description: The secret's name or ARN. C({replication_group_id}) in it stands for the group's id.
+        type: str
+        required: true
+      stage:
+        description: The staging label of the version that holds the token.
+        type: str
+        choices: [AWSCURRENT, AWSPENDING, AWSPREVIOUS]
+        default: AWSCURRENT
+      key:
+        description: The key of the token where the secret is a JSON object.
+        type: str
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -81,8 +88,8 @@ attributes:
 notes:
   - "Needs, for what is looked at, C(elasticache:DescribeReplicationGroups), C(elasticache:DescribeCacheClusters),
     C(elasticache:DescribeServerlessCaches), C(tag:GetResources), C(elasticache:ListTagsForResource),
-    C(elasticache:DescribeUsers) and C(sts:AssumeRole), and with O(secret_name) C(secretsmanager:DescribeSecret) and
-    C(secretsmanager:GetSecretValue)."
+    C(elasticache:DescribeUsers) and C(sts:AssumeRole), and with O(auth_token_secret)
+    C(secretsmanager:DescribeSecret) and C(secretsmanager:GetSecretValue)."
 seealso:
   - module: elasticache.auth.audit_report
 """
@@ -149,8 +156,8 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "targets": {"type": "list", "elements": "dict", "required": True, "options": PLACE},
-            "secret_name": {"type": "str", "default": ""},
-            "secret_key": {"type": "str", "default": "", "no_log": False},
+            # Not secret_key for its key: in amazon.aws that is the AWS secret access key.
+            "auth_token_secret": options.SECRET_SPEC,
             **options.PROBE_SPEC,
         },
         supports_check_mode=True,
@@ -169,8 +176,8 @@ def main() -> None:
     try:
         options.check_lists(module)
         params = module.params
-        name, key = params["secret_name"], params["secret_key"]
-        secrets = Secrets(name, key, module.no_log_values.add) if name else None
+        source = params["auth_token_secret"]
+        secrets = Secrets(source, module.no_log_values.add) if source else None
         seen = look_at_targets(Clients(module), targets, options.probing(params), secrets)
     except AuthError as error:
         module.fail_json(msg=for_role(str(error), ROLE))

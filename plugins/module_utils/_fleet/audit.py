@@ -49,13 +49,12 @@ class AuditTarget:
 
 @dataclass(frozen=True)
 class Secrets:
-    """Where the tokens of groups are: a secret's name, with ``{replication_group_id}`` in it, and the key in it.
+    """Where the tokens of groups are: ``source`` is the option ``auth_token_secret``.
 
     ``hide`` is called with each token that is read, so that no result can show it.
     """
 
-    name: str
-    key: str
+    source: Mapping[str, Any]
     hide: Callable[[str], None]
 
 
@@ -130,8 +129,7 @@ def _ask_half_way(clients: Clients, facts: Sequence[dict[str, Any]], probing: Pr
     half_way = {look_at["replication_group_id"]: look_at for look_at in facts if look_at["mode"] == Mode.ROTATING.value}
     if not half_way:
         return []
-    source = {"name": secrets.name, "stage": "AWSCURRENT", "key": secrets.key or None}
-    params = {"auth_token_secret": source}
+    params = {"auth_token_secret": secrets.source}
     try:
         told = connections_all(clients, list(half_way), params, probing, before=None, hide=secrets.hide)
     except Exception as error:  # of all groups of the target at once
