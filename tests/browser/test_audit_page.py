@@ -499,6 +499,21 @@ def test_a_card_is_as_high_as_what_it_shows(show: Show) -> None:
     assert low["height"] < high["height"]
 
 
+def test_connections_that_predate_the_token_of_a_rotation(show: Show) -> None:
+    """Counted in the card and told in the row; none is not shown in the card, and unknown is not taken for none."""
+    told = {"summary": "8 connections from 1 address predate the new token: 10.0.3.17 (<b>jedis) x8", "predating": 8}
+    fleet = [
+        group("carts", "rotating", age=4, client_connections=told),
+        group("mail", "rotating", age=3, client_connections={"summary": "no connection predates it", "predating": 0}),
+        group("stock", "rotating", age=2, client_connections={"error": "out of reach", "predating": None}),
+    ]
+    opened = show(fleet)
+    card = opened.page.locator(".card", has_text="Rotations left half-way")
+    assert card.locator(".value").all_inner_texts() == ["8 old connections · 4 days", "3 days", "2 days"]
+    opened.page.locator("tr.row", has_text="carts").locator("button").first.click()
+    assert f"{told['summary']}." in opened.page.inner_text("table")
+
+
 @pytest.mark.parametrize(
     ("facts", "hint"),
     [

@@ -143,6 +143,7 @@ def _group(group: Audited, steps: Mapping[str, int]) -> dict[str, Any]:
         "age": whole(group.age_days),
         "recorded": stamp(facts.recorded_at) if facts.recorded_at else None,
         "userGroups": list(facts.user_group_ids or ()),
+        "predating": facts.half_way.predating if facts.half_way else None,
         "findings": [
             [finding.kind.value, finding.text, steps[finding.next_step], None, whole(finding.days)]
             for finding in group.findings

@@ -377,7 +377,7 @@ SCRIPT = r"""
     ),
   );
 
-  function listCard(title, kinds, tone, none, words) {
+  function listCard(title, kinds, tone, none, words, note = () => '') {
     const found = having(...kinds).map((group) => [group, finding(group, ...kinds)]);
     found.sort(
       (one, other) => (other[1][4] ?? Infinity) - (one[1][4] ?? Infinity) || (one[0].id < other[0].id ? -1 : 1),
@@ -407,7 +407,7 @@ SCRIPT = r"""
             'li',
             {},
             el('span', { class: 'name', title: group.id }, named(group)),
-            el('span', { class: 'value' }, duration(one[4])),
+            el('span', { class: 'value' }, [note(group), duration(one[4])].filter(Boolean).join(' · ')),
             el('span', { class: 'track' }, bar),
           );
         }),
@@ -440,7 +440,14 @@ SCRIPT = r"""
     'No group is known to allow unauthenticated access.',
     longestOf,
   );
-  listCard('Rotations left half-way', ['rotating'], () => 'rotating', 'No rotation is under way.', longestOf);
+  listCard(
+    'Rotations left half-way',
+    ['rotating'],
+    () => 'rotating',
+    'No rotation is under way.',
+    longestOf,
+    (group) => (group.predating ? plural(group.predating, 'old connection') : ''),
+  );
 
   listCard(
     'Changed by someone else (drift)',
