@@ -62,7 +62,7 @@ class Wire:
         address = (endpoint.host, endpoint.port)
         plain = socket.create_connection(address, timeout=_SECONDS, source_address=(source, 0))
         self.socket = (
-            plain if ca_bundle is None else _context(ca_bundle).wrap_socket(plain, server_hostname="localhost")
+            plain if ca_bundle is None else context_for(ca_bundle).wrap_socket(plain, server_hostname="localhost")
         )
         self._reader = self.socket.makefile("rb")
 
@@ -123,7 +123,8 @@ class Wire:
 _CONTEXTS: dict[Path, ssl.SSLContext] = {}
 
 
-def _context(ca_bundle: Path) -> ssl.SSLContext:
+def context_for(ca_bundle: Path) -> ssl.SSLContext:
+    """What trusts the nodes of a plane, and no others'."""
     if ca_bundle not in _CONTEXTS:
         _CONTEXTS[ca_bundle] = ssl.create_default_context(cafile=str(ca_bundle))
     return _CONTEXTS[ca_bundle]
@@ -147,7 +148,7 @@ def tls_tunnel(endpoint: Endpoint, ca_bundle: Path) -> Iterator[Endpoint]:
     https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/connect-tls.html
     """
     loops = LoopThread("tunnel")
-    context = _context(ca_bundle)
+    context = context_for(ca_bundle)
 
     async def serve(near_reader: asyncio.StreamReader, near_writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=context)

@@ -8,6 +8,8 @@ import json
 import os
 import resource
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,16 @@ import boto3
 import psutil
 import pytest
 from unit.bursts import burst
-from unit.emulator.data_plane_support import KINDS, TOKEN_A, TOKEN_B, PlaneKind, Wire, opened, wait_until
+from unit.emulator.data_plane_support import (
+    KINDS,
+    TOKEN_A,
+    TOKEN_B,
+    PlaneKind,
+    Wire,
+    context_for,
+    opened,
+    wait_until,
+)
 
 import emulator.data_plane
 from emulator.access import Access, Endpoint, TlsMode
@@ -47,10 +58,12 @@ def server_pid(endpoint: Endpoint, ca_bundle: Path) -> int:
     return int(next(line for line in lines if line.startswith("process_id:")).partition(":")[2])
 
 
-def is_listening(endpoint: Endpoint) -> bool:
+def is_listening(endpoint: Endpoint, trusted: ssl.SSLContext) -> bool:
+    """Whether a node of ours listens there: once it is gone, its port may be somebody else's."""
     try:
-        Wire(endpoint, None).close()
-    except ConnectionRefusedError:
+        with socket.create_connection((endpoint.host, endpoint.port), timeout=30) as plain:
+            trusted.wrap_socket(plain, server_hostname="localhost").close()
+    except OSError:  # refused, or another certificate or none
         return False
     return True
 
@@ -64,12 +77,14 @@ def test_close_leaves_nothing(kind: PlaneKind, tmp_path: Path) -> None:
         pids = [server_pid(node, plane.ca_bundle) for node in nodes] if kind == "valkey" else []
         assert all(is_running(pid) for pid in pids)
         assert len(list(tmp_path.iterdir())) == 1
+        trusted = context_for(plane.ca_bundle)
+        assert all(is_listening(node, trusted) for node in nodes)
         idle = Wire(nodes[0], plane.ca_bundle)
         plane.close()
         assert idle.is_closed()
         idle.close()
         assert not any(is_running(pid) for pid in pids)
-        assert not any(is_listening(node) for node in nodes)
+        assert not any(is_listening(node, trusted) for node in nodes)
         assert list(tmp_path.iterdir()) == []
         plane.close()  # once more is no error
 
@@ -87,7 +102,7 @@ def test_a_deleted_group_is_gone_and_its_name_free(kind: PlaneKind, tmp_path: Pa
             with pytest.raises(KeyError, match="one"):
                 plane.create_group("one", [1], cluster_enabled=False, access=ACCESS, tls=TlsMode.REQUIRED)
             plane.delete_group("one")
-            assert not is_listening(node)
+            assert not is_listening(node, context_for(plane.ca_bundle))
             assert pid is None or not is_running(pid)
         plane.delete_group("one")  # unknown: no error
         with pytest.raises(KeyError):
