@@ -157,7 +157,12 @@ def _line(key: str, report: Report, operation: str) -> str:
 
 
 def diff_for_role(entry: Mapping[str, Any], role: str) -> dict[str, Any]:
-    """Return an entry of the module's diff as a role shows it: refusals name the role's variables, not options."""
+    """Return an entry of the module's diff as a role shows it: refusals name the role's variables, not options.
+
+    A plan's has its lines in ``prepared``; those of calls that were made have none, and stay as they are.
+    """
+    if "prepared" not in entry:
+        return dict(entry)
     lines = str(entry["prepared"]).split("\n")
     told = "\n".join(for_role(line, role) if line.startswith(REFUSED) else line for line in lines)
     return {**entry, "prepared": told}

@@ -95,6 +95,11 @@ def test_the_diff_of_a_role_names_its_variables_in_refusals_only() -> None:
     }
 
 
+def test_the_diff_of_calls_that_were_made_stays_as_it_is() -> None:
+    made = {"before_header": "sessions", "before": "token: [********]\n", "after": "token: [********, ********]\n"}
+    assert diff_for_role(made, "rotate_token") == made
+
+
 def test_a_printed_line_keeps_its_columns_and_moves_no_cursor() -> None:
     assert shown_line("a:   b\x1b[2J\r\nc\u202e", 80) == "a:   b [2J  c "
     assert shown_line("x" * 100, 10) == "xxxxxxxxx…"
