@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -382,6 +383,9 @@ class TestManyGroups:
 
         def late(clients: Clients, case: ChangeRun, entry: Entry | None) -> Entry | None:
             if case.progress.id == taken and not theirs:
+                assert entry is not None
+                # Both announce the same ROTATE: of the same second, theirs would be ours in every letter.
+                wait_until(lambda: int(time.time()) > entry.written_at, "their record will be of a later second")
                 emulator.faults({"kind": "halt", "action": MODIFY, "id": taken})
                 process = fork(emulator, "auth_operation", rotation(emulator, replication_group_ids=[taken]))
                 emulator.wait_struck()
