@@ -43,7 +43,7 @@ def _plain(text: str) -> str:
 
 def said(ran: PlaybookRun) -> tuple[int, str, dict[str, dict[str, int]], list[tuple[str, str, list[str], str]]]:
     """What came of a run, without what differs from run to run."""
-    output = re.sub(r".* groups? (?:done|through); .*\n", "", ran.output)  # of what is under way, every second
+    output = re.sub(r".* groups? (?:done|through)(?:;| \().*\n", "", ran.output)  # of what is under way, every second
     results = [(one.task, one.status, sorted(one.result), _plain(str(one.result.get("msg")))) for one in ran.results]
     return ran.returncode, _plain(output), ran.recap, results
 
@@ -88,7 +88,7 @@ def test_a_module_that_is_a_fork_is_as_good_as_one_that_is_started(emulator: Emu
 def logged(log: Path) -> list[str]:
     """What is in Ansible's log, without what differs from run to run."""
     text = re.sub(r"^\S+ \S+ p=\d+ ", "", log.read_text("utf-8"), flags=re.MULTILINE)
-    return [_plain(line) for line in text.splitlines() if not re.search(r" groups? (?:done|through); ", line)]
+    return [_plain(line) for line in text.splitlines() if not re.search(r" groups? (?:done|through)(?:;| \()", line)]
 
 
 @pytest.mark.parametrize("options", ["", "filters: {ids: nosuch}", "regins: []"], ids=["hosts", "none", "a mistake"])
