@@ -208,6 +208,8 @@ def _name(clients: Clients, monitored: Sequence[Monitored], naming: Naming, sinc
     """Ask the nodes of these groups whom they have refused. What goes wrong is told, and fails nothing."""
     monitored = [group for group in monitored if group.asked and naming.credentials.get(group.id)]
     groups = [group.found for group in monitored if group.found is not None]
+    # Before they are asked: what the answers take makes nothing that was refused younger than it is.
+    within = time.monotonic() - since
     try:
         wanted = {group.id: Wanted(refused=True) for group in groups}
         told = ask_groups(clients, groups, naming.credentials, wanted, naming.probing)
@@ -219,7 +221,7 @@ def _name(clients: Clients, monitored: Sequence[Monitored], naming: Naming, sinc
         seen = told.get(group.id)
         if seen is not None:
             group.refused = group.refused or Refused()
-            seen.refused(group.refused, time.monotonic() - since)
+            seen.refused(group.refused, within)
             group.unheard = seen.unheard
             group.asked = not any(node.told is Told.REFUSED for node in seen.nodes)
 
