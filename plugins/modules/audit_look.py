@@ -54,23 +54,10 @@ options:
     description:
       - The secret in AWS Secrets Manager that holds a group's token. With it, the nodes of groups whose rotation is
         half-way are asked which connections predate the new token.
-    type: dict
-    suboptions:
-      name:
-        description: The secret's name or ARN. C({replication_group_id}) in it stands for the group's id.
-        type: str
-        required: true
-      stage:
-        description: The staging label of the version that holds the token.
-        type: str
-        choices: [AWSCURRENT, AWSPENDING, AWSPREVIOUS]
-        default: AWSCURRENT
-      key:
-        description: The key of the token where the secret is a JSON object.
-        type: str
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
+  - elasticache.auth.auth_tokens.stored
   - elasticache.auth.requirements
   - elasticache.auth.data_plane
   - elasticache.auth.data_plane.probe

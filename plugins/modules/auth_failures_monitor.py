@@ -51,31 +51,10 @@ options:
     description: The AUTH token that is in force, or the password of O(username), by which nodes are asked for names.
     type: str
     aliases: [password]
-  auth_tokens:
-    description: The token, or password, of each group, by the group's id. A group without one is an error.
-    type: dict
-  auth_token_secret:
-    description: The secret in AWS Secrets Manager that holds the token, read by the module itself.
-    type: dict
-    suboptions:
-      name:
-        description: The secret's name or ARN. C({replication_group_id}) in it stands for the group's id.
-        type: str
-        required: true
-      stage:
-        description: The staging label of the version that holds the token.
-        type: str
-        choices: [AWSCURRENT, AWSPENDING, AWSPREVIOUS]
-        default: AWSCURRENT
-      key:
-        description: The key of the token where the secret is a JSON object.
-        type: str
-  username:
-    description: The name of the user (RBAC). An AUTH token is the password of the user V(default).
-    type: str
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
+  - elasticache.auth.credential
   - elasticache.auth.requirements
   - elasticache.auth.assume_role
   - elasticache.auth.replication_groups

@@ -135,7 +135,7 @@ def check_variables(role: str, values: Mapping[str, Any]) -> None:
             _check_number(f"{role}_{short}", values[short], number)
     _check_monitor(role, values)
     for short, what in NAMES.items():
-        # The audit reads secrets only where it is told of one.
+        # The audit reads secrets only where one is named.
         is_needed = short != "secret_name" or not (values.get("auth_tokens") or role == "audit")
         if short in values and is_needed and not str(values[short] or "").strip():
             raise AuthError(f"{role}_{short} is empty. Name {what}; {PLACEHOLDER} in it stands for the group's id.")

@@ -23,7 +23,7 @@ HINT = "audit_secret_name with audit_probe: auto shows how many connections pred
 
 @dataclass(frozen=True)
 class HalfWay:
-    """What the nodes told of their connections.
+    """What the nodes say of their connections.
 
     ``connections``, ``predating``: how many there are, and how many predate the new token; ``None``: not known.
     ``summary``: both in words; empty where no node told. ``clients``: those with connections that predate it, and
